@@ -1,0 +1,162 @@
+"""Every exception the package raises, one tree.
+
+    ConnectorError
+    ├── UsageError               ours to refuse: nothing was journaled or sent
+    │   ├── InvalidOrder         an order breaks an instrument rule
+    │   ├── Unsupported          the venue cannot do this
+    │   ├── ConfigError          profile, environment or setting is wrong
+    │   ├── NotLive              new exposure refused while the state is stale
+    │   └── SessionClosed        the session is not (or no longer) open
+    ├── CredentialsError         credentials: missing, refused, unsafe
+    │   ├── KeyNotFound          no store has this key
+    │   ├── KeystoreUnavailable  no usable key store, or it did not answer in time
+    │   └── KeyRefused           the key may do too much, or the venue refuses it
+    ├── JournalError             the disk's fault
+    │   ├── JournalLocked        another process owns this profile
+    │   └── JournalFull          intents cannot be made durable
+    ├── NetworkError             the network's fault
+    │   ├── NotSent              no byte left this machine
+    │   └── MaybeSent            bytes may have left: the outcome is not known
+    ├── VenueError               the venue said no, or said nonsense
+    │   ├── VenueRefused         a call other than an order was refused by code
+    │   └── ProtocolViolation    an answer that cannot be understood
+    ├── RateLimited              the limiter could not let it go before its deadline
+    └── Unreachable              the session could not be opened in time
+
+What a venue may legitimately answer to an order is a value
+(`connector.model.Outcome`), not an exception. Exceptions carry fields; the text
+says what happened, why, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ConnectorError(Exception):
+    """Root of all errors of this package."""
+
+
+class UsageError(ConnectorError):
+    """Refused before anything was journaled or sent."""
+
+
+class InvalidOrder(UsageError):
+    """An order breaks a rule of its instrument.
+
+    *rule* names the rule (``tick_size``), *value* is what was given, *allowed*
+    says what is allowed, with the nearest allowed value where there is one.
+    """
+
+    def __init__(self, rule: str, value: object, allowed: str) -> None:
+        self.rule = rule
+        self.value = value
+        self.allowed = allowed
+        shown = str(value)
+        if len(shown) > 80:
+            shown = f"{shown[:77]}..."
+        super().__init__(f"{rule}: {shown!r} is not allowed; {allowed}")
+
+
+class Unsupported(UsageError):
+    """The venue has no such capability; nothing was sent."""
+
+    def __init__(self, venue: str, capability: str, hint: str = "") -> None:
+        self.venue = venue
+        self.capability = capability
+        super().__init__(
+            f"{venue} does not support {capability}" + (f"; {hint}" if hint else "")
+        )
+
+
+class ConfigError(UsageError):
+    """A profile, an environment or a setting is wrong."""
+
+
+class NotLive(UsageError):
+    """New exposure was refused because the state is not in sync with the venue."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"new exposure refused: {reason}; cancels and reduce-only orders go "
+            "through, or wait with `await session.wait_live()`"
+        )
+
+
+class SessionClosed(UsageError):
+    """The session is not open."""
+
+
+class CredentialsError(ConnectorError):
+    """Credentials are missing, refused or unsafe."""
+
+
+class KeyNotFound(CredentialsError):
+    """No store holds the key of this profile."""
+
+
+class KeystoreUnavailable(CredentialsError):
+    """No usable key store, or it did not answer within its bound."""
+
+
+class KeyRefused(CredentialsError):
+    """The key may do more than it should, or the venue refuses it."""
+
+
+class JournalError(ConnectorError):
+    """The journal cannot be read or written."""
+
+
+class JournalLocked(JournalError):
+    """Another process owns the journal of this profile."""
+
+
+class JournalFull(JournalError):
+    """The disk is full: no new orders, cancels allowed."""
+
+
+class NetworkError(ConnectorError):
+    """The network failed."""
+
+
+class NotSent(NetworkError):
+    """No byte of the request left this machine."""
+
+
+class MaybeSent(NetworkError):
+    """Bytes may have left: only the venue knows the outcome."""
+
+
+class VenueError(ConnectorError):
+    """The venue refused, or answered nonsense."""
+
+
+class VenueRefused(VenueError):
+    """A call other than an order was refused; *code* and *text* are the venue's."""
+
+    def __init__(self, call: str, code: str, text: str) -> None:
+        self.call = call
+        self.code = code
+        self.text = text
+        super().__init__(f"{call} refused by the venue: {code} {text}")
+
+
+class ProtocolViolation(VenueError):
+    """An answer or a frame that cannot be understood."""
+
+
+class RateLimited(ConnectorError):
+    """The limiter could not let the request go before its deadline."""
+
+    def __init__(self, buckets: Sequence[str], wait_s: float) -> None:
+        self.buckets = tuple(buckets)
+        self.wait_s = wait_s
+        super().__init__(
+            f"not sent: rate limit {', '.join(buckets)} frees in {wait_s:.3f} s, "
+            "after the deadline"
+        )
+
+
+class Unreachable(ConnectorError):
+    """The session could not be opened within its deadline."""
