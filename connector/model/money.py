@@ -1,0 +1,54 @@
+"""Decimal arithmetic on a grid. Amounts are made from text, never from floats."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+
+from connector.errors import InvalidOrder
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+
+
+def decimal_of(value: object, rule: str) -> Decimal:
+    """*value* as a finite Decimal; raises InvalidOrder naming *rule*.
+
+    Floats are refused: 0.1 is not what the venue will read.
+    """
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise InvalidOrder(
+            rule, value, "give a Decimal, a text such as '0.010', or an int"
+        )
+    else:
+        try:
+            number = Decimal(value)
+        except ArithmeticError:
+            raise InvalidOrder(rule, value, "give a number such as '0.010'") from None
+    if not number.is_finite():
+        raise InvalidOrder(rule, value, "give a finite number")
+    return number
+
+
+def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
+    """Largest multiple of *step* not above *value* (both >= 0)."""
+    return (value / step).to_integral_value(rounding=ROUND_DOWN) * step
+
+
+def floor_to_grid(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
+    """Largest point of the grid origin + n·step not above *value*."""
+    return ((value - origin) / step).to_integral_value(ROUND_FLOOR) * step + origin
+
+
+def ceil_to_grid(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
+    """Smallest point of the grid origin + n·step not below *value*."""
+    return ((value - origin) / step).to_integral_value(ROUND_CEILING) * step + origin
+
+
+def text_of(value: Decimal) -> str:
+    """Plain notation without exponent or trailing zeros: what goes on the wire."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text

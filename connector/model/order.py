@@ -1,0 +1,267 @@
+"""Orders: what is asked for, what is known, and how a command ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.money import ZERO
+
+
+class Side(StrEnum):
+    """Direction of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    """Kinds of order; the last five wait for a trigger."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    STOP_LIMIT = "STOP_LIMIT"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TRAILING_STOP = "TRAILING_STOP"
+
+    @property
+    def is_conditional(self) -> bool:
+        """Waits for a trigger price before it reaches the book."""
+        return self not in (OrderType.LIMIT, OrderType.MARKET)
+
+    @property
+    def has_price(self) -> bool:
+        """Carries a limit price."""
+        return self in (
+            OrderType.LIMIT,
+            OrderType.STOP_LIMIT,
+            OrderType.TAKE_PROFIT_LIMIT,
+        )
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+
+
+class PositionSide(StrEnum):
+    """Which position an order belongs to: NET in one-way mode."""
+
+    NET = "NET"
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class SelfTradePrevention(StrEnum):
+    """What happens when an order would match another of the same account."""
+
+    DEFAULT = "DEFAULT"
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class TriggerPriceType(StrEnum):
+    """Which price a conditional order watches."""
+
+    LAST = "LAST"
+    MARK = "MARK"
+    INDEX = "INDEX"
+
+
+class OrderStatus(StrEnum):
+    """FIX words, plus IN_DOUBT: sent, perhaps, and not yet known."""
+
+    PENDING_NEW = "PENDING_NEW"
+    IN_DOUBT = "IN_DOUBT"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Nothing can follow."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    (
+        OrderStatus.FILLED,
+        OrderStatus.CANCELED,
+        OrderStatus.REJECTED,
+        OrderStatus.EXPIRED,
+    )
+)
+
+
+class Origin(StrEnum):
+    """Who made an order."""
+
+    OWN = "own"  # this session, or an earlier one of the same journal
+    EXTERNAL = "external"  # web interface, another bot
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    SETTLEMENT = "settlement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntent:
+    """What the user asks for, checked but not yet sent.
+
+    *qty* in base units (None only with *close_position*), *price* in quote per
+    base. *post_only* refuses to take liquidity. *good_till_ms* is UTC epoch.
+    *callback_rate* of a trailing stop is in percent.
+    """
+
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    qty: Decimal | None
+    price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    position_side: PositionSide = PositionSide.NET
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.DEFAULT
+    good_till_ms: int | None = None
+    trigger_price: Decimal | None = None
+    trigger_price_type: TriggerPriceType = TriggerPriceType.LAST
+    activation_price: Decimal | None = None
+    callback_rate: Decimal | None = None
+    price_protect: bool = False
+
+    @property
+    def reduces(self) -> bool:
+        """Cannot add exposure, whatever happens."""
+        return (
+            self.reduce_only
+            or self.close_position
+            or (self.position_side is PositionSide.LONG and self.side is Side.SELL)
+            or (self.position_side is PositionSide.SHORT and self.side is Side.BUY)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is known about one order now.
+
+    *filled_qty* is the venue's cumulative word, *avg_price* its average (None
+    before the first fill). *in_doubt_since_ns* (wall) is set while a command's
+    outcome is unknown. *venue_ns* is the venue's stamp of the newest fact.
+    """
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId | None
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    status: OrderStatus
+    qty: Decimal | None
+    price: Decimal | None
+    filled_qty: Decimal = ZERO
+    avg_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    position_side: PositionSide = PositionSide.NET
+    trigger_price: Decimal | None = None
+    origin: Origin = Origin.OWN
+    triggered_order_id: VenueOrderId | None = None
+    reason: str = ""
+    in_doubt_since_ns: int | None = None
+    created_ns: int = 0
+    venue_ns: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Rests, or may rest, at the venue."""
+        return not self.status.is_terminal
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """What may still fill: 0 once terminal."""
+        if self.status.is_terminal or self.qty is None:
+            return ZERO
+        return max(ZERO, self.qty - self.filled_qty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution of one order.
+
+    *qty* base units > 0, *price* quote per base. *fee* > 0 is paid, < 0 is a
+    rebate, None until the venue tells it. Counted once per (symbol,
+    venue_order_id, trade_id). *is_provisional*: inferred from a cumulative
+    quantity, replaced when the real one arrives.
+    """
+
+    symbol: Symbol
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    trade_id: TradeId
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal | None = None
+    fee_asset: str = ""
+    realized_pnl: Decimal | None = None
+    is_maker: bool | None = None
+    position_side: PositionSide = PositionSide.NET
+    origin: Origin = Origin.OWN
+    venue_ns: int = 0
+    is_provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The venue has the order (or did what was asked); *order* is its state."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The venue refused, or it is proven that it never accepted.
+
+    *was_sent* False: no byte left (limiter, connection refused).
+    *by_proof*: the venue's deadline passed and it twice knew nothing of it.
+    """
+
+    order: Order
+    code: str
+    text: str
+    was_sent: bool = True
+    by_proof: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """Nobody knows yet; counted as exposure until evidence arrives."""
+
+    order: Order
+    since_ns: int
+    why: str
+
+
+Outcome = Accepted | Rejected | InDoubt
