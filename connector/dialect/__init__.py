@@ -1,0 +1,382 @@
+"""The seam: what a venue must be able to say and to understand.
+
+A dialect is pure knowledge: it builds requests, signs them, translates answers
+and frames into facts, and computes margin. It never waits, retries, counts or
+remembers; connection life, limits, journal and reconciliation exist once, in
+core, for all venues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from connector.dialect.facts import ControlFact, Fact
+from connector.dialect.wire import (
+    FrameWire,
+    HttpAnswer,
+    HttpWire,
+    Reply,
+    Request,
+    Send,
+    SigningKey,
+    Step,
+)
+from connector.model.account import Balance, MarginMode, Position
+from connector.model.ids import ClientOrderId, Symbol, TradeId
+from connector.model.instrument import Instrument
+from connector.model.limits import BucketSpec
+from connector.model.order import Order, OrderIntent
+
+
+class Capability(StrEnum):
+    """What a venue may or may not be able to do; absent ones raise Unsupported."""
+
+    AMEND = "amend"
+    BATCH_PLACE = "batch_place"
+    BATCH_CANCEL = "batch_cancel"
+    CANCEL_ALL = "cancel_all"
+    CONDITIONAL = "conditional orders"
+    TRAILING_STOP = "trailing stop"
+    GTD = "good till date"
+    HEDGE_MODE = "hedge mode"
+    ISOLATED_MARGIN = "isolated margin"
+    SET_LEVERAGE = "leverage"
+    SELF_TRADE_PREVENTION = "self-trade prevention"
+    CLOSE_POSITION = "close position"
+    PRICE_PROTECT = "price protect"
+    WEBSOCKET_ORDERS = "order entry over WebSocket"
+    DEAD_MAN_TIMER = "dead-man timer"
+
+
+class ResendPolicy(StrEnum):
+    """When the same client id may be sent again after an unknown outcome."""
+
+    ALWAYS = "always"  # the venue refuses duplicates for ever
+    AFTER_PROOF = "after_proof"  # unique among open orders only
+    NEVER = "never"  # ids are labels: a fresh one, after proof
+
+
+class Sequencing(StrEnum):
+    """How the private stream can be ordered."""
+
+    TIME = "time"  # by venue time only
+    PER_SYMBOL = "per_symbol"  # a rising number per instrument
+    LEDGER = "ledger"  # a counter in the transaction log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueFacts:
+    """Constants of a venue that core needs; sources stand in each dialect.
+
+    *lag_budget_ms*: how long REST reads may trail the matching engine.
+    *client_order_id_max*: characters, letters and digits only.
+    *rotate_after_s*: when a planned reconnect must have happened.
+    *ack_is_final*: a good answer to a place means that the order exists.
+    *snapshot_on_subscribe*: positions and balances come without asking.
+    """
+
+    name: str
+    capabilities: frozenset[Capability]
+    resend: ResendPolicy
+    sequencing: Sequencing
+    ack_is_final: bool
+    client_order_id_max: int
+    recv_window_ms: int
+    lag_budget_ms: int
+    rotate_after_s: int
+    ping_interval_s: float
+    unfilled_retention_s: int
+    fill_retention_s: int
+    batch_place_max: int = 1
+    batch_cancel_max: int = 1
+    snapshot_on_subscribe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Base URLs of one environment of one venue; *hosts* is the allow-list."""
+
+    rest: str
+    stream: str
+    public: str
+    ws_api: str = ""
+    key_info: str = ""
+
+    def urls(self) -> tuple[str, ...]:
+        """Every configured URL."""
+        return tuple(
+            url
+            for url in (
+                self.rest,
+                self.stream,
+                self.public,
+                self.ws_api,
+                self.key_info,
+            )
+            if url
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillCursor:
+    """How far fills of one instrument are known.
+
+    *trade_id* and *venue_ms* are those of the newest known fill, None / 0 when
+    none is known; *since_ms* bounds the query then.
+    """
+
+    symbol: Symbol
+    trade_id: TradeId | None
+    venue_ms: int
+    since_ms: int
+
+
+class Part(StrEnum):
+    """Parts of a snapshot, asked in the order that core decides."""
+
+    OPEN_ORDERS = "open_orders"
+    POSITIONS = "positions"
+    BALANCES = "balances"
+    SETTINGS = "settings"
+    LEDGER = "ledger"
+    INSTRUMENTS = "instruments"
+    KEY_INFO = "key_info"
+    MARKS = "marks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionNumbers:
+    """Live numbers of one position, all in settle currency but the last."""
+
+    mark_price: Decimal
+    unrealized_pnl: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    liquidation_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """All that a margin model may look at."""
+
+    balances: Mapping[str, Balance]
+    positions: Sequence[Position]
+    open_orders: Sequence[Order]
+    instruments: Mapping[Symbol, Instrument]
+    marks: Mapping[Symbol, Decimal]
+    leverage: Mapping[Symbol, int]
+    margin_modes: Mapping[Symbol, MarginMode]
+    venue_fields: Mapping[str, str]
+    is_multi_asset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginNumbers:
+    """What a margin model computes; *positions* keyed by (symbol, side value)."""
+
+    currency: str
+    wallet: Decimal
+    equity: Decimal
+    unrealized_pnl: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    available: Decimal
+    margin_ratio: Decimal | None
+    positions: Mapping[tuple[Symbol, str], PositionNumbers] = field(
+        default_factory=dict
+    )
+
+
+class LinkScript(Protocol):
+    """One connection's conversation, from nothing to subscribed and beyond.
+
+    Pure: every method returns the next steps. `on_tick` is called at
+    `next_tick_ns` (monotonic) and keeps the connection or its key alive.
+    """
+
+    next_tick_ns: int | None
+
+    def start(self, mono_ns: int) -> tuple[Step, ...]:
+        """First steps: a REST call for a key, or opening the socket."""
+        ...
+
+    def on_reply(
+        self, request: Request, reply: Reply, mono_ns: int
+    ) -> tuple[Step, ...]:
+        """The answer to a `Call`."""
+        ...
+
+    def on_open(self, mono_ns: int) -> tuple[Step, ...]:
+        """The socket is open: sign in, subscribe, or be ready."""
+        ...
+
+    def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
+        """A frame about the connection."""
+        ...
+
+    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
+        """Time for a keep-alive."""
+        ...
+
+
+class Dialect(Protocol):
+    """One venue, as core and the shell see it.
+
+    Command builders raise `Unsupported` for what the venue cannot do and
+    `InvalidOrder` for what it would refuse for its own reasons.
+    """
+
+    @property
+    def facts(self) -> VenueFacts:
+        """Constants of the venue."""
+        ...
+
+    @property
+    def base_limits(self) -> tuple[BucketSpec, ...]:
+        """Limits to obey before the venue has told the true ones."""
+        ...
+
+    def endpoints(self, environment: str) -> Endpoints | None:
+        """Published URLs of ``live`` or ``testnet``; None if there are none."""
+        ...
+
+    # commands
+    def place(
+        self,
+        intent: OrderIntent,
+        client_order_id: ClientOrderId,
+        instrument: Instrument,
+    ) -> Request:
+        """A new order, conditional ones included."""
+        ...
+
+    def place_batch(
+        self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
+    ) -> Request:
+        """Several new orders; the Reply has one item each."""
+        ...
+
+    def amend(
+        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
+    ) -> Request:
+        """New total quantity and price of an open limit order."""
+        ...
+
+    def cancel(self, order: Order) -> Request:
+        """Cancel by venue id if known, else by client id."""
+        ...
+
+    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+        """Cancel several orders of one instrument."""
+        ...
+
+    def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
+        """Cancel every order of an instrument, conditional ones included."""
+        ...
+
+    def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
+        """Leverage of an instrument."""
+        ...
+
+    def set_margin_mode(self, symbol: Symbol, mode: MarginMode) -> Request:
+        """Cross or isolated margin of an instrument."""
+        ...
+
+    def set_hedge_mode(self, *, is_hedge: bool) -> Request:
+        """One-way or hedge mode of the account."""
+        ...
+
+    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
+        """Cancel everything of *symbol* unless renewed in time; 0 disarms."""
+        ...
+
+    # questions
+    def server_time(self) -> Request:
+        """The venue's clock."""
+        ...
+
+    def query_order(self, order: Order) -> tuple[Request, ...]:
+        """One order by its ids; several calls where several stores exist.
+        The order is not known only when every answer says NOT_FOUND."""
+        ...
+
+    def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
+        """Fills of one instrument from a cursor to now."""
+        ...
+
+    def query(
+        self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
+    ) -> tuple[Request, ...]:
+        """A part of a snapshot. *symbols* are those with anything at stake;
+        the answer to OPEN_ORDERS and POSITIONS covers the whole account."""
+        ...
+
+    # understanding
+    def read_answer(self, request: Request, answer: HttpAnswer) -> Reply:
+        """Classify and translate; never raises for what the venue sent."""
+        ...
+
+    def read_frame(self, raw: bytes) -> tuple[Fact, ...]:
+        """Translate one frame of any stream; never raises."""
+        ...
+
+    def read_frame_reply(self, request: Request, raw: bytes) -> Reply:
+        """The answer to a request that was sent as a frame."""
+        ...
+
+    # signing
+    def sign(
+        self, request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
+    ) -> HttpWire:
+        """The exact bytes to send at venue time *venue_ms*."""
+        ...
+
+    def sign_request_frame(
+        self, request: Request, signer: SigningKey, frame_id: str, venue_ms: int
+    ) -> FrameWire:
+        """The same command for WebSocket order entry."""
+        ...
+
+    def sign_frame(self, step: Send, signer: SigningKey, venue_ms: int) -> str:
+        """Finish a frame of a script that needs the credentials."""
+        ...
+
+    # conversations
+    def private_script(self, endpoints: Endpoints) -> LinkScript:
+        """Opens and keeps the private stream."""
+        ...
+
+    def public_script(
+        self, endpoints: Endpoints, symbols: Sequence[Symbol]
+    ) -> LinkScript:
+        """Opens and keeps mark prices of *symbols*."""
+        ...
+
+    def order_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Opens and keeps WebSocket order entry; None if there is none."""
+        ...
+
+    # numbers
+    def margin(self, view: AccountView) -> MarginNumbers | None:
+        """Margin from facts and live marks; None when it cannot be computed."""
+        ...
+
+
+__all__ = [
+    "AccountView",
+    "Capability",
+    "Dialect",
+    "Endpoints",
+    "FillCursor",
+    "LinkScript",
+    "MarginNumbers",
+    "Part",
+    "PositionNumbers",
+    "ResendPolicy",
+    "Sequencing",
+    "VenueFacts",
+]

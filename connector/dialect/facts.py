@@ -1,0 +1,266 @@
+"""What a venue can tell us, in neutral words.
+
+Frames and replies alike are translated into facts; the core merges facts and
+never learns which wire they came from. Times are the venue's, UTC ns. A field
+that the venue did not tell is None, which never overwrites what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from connector.model.account import LedgerKind, MarginMode
+from connector.model.credentials import Secret
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.instrument import Instrument
+from connector.model.limits import BucketSpec
+from connector.model.order import (
+    OrderStatus,
+    OrderType,
+    Origin,
+    PositionSide,
+    Side,
+    TimeInForce,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFact:
+    """The state of one order at *venue_ns*.
+
+    *status* is never one of ours (PENDING_*, IN_DOUBT). *is_conditional* speaks
+    of the waiting trigger object; *triggered_order_id* is the order it became.
+    *amend_id* echoes the id of an amend that this state answers.
+    """
+
+    symbol: Symbol
+    venue_order_id: VenueOrderId | None
+    client_order_id: ClientOrderId | None
+    status: OrderStatus
+    venue_ns: int
+    side: Side | None = None
+    order_type: OrderType | None = None
+    time_in_force: TimeInForce | None = None
+    post_only: bool | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    filled_qty: Decimal | None = None
+    avg_price: Decimal | None = None
+    reduce_only: bool | None = None
+    close_position: bool | None = None
+    position_side: PositionSide | None = None
+    origin: Origin | None = None
+    reason: str = ""
+    is_conditional: bool = False
+    triggered_order_id: VenueOrderId | None = None
+    is_amend: bool = False
+    amend_id: str = ""
+    created_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillFact:
+    """One execution. *is_hint*: an early copy without fee or state; the full
+    fact follows, so it must not be counted by itself if that could double it."""
+
+    symbol: Symbol
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    trade_id: TradeId
+    side: Side
+    qty: Decimal
+    price: Decimal
+    venue_ns: int
+    fee: Decimal | None = None
+    fee_asset: str = ""
+    realized_pnl: Decimal | None = None
+    is_maker: bool | None = None
+    position_side: PositionSide = PositionSide.NET
+    origin: Origin | None = None
+    is_hint: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionFact:
+    """One position, absolute. *version* orders facts where the venue has a
+    sequence; else *venue_ns* does."""
+
+    symbol: Symbol
+    position_side: PositionSide
+    qty: Decimal
+    venue_ns: int
+    entry_price: Decimal | None = None
+    margin_mode: MarginMode | None = None
+    isolated_wallet: Decimal | None = None
+    leverage: int | None = None
+    mark_price: Decimal | None = None
+    liquidation_price: Decimal | None = None
+    version: int | None = None
+    delta: Decimal | None = None
+    gamma: Decimal | None = None
+    vega: Decimal | None = None
+    theta: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceFact:
+    """One wallet, absolute."""
+
+    asset: str
+    wallet: Decimal
+    venue_ns: int
+    cross_wallet: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFact:
+    """One change of a wallet. *entry_id* "" when the stream does not tell it:
+    such a fact is a notice; the ledger query brings the entry itself."""
+
+    kind: LedgerKind
+    asset: str
+    amount: Decimal
+    venue_ns: int
+    symbol: Symbol | None = None
+    entry_id: str = ""
+    trade_id: TradeId | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFact:
+    """The venue's own account totals, kept as told."""
+
+    venue_ns: int
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkFact:
+    """A mark price of the public stream or a query."""
+
+    symbol: Symbol
+    mark_price: Decimal
+    venue_ns: int
+    index_price: Decimal | None = None
+    funding_rate: Decimal | None = None
+    next_funding_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingFact:
+    """Account or instrument settings; None = not told."""
+
+    symbol: Symbol | None = None
+    leverage: int | None = None
+    margin_mode: MarginMode | None = None
+    is_hedge_mode: bool | None = None
+    is_multi_asset: bool | None = None
+    can_trade: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFact:
+    """What this key may do; None = the venue does not tell."""
+
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    is_ip_bound: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentFact:
+    """One instrument with its rules."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsFact:
+    """The limits in force for this host and account."""
+
+    specs: tuple[BucketSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFact:
+    """A stream key or access token, with its life in seconds."""
+
+    token: Secret
+    lifetime_s: int
+
+
+class ControlKind(StrEnum):
+    """What the wire says about itself."""
+
+    ACK = "ack"  # answer to a login or subscription; `ref` tells which
+    REFUSED = "refused"  # a login or subscription failed
+    PONG = "pong"
+    TEST_REQUEST = "test_request"  # the venue asks whether we live
+    KEY_EXPIRED = "key_expired"
+    RESTART_NOTICE = "restart_notice"  # this connection will be closed soon
+    SUBSCRIPTION_LOST = "subscription_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFact:
+    """A frame about the connection, not about the account."""
+
+    kind: ControlKind
+    ref: str = ""
+    code: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskFact:
+    """The venue warns: positions near liquidation, account frozen."""
+
+    text: str
+    venue_ns: int
+    symbols: tuple[Symbol, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownFact:
+    """A frame, an event or a row that nobody understood.
+
+    *is_gap*: it may have been a state change, so the state must be re-synced.
+    """
+
+    kind: str
+    raw: str
+    is_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameReply:
+    """The answer to a command sent as a frame; *raw* is read by
+    `Dialect.read_frame_reply` with the request it belongs to."""
+
+    frame_id: str
+    raw: bytes
+
+
+Fact = (
+    OrderFact
+    | FillFact
+    | PositionFact
+    | BalanceFact
+    | LedgerFact
+    | AccountFact
+    | MarkFact
+    | SettingFact
+    | KeyFact
+    | InstrumentFact
+    | LimitsFact
+    | TokenFact
+    | ControlFact
+    | RiskFact
+    | UnknownFact
+    | FrameReply
+)

@@ -1,0 +1,220 @@
+"""Requests before they are signed, wires after, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from connector.dialect.facts import Fact
+from connector.model.credentials import ApiKey, KeyKind, Secret
+from connector.model.ids import ClientOrderId, Symbol
+from connector.model.limits import FREE, BucketScope, Cost, Priority
+
+
+class SigningKey(Protocol):
+    """Signs bytes with one key; the key itself cannot be read back.
+
+    *passphrase* is the venue's passphrase where it has one.
+    """
+
+    kind: KeyKind
+    api_key: ApiKey
+    passphrase: Secret | None
+
+    def sign(self, payload: bytes) -> bytes:
+        """Raw signature."""
+        ...
+
+    def sign_hex(self, payload: bytes) -> str:
+        """Lower-case hexadecimal."""
+        ...
+
+    def sign_base64(self, payload: bytes) -> str:
+        """Standard base64."""
+        ...
+
+    def sign_base64url(self, payload: bytes) -> str:
+        """URL-safe base64 without padding."""
+        ...
+
+
+class Security(StrEnum):
+    """What a request carries to show who sends it."""
+
+    NONE = "none"
+    KEY = "key"  # the key's name, no signature
+    SIGNED = "signed"
+
+
+class Host(StrEnum):
+    """Which of the environment's endpoints."""
+
+    REST = "rest"
+    KEY_INFO = "key_info"  # where key permissions are asked, if elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call, complete but unsigned.
+
+    *params* are in wire spelling and order, *body* is a JSON document for venues
+    that take one. *window_ms*: the venue discards it when it is older (deadline
+    of law 3), None for calls that change nothing. *frame_method* is its name for
+    order entry over WebSocket, "" when REST only. *context* is for the dialect's
+    own use when it reads the answer.
+    """
+
+    op: str
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    body: object | None = None
+    security: Security = Security.SIGNED
+    host: Host = Host.REST
+    cost: Cost = FREE
+    priority: Priority = Priority.QUERY
+    window_ms: int | None = None
+    frame_method: str = ""
+    symbol: Symbol | None = None
+    client_order_id: ClientOrderId | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HttpWire:
+    """Signed bytes for an HTTP client; sent untouched.
+
+    *deadline_ms*: venue time (UTC ms) after which the venue refuses it.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    deadline_ms: int | None
+
+    def __repr__(self) -> str:
+        return f"HttpWire({self.method} {self.url.split('?', 1)[0]})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FrameWire:
+    """A signed text frame; *frame_id* matches its answer."""
+
+    text: str
+    frame_id: str
+    deadline_ms: int | None
+
+    def __repr__(self) -> str:
+        return f"FrameWire({self.frame_id})"
+
+
+class Verdict(StrEnum):
+    """What an answer says about the thing asked for."""
+
+    OK = "ok"  # done, or the order exists
+    PROCESSING = "processing"  # received; only the stream tells the fate
+    UNCHANGED = "unchanged"  # already so: success without effect
+    REJECTED = "rejected"  # refused for good
+    NOT_EXECUTED = "not_executed"  # not processed; the same id may be sent again
+    UNKNOWN = "unknown"  # may or may not have been executed
+    DUPLICATE = "duplicate"  # an order with this client id exists
+    NOT_OPEN = "not_open"  # cancel or amend came too late: read the final state
+    NOT_FOUND = "not_found"  # a query: (not yet) known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """Stop sending: everything of *scope* (or *buckets*) until the time is up."""
+
+    scope: BucketScope
+    wait_ms: int | None = None
+    until_ms: int | None = None  # venue time
+    is_ban: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer, understood.
+
+    *facts* are told whatever the verdict. *next_request* is the following page.
+    *items* holds one Reply per entry of a batch, in request order. *used* are
+    server-side counts per bucket. *is_clock_error*: our timestamp was refused,
+    the clock must be measured again. *is_counted* False: the venue did not
+    charge the limits.
+    """
+
+    verdict: Verdict
+    code: str = ""
+    text: str = ""
+    facts: tuple[Fact, ...] = ()
+    items: tuple[Reply, ...] = ()
+    next_request: Request | None = None
+    used: tuple[tuple[str, int], ...] = ()
+    throttle: Throttle | None = None
+    server_ms: int | None = None
+    is_clock_error: bool = False
+    is_key_error: bool = False
+    is_counted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """An HTTP answer as the shell saw it; header names lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+# --- the conversation that opens and keeps a stream ---------------------------
+
+
+class ScriptFailure(StrEnum):
+    """Why a conversation cannot go on."""
+
+    RETRY = "retry"  # try again with backoff
+    KEY_REFUSED = "key_refused"  # stop: the key is wrong, locked or not allowed
+    NEW_KEY = "new_key"  # start over at once with a fresh stream key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Make this REST call and give me the Reply."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Open the socket; the URL may hold a stream key."""
+
+    url: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send this frame. *sign* asks the shell to let `Dialect.sign_frame` finish
+    it with the credentials; *cost* goes through the limiter."""
+
+    text: str
+    sign: str = ""
+    cost: Cost = FREE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Signed in and every subscription acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail:
+    """The conversation failed."""
+
+    failure: ScriptFailure
+    why: str
+
+
+Step = Call | Open | Send | Ready | Fail
