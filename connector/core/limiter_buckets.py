@@ -1,0 +1,371 @@
+"""One rate limit of a venue: what it is, and how much of it is used.
+
+A venue counts requests when they *arrive*; we know only when they left. A
+request sent at ``t`` is taken to arrive anywhere in ``[t, t + jitter]``.
+
+Window (fixed or rolling, length W): two requests sent ``d`` apart arrive at
+least ``d - jitter`` apart, so they can share a window of some alignment only if
+``d < W + jitter``. Hence the rule: never more than *limit* sent within any
+``W + jitter``. The ledger of that span is exact, so the whole burst is usable
+at any alignment; a plain token bucket would have to give ``b + r*W <= limit``
+away. A fixed calendar window is one of the rolling ones, so one rule does both.
+
+Credits (capacity C, refill r): the venue's pool never runs dry exactly when
+every interval of length d costs at most ``C + r*d``. What arrives in such an
+interval was sent in one longer by the jitter, so a local pool of capacity
+``C - r*jitter`` is safe. The sum is kept in billionths of a credit: integers,
+no rounding.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+NS = 1_000_000_000
+NEVER_NS = (1 << 63) - 1
+"""A time after all deadlines: "this will not happen"."""
+
+CREDIT_HISTORY = 1024
+"""Takes remembered per credit pool so that a refund can be exact."""
+
+
+class BucketKind(StrEnum):
+    """How the venue counts."""
+
+    WINDOW = "window"
+    CREDITS = "credits"
+
+
+class Scope(StrEnum):
+    """Who shares the limit at the venue."""
+
+    IP = "ip"
+    ACCOUNT = "account"
+    CONNECTION = "connection"
+    SYMBOL = "symbol"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketSpec:
+    """One published limit.
+
+    *id* is unique within a limiter and carries its owner where several may
+    share the limiter (``"orders-10s:3fa9"``). *limit* is the count per window or
+    the capacity in credits; *window_ns* is for WINDOW, *refill_per_s* (credits)
+    for CREDITS. Only CANCEL priority may use the last *reserve* units. *owner*
+    is the account fingerprint (ACCOUNT, SYMBOL) or the connection id. *jitter_ns*
+    bounds the time from grant to arrival. *calendar* says that a usage header
+    describes a window starting at a multiple of its length since the epoch.
+    A limit that is not *learnt* yet is used at half.
+    """
+
+    id: str
+    kind: BucketKind = BucketKind.WINDOW
+    limit: int
+    window_ns: int = 0
+    refill_per_s: int = 0
+    scope: Scope = Scope.IP
+    owner: str = ""
+    reserve: int = 0
+    jitter_ns: int = 20_000_000
+    calendar: bool = True
+    learnt: bool = True
+
+    def __post_init__(self) -> None:
+        timed = self.window_ns if self.kind is BucketKind.WINDOW else self.refill_per_s
+        if not self.id or self.limit <= 0 or timed <= 0 or self.jitter_ns < 0:
+            raise ValueError(f"not a rate limit: {self!r}")
+        if not 0 <= self.reserve < self.limit:
+            raise ValueError(f"{self.id}: reserve {self.reserve} of {self.limit}")
+
+
+class Bucket:
+    """What both kinds share: the spec in force and the closing times."""
+
+    __slots__ = (
+        "closed_ns",
+        "closed_reason",
+        "closed_to_new_ns",
+        "spec",
+    )
+
+    spec: BucketSpec
+
+    def __init__(self) -> None:
+        self.closed_ns = 0  # nothing passes before
+        self.closed_to_new_ns = 0  # only cancels pass before
+        self.closed_reason = ""
+
+    def close(self, until_ns: int, reason: str, spare_cancels: bool) -> None:
+        """Close until then; an earlier, longer closing stands."""
+        if until_ns > self.opens_ns(is_cancel=False):
+            self.closed_reason = reason
+        if spare_cancels:
+            self.closed_to_new_ns = max(self.closed_to_new_ns, until_ns)
+        else:
+            self.closed_ns = max(self.closed_ns, until_ns)
+
+    def opens_ns(self, is_cancel: bool) -> int:
+        """Earliest time the gate lets this class through (may be past)."""
+        if is_cancel or self.closed_ns > self.closed_to_new_ns:
+            return self.closed_ns
+        return self.closed_to_new_ns
+
+    # The counting, by kind. Amounts are > 0 and times never run backwards.
+
+    def adopt(self, spec: BucketSpec, now_ns: int) -> None:
+        """Put *spec* in force and keep what is already used."""
+        raise NotImplementedError
+
+    def cap(self, is_cancel: bool) -> int:
+        """Most that this class may ever have in use, in units."""
+        raise NotImplementedError
+
+    def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
+        """Whether *amount* may be taken now."""
+        raise NotImplementedError
+
+    def ready_ns(self, amount: int, is_cancel: bool, now_ns: int) -> int:
+        """Earliest time *amount* fits if nothing else is taken, or NEVER_NS."""
+        raise NotImplementedError
+
+    def take(self, amount: int, key: int, now_ns: int) -> None:
+        """Count *amount* from now on, under *key*, without asking whether it fits."""
+        raise NotImplementedError
+
+    def give_back(self, amount: int, key: int, now_ns: int) -> None:
+        """Undo a take; what the venue's count has forgotten is not given twice."""
+        raise NotImplementedError
+
+    def move(self, amount: int, key: int, at_ns: int, now_ns: int) -> None:
+        """Count the take of *key* as made at *at_ns*, not later than now."""
+        raise NotImplementedError
+
+    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+        """Believe the venue if it has counted more than we have.
+
+        *window* is when the venue's calendar window began at the earliest and
+        ends at the latest, on our clock, or None if that is not known.
+        """
+        raise NotImplementedError
+
+    def used_at(self, now_ns: int) -> int:
+        """Units in use, rounded up."""
+        raise NotImplementedError
+
+
+class WindowBucket(Bucket):
+    """An exact ledger of the last window."""
+
+    __slots__ = (
+        "_cap_all",
+        "_cap_new",
+        "_foreign",
+        "_forgotten",
+        "_ledger",
+        "_span",
+        "_used",
+    )
+
+    def __init__(self, spec: BucketSpec, now_ns: int) -> None:
+        super().__init__()
+        # (sent_ns, key, amount) by time; at most `limit` entries because each
+        # amount is >= 1. Expired entries leave when room is wanted.
+        self._ledger: deque[tuple[int, int, int]] = deque()
+        self._foreign: list[tuple[int, int]] = []  # (until_ns, amount), a heap
+        self._used = 0
+        self._forgotten = 0
+        self._span = 0
+        self.adopt(spec, now_ns)
+
+    def adopt(self, spec: BucketSpec, now_ns: int) -> None:
+        old_span = self._span
+        if old_span:
+            self._expire(now_ns)
+        self.spec = spec
+        # One more than the sum, so that a venue whose windows include both ends
+        # is obeyed too.
+        self._span = spec.window_ns + spec.jitter_ns + 1
+        self._cap_all = spec.limit if spec.learnt else max(1, spec.limit // 2)
+        self._cap_new = max(0, self._cap_all - spec.reserve)
+        if self._forgotten and self._span > old_span:
+            # A longer window looks further back than the ledger: all we know of
+            # that time is what was forgotten, at the latest one old span ago.
+            self._borrow(
+                min(self._forgotten, self._cap_all), now_ns - old_span + self._span
+            )
+            self._forgotten = 0
+
+    def cap(self, is_cancel: bool) -> int:
+        return self._cap_all if is_cancel else self._cap_new
+
+    def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
+        cap = self._cap_all if is_cancel else self._cap_new
+        if self._used + amount <= cap:
+            return True
+        self._expire(now_ns)
+        return self._used + amount <= cap
+
+    def ready_ns(self, amount: int, is_cancel: bool, now_ns: int) -> int:
+        cap = self._cap_all if is_cancel else self._cap_new
+        if amount > cap:
+            return NEVER_NS
+        missing = self._used + amount - cap
+        if missing <= 0:
+            return now_ns
+        for until_ns, freed in self._releases():
+            missing -= freed
+            if missing <= 0:
+                return max(until_ns, now_ns)
+        raise AssertionError(f"{self.spec.id}: ledger and sum disagree")
+
+    def take(self, amount: int, key: int, now_ns: int) -> None:
+        self._ledger.append((now_ns, key, amount))
+        self._used += amount
+
+    def give_back(self, amount: int, key: int, now_ns: int) -> None:
+        ledger = self._ledger
+        for back, entry in enumerate(reversed(ledger), 1):
+            if entry[1] == key:
+                del ledger[-back]
+                self._used -= entry[2]
+                return
+
+    def move(self, amount: int, key: int, at_ns: int, now_ns: int) -> None:
+        self.give_back(amount, key, now_ns)
+        ledger = self._ledger
+        at = len(ledger)
+        while at and ledger[at - 1][0] > at_ns:
+            at -= 1
+        ledger.insert(at, (at_ns, key, amount))
+        self._used += amount
+
+    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+        self._expire(now_ns)
+        if window is None:
+            counted, until_ns = self._used, now_ns + self._span
+        else:
+            since_ns = window[0] - self.spec.jitter_ns
+            until_ns = window[1]
+            counted = sum(a for t, _, a in self._ledger if t >= since_ns)
+            # Estimates of the window's end wobble, by less than half a window.
+            this_ns = until_ns - self.spec.window_ns // 2
+            counted += sum(a for t, a in self._foreign if t > this_ns)
+        if used > counted and until_ns > now_ns:
+            self._borrow(used - counted, until_ns)
+
+    def used_at(self, now_ns: int) -> int:
+        self._expire(now_ns)
+        return self._used
+
+    def _borrow(self, amount: int, until_ns: int) -> None:
+        heapq.heappush(self._foreign, (until_ns, amount))
+        self._used += amount
+
+    def _releases(self) -> Iterator[tuple[int, int]]:
+        own = ((sent_ns + self._span, amount) for sent_ns, _, amount in self._ledger)
+        return heapq.merge(own, sorted(self._foreign)) if self._foreign else own
+
+    def _expire(self, now_ns: int) -> None:
+        ledger, horizon = self._ledger, now_ns - self._span
+        freed = 0
+        while ledger and ledger[0][0] <= horizon:
+            freed += ledger.popleft()[2]
+        self._used -= freed
+        self._forgotten = min(self._forgotten + freed, 1 << 40)
+        while self._foreign and self._foreign[0][0] <= now_ns:
+            self._used -= heapq.heappop(self._foreign)[1]
+
+
+class CreditBucket(Bucket):
+    """A pool that refills steadily; kept as debt, in billionths of a credit."""
+
+    __slots__ = ("_at_ns", "_cap_all", "_cap_new", "_debt", "_rate", "_takes")
+
+    def __init__(self, spec: BucketSpec, now_ns: int) -> None:
+        super().__init__()
+        self._debt = 0
+        self._at_ns = now_ns
+        self._rate = 1
+        # (key, debt before the take), oldest first, since the pool was last full.
+        self._takes: deque[tuple[int, int]] = deque(maxlen=CREDIT_HISTORY)
+        self.adopt(spec, now_ns)
+
+    def adopt(self, spec: BucketSpec, now_ns: int) -> None:
+        self._settle(now_ns)
+        self.spec = spec
+        half = 1 if spec.learnt else 2
+        self._rate = max(1, spec.refill_per_s // half)
+        capacity = max(1, spec.limit // half) * NS - spec.refill_per_s * spec.jitter_ns
+        self._cap_all = max(0, capacity)
+        self._cap_new = max(0, self._cap_all - spec.reserve * NS)
+
+    def cap(self, is_cancel: bool) -> int:
+        return (self._cap_all if is_cancel else self._cap_new) // NS
+
+    def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
+        self._settle(now_ns)
+        cap = self._cap_all if is_cancel else self._cap_new
+        return self._debt + amount * NS <= cap
+
+    def ready_ns(self, amount: int, is_cancel: bool, now_ns: int) -> int:
+        self._settle(now_ns)
+        cap = self._cap_all if is_cancel else self._cap_new
+        if amount * NS > cap:
+            return NEVER_NS
+        missing = self._debt + amount * NS - cap
+        return now_ns if missing <= 0 else now_ns - (-missing // self._rate)
+
+    def take(self, amount: int, key: int, now_ns: int) -> None:
+        self._settle(now_ns)
+        self._takes.append((key, self._debt))
+        self._debt += amount * NS
+
+    def give_back(self, amount: int, key: int, now_ns: int) -> None:
+        # Had the request not been counted, the pool would have been fuller by
+        # its cost, but never fuller than full: the difference shrinks to the
+        # smallest debt since. Giving back more would invent credits.
+        self._settle(now_ns)
+        takes = self._takes
+        at = next((i for i, take in enumerate(takes) if take[0] == key), None)
+        if at is None:
+            return
+        del takes[at]
+        given = amount * NS
+        for later in range(at, len(takes)):
+            name, debt = takes[later]
+            given = min(given, debt)
+            takes[later] = (name, debt - given)
+        self._debt -= min(given, self._debt)
+
+    def move(self, amount: int, key: int, at_ns: int, now_ns: int) -> None:
+        # Counting it from now instead of from at_ns is the safe side.
+        self.give_back(amount, key, now_ns)
+        self.take(amount, key, now_ns)
+
+    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+        self._settle(now_ns)
+        self._debt = max(self._debt, used * NS)
+
+    def used_at(self, now_ns: int) -> int:
+        self._settle(now_ns)
+        return -(-self._debt // NS)
+
+    def _settle(self, now_ns: int) -> None:
+        if self._debt:
+            self._debt -= self._rate * (now_ns - self._at_ns)
+            if self._debt <= 0:
+                self._debt = 0
+                self._takes.clear()
+        self._at_ns = now_ns
+
+
+def make_bucket(spec: BucketSpec, now_ns: int) -> Bucket:
+    """An empty bucket for *spec*."""
+    if spec.kind is BucketKind.WINDOW:
+        return WindowBucket(spec, now_ns)
+    return CreditBucket(spec, now_ns)
