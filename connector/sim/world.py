@@ -1,0 +1,264 @@
+"""One deterministic world: loop, network, tape, clocks and trace, and how to run it.
+
+    async def main(world: World) -> int:
+        with world.party("venue"):
+            server = await serve(...)           # loop.create_server underneath
+        with world.party("bot", skew_ns=-40_000_000):
+            async with httpx.AsyncClient() as client:
+                await client.get("http://venue:8080/")
+        ...
+
+    result = run_world(main, seed=7)
+    result.value                                # or raises what main raised
+    run_world(main, seed=7, tape=result.tape)   # the same world again
+    shrink(result.tape, lambda tape: run_world(main, seed=7, tape=tape).failed)
+
+The seed draws latencies, random bytes and `world.random`; the tape decides faults.
+Inside a world `time.time_ns` and `time.monotonic_ns` are virtual (see
+`connector.sim.determinism`), so code under test needs no special clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Generic, TypeVar
+
+from connector.sim.determinism import virtual_process
+from connector.sim.errors import SimulationError
+from connector.sim.faults import Chaos
+from connector.sim.loop import Limits, VirtualTimeLoop
+from connector.sim.network import LinkProfile, Network
+from connector.sim.tape import Tape
+from connector.sim.trace import Trace
+
+T = TypeVar("T")
+_perf_counter = time.perf_counter  # the real clock, also while a world replaces it
+
+EPOCH_NS = 1_795_341_600_000 * 1_000_000
+"""Wall-clock time at which every world begins: 2026-11-22 10:00:00 UTC."""
+
+_CLEANUP_TURNS = 64
+
+
+_party: contextvars.ContextVar[Party | None] = contextvars.ContextVar(
+    "party", default=None
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldConfig:
+    """What a world is like before anything happens in it.
+
+    *chaos* None is a quiet network (a test may set `world.network.chaos` later).
+    *executor_delay_s*: see `VirtualTimeLoop`. *trace_lines*: how many stay readable.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    profile: LinkProfile = field(default_factory=LinkProfile)
+    chaos: Chaos | None = None
+    executor_delay_s: float | None = 0.0
+    trace_lines: int = 10_000
+    epoch_ns: int = EPOCH_NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A named participant on a host of its own, whose wall clock is off by *skew_ns*.
+
+    Positive skew: the party's clock is ahead.
+    """
+
+    name: str
+    skew_ns: int = 0
+
+
+class World:
+    """What the program in a world can use besides ordinary asyncio."""
+
+    def __init__(self, seed: int, tape: Tape, config: WorldConfig) -> None:
+        self.seed = seed
+        self.tape = tape
+        self.random = Random(f"world/{seed}")  # noqa: S311 - reproducible on purpose
+        self.loop = VirtualTimeLoop(
+            limits=config.limits, executor_delay_s=config.executor_delay_s
+        )
+        self.trace = Trace(self.mono_ns, keep=config.trace_lines)
+        self.network = Network(self.loop, trace=self.trace, tape=tape, seed=seed)
+        self.network.profile = config.profile
+        self.network.chaos = config.chaos
+        self.loop.network = self.network
+        self.errors: list[str] = []
+        self._epoch_ns = config.epoch_ns
+        self.loop.set_exception_handler(self._note_error)
+
+    # Time
+
+    def mono_ns(self) -> int:
+        """Nanoseconds since the world began; the same for all parties."""
+        return self.loop.now_ns
+
+    def now(self, party: Party | None = None) -> int:
+        """Wall clock in ns (UTC epoch) as *party*, else the current party, sees it."""
+        party = party or _party.get()
+        skew_ns = party.skew_ns if party else 0
+        return self._epoch_ns + self.loop.now_ns + skew_ns
+
+    # Parties
+
+    @contextlib.contextmanager
+    def party(self, name: str, *, skew_ns: int = 0) -> Iterator[Party]:
+        """Code in this block, and every task and server it starts, is *name*.
+
+        It connects from the address of host *name*, and `time.time_ns` shows its
+        skewed clock. Leaving the block returns to the party before.
+        """
+        party = Party(name=name, skew_ns=skew_ns)
+        token = _party.set(party)
+        try:
+            with self.network.on_host(name):
+                yield party
+        finally:
+            _party.reset(token)
+
+    # Notes
+
+    def note(self, kind: str, text: str = "") -> None:
+        """Add a line of the program's own to the trace (and to its hash)."""
+        self.trace.add(f"note.{kind}", text)
+
+    def _note_error(
+        self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
+        exc = context.get("exception")
+        shown = f"{context['message']}: {type(exc).__name__}: {exc}" if exc else ""
+        self.errors.append(shown or context["message"])
+        self.trace.add("error", context["message"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Generic[T]):
+    """How a world ended.
+
+    *errors* are what asyncio reports to the loop's exception handler (failed
+    callbacks, exceptions nobody retrieved). *tape* replays the world.
+    """
+
+    seed: int
+    error: BaseException | None
+    trace: Trace
+    trace_hash: str
+    tape: list[int]
+    faults: list[tuple[int, str, int]]
+    errors: tuple[str, ...]
+    virtual_ns: int
+    steps: int
+    wall_s: float
+    returned: T | None
+
+    @property
+    def failed(self) -> bool:
+        """Main raised, or something failed in the background."""
+        return self.error is not None or bool(self.errors)
+
+    @property
+    def value(self) -> T:
+        """What main returned; raises what it raised, noting how to replay it."""
+        if self.error is not None:
+            self.error.add_note(f"world: seed={self.seed} faults={self.faults}")
+            raise self.error
+        return self.returned  # type: ignore[return-value]  # set when error is None
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds per real second."""
+        return self.virtual_ns / 1e9 / max(self.wall_s, 1e-9)
+
+
+def run_world(
+    main: Callable[[World], Awaitable[T]],
+    seed: int,
+    tape: Sequence[int] | None = None,
+    *,
+    config: WorldConfig | None = None,
+) -> Result[T]:
+    """Run *main* to its end in a new world and report; never raises for *main*.
+
+    *tape* replays decisions (0 past its end); without it the seed draws them.
+    Deadlock and LimitExceeded end up in `Result.error` like any other failure.
+    KeyboardInterrupt and SystemExit pass. Raises SimulationError inside a running
+    loop.
+    """
+    if asyncio._get_running_loop() is not None:
+        raise SimulationError("run_world cannot be called from a running event loop")
+    source = Tape(seed=seed) if tape is None else Tape(values=tape)
+    world = World(seed, source, config or WorldConfig())
+    began = _perf_counter()
+    error: BaseException | None = None
+    returned: T | None = None
+    with virtual_process(mono_ns=world.mono_ns, wall_ns=world.now, seed=seed):
+        asyncio.set_event_loop(world.loop)
+        try:
+            returned = world.loop.run_until_complete(_run(main, world))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            error = exc
+        finally:
+            _clean_up(world)
+            asyncio.set_event_loop(None)
+    return Result(
+        seed=seed,
+        error=error,
+        trace=world.trace,
+        trace_hash=world.trace.hash,
+        tape=list(source.values),
+        faults=source.faults(),
+        errors=tuple(world.errors),
+        virtual_ns=world.loop.now_ns,
+        steps=world.loop.steps,
+        wall_s=_perf_counter() - began,
+        returned=returned,
+    )
+
+
+async def _run(main: Callable[[World], Awaitable[T]], world: World) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name("main")
+    return await main(world)
+
+
+def _clean_up(world: World) -> None:
+    """Cancel what is left, oldest first, and close the loop."""
+    loop = world.loop
+    loop.extend_limits()
+    try:
+        for _ in range(_CLEANUP_TURNS):
+            left = loop.unfinished_tasks()
+            if not left:
+                break
+            for task in left:
+                task.cancel("the world ended")
+            loop.run_until_complete(_settle())
+        else:
+            world.errors.append(f"ignored cancellation: {loop.describe_tasks()}")
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    except SimulationError as exc:
+        world.errors.append(f"while cleaning up: {exc}")
+    finally:
+        loop.close()
+
+
+async def _settle() -> None:
+    """Let cancelled tasks do what they do when cancelled, for a virtual minute."""
+    await asyncio.sleep(0)
+    current = asyncio.current_task()
+    others = [task for task in asyncio.all_tasks() if task is not current]
+    if others:
+        await asyncio.wait(others, timeout=60.0)
