@@ -1,0 +1,71 @@
+"""Calls into code that may never return, bounded in time.
+
+A keyring may wait for ever for a dialogue on a screen nobody looks at. The call runs
+in a daemon thread, which never keeps the process from exiting; after the bound the
+caller goes on without it. While a call hangs, further calls fail at once: at most one
+thread per `Bounded` is ever lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from connector.errors import KeystoreUnavailable
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Answer(Generic[T]):
+    """What a bounded call came to: a value, or the type of what it raised.
+
+    Only the type: a foreign exception's text, arguments or traceback might hold
+    the secret that was being stored.
+    """
+
+    value: T | None = None
+    error: type[BaseException] | None = None
+
+
+class Bounded:
+    """Runs calls of one store, one at a time, each for at most *timeout_s*."""
+
+    def __init__(self, label: str, timeout_s: float) -> None:
+        self.label = label
+        self.timeout_s = timeout_s
+        self._hanging: threading.Thread | None = None
+
+    def call(self, function: Callable[[], T], verb: str) -> Answer[T]:
+        """Run *function*; raises KeystoreUnavailable if it does not return in time.
+
+        After a timeout it is not known whether the call took effect.
+        """
+        if self._hanging is not None and self._hanging.is_alive():
+            raise KeystoreUnavailable(
+                f"{self.label} still hangs in an earlier call: is it waiting for a "
+                "dialogue to be answered? Unlock it, then try again"
+            )
+        answer: Answer[T] = Answer()
+
+        def run() -> None:
+            try:
+                answer.value = function()
+            except BaseException as exc:  # nothing may escape: it could show a secret
+                answer.error = type(exc)
+
+        thread = threading.Thread(
+            target=run, name=f"connector.keystore.{verb}", daemon=True
+        )
+        thread.start()
+        thread.join(self.timeout_s)
+        if thread.is_alive():
+            self._hanging = thread
+            raise KeystoreUnavailable(
+                f"{self.label} did not answer within {self.timeout_s:g} s ({verb}): "
+                "is it locked, or waiting for a dialogue? Whether the call took "
+                "effect is not known"
+            )
+        return answer
