@@ -1,1 +1,1 @@
-""""""
+"""The machine: synchronous, deterministic; time and randomness are arguments."""

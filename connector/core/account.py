@@ -1,0 +1,467 @@
+"""Positions, wallets, settings and marks; margin between the venue's words.
+
+Two accounts are kept that must tie out (law 13):
+
+    position = base + sum of signed fills since the base was taken
+    wallet   = base + sum of ledger entries since the base was taken
+
+What is shown is always the venue's newest word; the sums only check it. A
+difference that survives re-reading is named (an `Adjustment`) and the base moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from connector.dialect import AccountView, Dialect, MarginNumbers
+from connector.dialect.facts import (
+    AccountFact,
+    BalanceFact,
+    LedgerFact,
+    MarkFact,
+    PositionFact,
+    SettingFact,
+)
+from connector.model.account import (
+    Balance,
+    LedgerEntry,
+    LedgerKind,
+    Margin,
+    MarginMode,
+    Position,
+    Source,
+    Stamp,
+)
+from connector.model.clock import Now
+from connector.model.events import Adjustment
+from connector.model.ids import Symbol
+from connector.model.instrument import Instrument
+from connector.model.money import ZERO
+from connector.model.order import Fill, Order, PositionSide
+
+PositionKey = tuple[Symbol, PositionSide]
+
+_LEDGER_ID_WINDOW_NS = 15 * 60 * 1_000_000_000
+"""Entry ids are remembered this long behind the newest entry."""
+
+
+@dataclass(slots=True)
+class _Held:
+    qty: Decimal
+    entry_price: Decimal
+    stamp: Stamp
+    version: int | None = None
+    margin_mode: MarginMode = MarginMode.CROSS
+    isolated_wallet: Decimal = ZERO
+    mark_price: Decimal | None = None
+    liquidation_price: Decimal | None = None
+    greeks: tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] = (
+        None,
+        None,
+        None,
+        None,
+    )
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything about the account that is not an order."""
+
+    dialect: Dialect
+    instruments: dict[Symbol, Instrument] = field(default_factory=dict)
+    marks: dict[Symbol, MarkFact] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
+    leverage: dict[Symbol, int] = field(default_factory=dict)
+    margin_modes: dict[Symbol, MarginMode] = field(default_factory=dict)
+    is_hedge_mode: bool = False
+    is_multi_asset: bool = False
+    can_trade: bool = True
+    venue_fields: dict[str, str] = field(default_factory=dict)
+    _held: dict[PositionKey, _Held] = field(default_factory=dict)
+    _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _fills_since: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _wallet_base: dict[str, Decimal] = field(default_factory=dict)
+    _ledger_since: dict[str, Decimal] = field(default_factory=dict)
+    _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
+    ledger_newest_ns: int = 0
+    _venue_fields_stamp: Stamp | None = None
+    _numbers: MarginNumbers | None = None
+    _version: int = 0
+    _numbers_version: int = -1
+
+    # --- facts ----------------------------------------------------------------
+
+    def merge_position(self, fact: PositionFact, source: Source, now: Now) -> bool:
+        """Newest venue version wins; True if what is shown changed."""
+        key = (fact.symbol, fact.position_side)
+        held = self._held.get(key)
+        if held is not None and _is_older(fact, held):
+            return False
+        stamp = Stamp(
+            source=source, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
+        )
+        if held is None:
+            if fact.qty == 0 and fact.margin_mode is None:
+                return False
+            held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp)
+            self._held[key] = held
+        before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
+        held.qty = fact.qty
+        held.stamp = stamp
+        held.version = fact.version if fact.version is not None else held.version
+        if fact.entry_price is not None:
+            held.entry_price = fact.entry_price
+        if fact.margin_mode is not None:
+            held.margin_mode = fact.margin_mode
+            self.margin_modes[fact.symbol] = fact.margin_mode
+        if fact.isolated_wallet is not None:
+            held.isolated_wallet = fact.isolated_wallet
+        if fact.leverage is not None:
+            self.leverage[fact.symbol] = fact.leverage
+        held.mark_price = fact.mark_price or held.mark_price
+        held.liquidation_price = fact.liquidation_price
+        held.greeks = (fact.delta, fact.gamma, fact.vega, fact.theta)
+        self._version += 1
+        return before != (
+            held.qty,
+            held.entry_price,
+            held.margin_mode,
+            held.isolated_wallet,
+        )
+
+    def flatten_absent(
+        self, told: set[PositionKey], venue_ns: int, now: Now
+    ) -> list[PositionKey]:
+        """A complete list of positions did not name these: they are flat.
+
+        Positions with a newer word than *venue_ns* (when the list was asked
+        for) are left alone.
+        """
+        flat = []
+        for key, held in self._held.items():
+            if key in told or held.qty == 0 or held.stamp.venue_ns >= venue_ns:
+                continue
+            held.qty = ZERO
+            held.stamp = Stamp(
+                source=Source.REST, venue_ns=venue_ns, received_mono_ns=now.mono_ns
+            )
+            self._version += 1
+            flat.append(key)
+        return flat
+
+    def merge_balance(self, fact: BalanceFact, source: Source, now: Now) -> bool:
+        """Newest venue time wins; True if the wallet changed."""
+        held = self.balances.get(fact.asset)
+        if held is not None and fact.venue_ns < held.stamp.venue_ns:
+            return False
+        self.balances[fact.asset] = Balance(
+            asset=fact.asset,
+            wallet=fact.wallet,
+            cross_wallet=fact.cross_wallet,
+            stamp=Stamp(
+                source=source, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
+            ),
+        )
+        self._version += 1
+        return held is None or held.wallet != fact.wallet
+
+    def merge_mark(self, fact: MarkFact) -> bool:
+        """Newest mark price; True if it moved."""
+        held = self.marks.get(fact.symbol)
+        if held is not None and fact.venue_ns < held.venue_ns:
+            return False
+        self.marks[fact.symbol] = fact
+        if held is not None and held.mark_price == fact.mark_price:
+            return False
+        self._version += 1
+        return True
+
+    def merge_setting(self, fact: SettingFact) -> None:
+        """Leverage, margin mode, position mode."""
+        if fact.symbol is not None:
+            if fact.leverage is not None:
+                self.leverage[fact.symbol] = fact.leverage
+            if fact.margin_mode is not None:
+                self.margin_modes[fact.symbol] = fact.margin_mode
+        if fact.is_hedge_mode is not None:
+            self.is_hedge_mode = fact.is_hedge_mode
+        if fact.is_multi_asset is not None:
+            self.is_multi_asset = fact.is_multi_asset
+        if fact.can_trade is not None:
+            self.can_trade = fact.can_trade
+        self._version += 1
+
+    def merge_account(self, fact: AccountFact, now: Now) -> None:
+        """The venue's own totals, kept as told."""
+        self.venue_fields = dict(fact.fields)
+        self._venue_fields_stamp = Stamp(
+            source=Source.REST, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
+        )
+        self._version += 1
+
+    def merge_ledger(self, fact: LedgerFact) -> LedgerEntry | None:
+        """Count an entry once; None if it is known or only a notice."""
+        if not fact.entry_id:
+            return None
+        key = (fact.kind, fact.entry_id)
+        if key in self._ledger_ids:
+            return None
+        self._ledger_ids[key] = fact.venue_ns
+        self.ledger_newest_ns = max(self.ledger_newest_ns, fact.venue_ns)
+        self._ledger_since[fact.asset] = (
+            self._ledger_since.get(fact.asset, ZERO) + fact.amount
+        )
+        return LedgerEntry(
+            kind=fact.kind,
+            asset=fact.asset,
+            amount=fact.amount,
+            symbol=fact.symbol,
+            entry_id=fact.entry_id,
+            venue_ns=fact.venue_ns,
+            text=fact.text,
+        )
+
+    def count_fill(self, fill: Fill, *, replaced: Decimal = ZERO) -> None:
+        """Add a fill to the position sum; *replaced* was counted already as a
+        provisional one."""
+        key = (fill.symbol, fill.position_side)
+        signed = (fill.qty - replaced) * fill.side.sign
+        self._fills_since[key] = self._fills_since.get(key, ZERO) + signed
+
+    # --- tying out ---------------------------------------------------------------
+
+    def position_qty(self, key: PositionKey) -> Decimal:
+        """The venue's newest word."""
+        held = self._held.get(key)
+        return held.qty if held is not None else ZERO
+
+    def position_keys(self) -> list[PositionKey]:
+        """Every position ever told or touched by a fill."""
+        keys = dict.fromkeys(self._held)
+        keys.update(dict.fromkeys(self._position_base))
+        keys.update(dict.fromkeys(self._fills_since))
+        return list(keys)
+
+    def take_bases(self) -> None:
+        """First synchronisation: the venue's word now is where sums begin."""
+        self._position_base = {
+            key: self.position_qty(key) - self._fills_since.get(key, ZERO)
+            for key in self.position_keys()
+        }
+        self._wallet_base = {
+            asset: balance.wallet - self._ledger_since.get(asset, ZERO)
+            for asset, balance in self.balances.items()
+        }
+
+    def position_differences(self) -> list[Adjustment]:
+        """Positions that are not base + fills."""
+        found = []
+        for key in self.position_keys():
+            expected = self._position_base.get(key, ZERO) + self._fills_since.get(
+                key, ZERO
+            )
+            actual = self.position_qty(key)
+            if expected != actual:
+                symbol, side = key
+                found.append(
+                    Adjustment(
+                        subject=f"position {symbol} {side.value}",
+                        local=expected,
+                        venue=actual,
+                    )
+                )
+        return found
+
+    def wallet_differences(self) -> list[Adjustment]:
+        """Wallets that are not base + ledger entries."""
+        found = []
+        for asset, balance in self.balances.items():
+            expected = self._wallet_base.get(asset, ZERO) + self._ledger_since.get(
+                asset, ZERO
+            )
+            if expected != balance.wallet:
+                found.append(
+                    Adjustment(
+                        subject=f"wallet {asset}", local=expected, venue=balance.wallet
+                    )
+                )
+        return found
+
+    def accept_differences(self) -> None:
+        """Named and reported: from here on the venue's word is the base."""
+        for key in self.position_keys():
+            self._position_base[key] = self.position_qty(key) - self._fills_since.get(
+                key, ZERO
+            )
+        for asset, balance in self.balances.items():
+            self._wallet_base[asset] = balance.wallet - self._ledger_since.get(
+                asset, ZERO
+            )
+
+    def prune_ledger_ids(self) -> None:
+        """Forget entry ids that no query will bring again."""
+        limit = self.ledger_newest_ns - _LEDGER_ID_WINDOW_NS
+        self._ledger_ids = {
+            key: venue_ns
+            for key, venue_ns in self._ledger_ids.items()
+            if venue_ns >= limit
+        }
+
+    # --- durable part -------------------------------------------------------------
+
+    def bases(self) -> dict[str, dict[str, str]]:
+        """Sums as text, for the journal."""
+        return {
+            "position": {
+                f"{symbol} {side.value}": str(
+                    self._position_base.get((symbol, side), ZERO)
+                    + self._fills_since.get((symbol, side), ZERO)
+                )
+                for symbol, side in self.position_keys()
+            },
+            "wallet": {
+                asset: str(
+                    self._wallet_base.get(asset, ZERO)
+                    + self._ledger_since.get(asset, ZERO)
+                )
+                for asset in {*self._wallet_base, *self._ledger_since}
+            },
+        }
+
+    def restore_bases(self, bases: dict[str, dict[str, str]]) -> None:
+        """Sums as they were when the journal was last written."""
+        for name, qty in bases.get("position", {}).items():
+            symbol, _, side = name.rpartition(" ")
+            self._position_base[Symbol(symbol), PositionSide(side)] = Decimal(qty)
+        for asset, wallet in bases.get("wallet", {}).items():
+            self._wallet_base[asset] = Decimal(wallet)
+
+    def restore_ledger_id(self, kind: LedgerKind, entry_id: str, venue_ns: int) -> None:
+        """An entry from the journal: never counted again."""
+        self._ledger_ids[kind, entry_id] = venue_ns
+        self.ledger_newest_ns = max(self.ledger_newest_ns, venue_ns)
+
+    # --- what users see --------------------------------------------------------------
+
+    def mark_of(self, symbol: Symbol) -> Decimal | None:
+        """Live mark price, if one is known."""
+        fact = self.marks.get(symbol)
+        return fact.mark_price if fact is not None else None
+
+    def positions(self, open_orders: Sequence[Order]) -> list[Position]:
+        """Positions that are not flat, with live numbers."""
+        numbers = self._compute(open_orders)
+        rows = []
+        for (symbol, side), held in self._held.items():
+            if held.qty == 0:
+                continue
+            rows.append(self._position(symbol, side, held, numbers))
+        return rows
+
+    def position(
+        self, key: PositionKey, open_orders: Sequence[Order]
+    ) -> Position | None:
+        """One position, also when it is flat; None if never heard of."""
+        held = self._held.get(key)
+        if held is None:
+            return None
+        return self._position(*key, held, self._compute(open_orders))
+
+    def margin(self, open_orders: Sequence[Order], now: Now) -> Margin | None:
+        """The account's margin, computed with live marks where possible."""
+        numbers = self._compute(open_orders)
+        if numbers is None:
+            return None
+        newest = max((b.stamp.venue_ns for b in self.balances.values()), default=0)
+        return Margin(
+            currency=numbers.currency,
+            wallet=numbers.wallet,
+            equity=numbers.equity,
+            unrealized_pnl=numbers.unrealized_pnl,
+            initial_margin=numbers.initial_margin,
+            maintenance_margin=numbers.maintenance_margin,
+            available=numbers.available,
+            margin_ratio=numbers.margin_ratio,
+            stamp=Stamp(
+                source=Source.COMPUTED, venue_ns=newest, received_mono_ns=now.mono_ns
+            ),
+            venue_fields=self.venue_fields,
+        )
+
+    def invalidate(self) -> None:
+        """Open orders changed, so margin did."""
+        self._version += 1
+
+    @property
+    def version(self) -> int:
+        """Rises whenever margin may have changed."""
+        return self._version
+
+    def _position(
+        self,
+        symbol: Symbol,
+        side: PositionSide,
+        held: _Held,
+        numbers: MarginNumbers | None,
+    ) -> Position:
+        live = numbers.positions.get((symbol, side.value)) if numbers else None
+        delta, gamma, vega, theta = held.greeks
+        shown = Position(
+            symbol=symbol,
+            position_side=side,
+            qty=held.qty,
+            entry_price=held.entry_price,
+            stamp=held.stamp,
+            margin_mode=held.margin_mode,
+            leverage=self.leverage.get(symbol),
+            isolated_wallet=held.isolated_wallet,
+            mark_price=self.mark_of(symbol) or held.mark_price,
+            liquidation_price=held.liquidation_price,
+            delta=delta,
+            gamma=gamma,
+            vega=vega,
+            theta=theta,
+        )
+        if live is None:
+            return shown
+        return replace(
+            shown,
+            mark_price=live.mark_price,
+            unrealized_pnl=live.unrealized_pnl,
+            initial_margin=live.initial_margin,
+            maintenance_margin=live.maintenance_margin,
+            liquidation_price=live.liquidation_price,
+        )
+
+    def _compute(self, open_orders: Sequence[Order]) -> MarginNumbers | None:
+        if self._numbers_version == self._version:
+            return self._numbers
+        marks = {symbol: fact.mark_price for symbol, fact in self.marks.items()}
+        for (symbol, _), held in self._held.items():
+            if symbol not in marks and held.mark_price is not None:
+                marks[symbol] = held.mark_price
+        view = AccountView(
+            balances=self.balances,
+            positions=[
+                self._position(symbol, side, held, None)
+                for (symbol, side), held in self._held.items()
+            ],
+            open_orders=open_orders,
+            instruments=self.instruments,
+            marks=marks,
+            leverage=self.leverage,
+            margin_modes=self.margin_modes,
+            venue_fields=self.venue_fields,
+            is_multi_asset=self.is_multi_asset,
+        )
+        self._numbers = self.dialect.margin(view)
+        self._numbers_version = self._version
+        return self._numbers
+
+
+def _is_older(fact: PositionFact, held: _Held) -> bool:
+    if fact.version is not None and held.version is not None:
+        return fact.version < held.version
+    return fact.venue_ns < held.stamp.venue_ns

@@ -1,0 +1,456 @@
+"""All orders and fills: facts are merged here, in whatever order they arrive.
+
+Theory. The venue tells the state of an order many times, on several channels,
+late, early and twice. Two facts about one order are compared by
+
+    (is it final, cumulative filled quantity, venue time)
+
+and the larger one stands; what is smaller never takes anything back. Filled
+quantity only grows, a final state never reverts (except one that we inferred
+ourselves). A fill is a fact of its own, counted once per (instrument, venue
+order id, trade id). So any order of {reply, new, partial, fill, cancel}, with
+duplicates, ends in the same state.
+
+An order is found by its venue id; by its client id only if that cannot be
+another order that reuses the id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from connector.core.tracked import Tracked
+from connector.dialect.facts import FillFact, OrderFact
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.money import ZERO
+from connector.model.order import (
+    Fill,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Side,
+)
+
+FillKey = tuple[Symbol, VenueOrderId, TradeId]
+
+
+@dataclass(slots=True)
+class Change:
+    """What one merge did. *fills* are new ones, to be told once; *dropped* are
+    fills that were known already."""
+
+    tracked: Tracked | None = None
+    is_new_order: bool = False
+    order_changed: bool = False
+    fills: list[Fill] = field(default_factory=list)
+    dropped: int = 0
+    replaced_provisional: Decimal = ZERO
+
+
+class Orders:
+    """Every order that is open, in doubt or recent, and every known fill."""
+
+    def __init__(self) -> None:
+        self._by_client: dict[ClientOrderId, Tracked] = {}
+        self._by_venue: dict[tuple[Symbol, VenueOrderId], Tracked] = {}
+        self._open: dict[ClientOrderId, Tracked] = {}
+        self._fill_keys: set[FillKey] = set()
+        self.duplicates_dropped = 0
+
+    # --- reading ---------------------------------------------------------
+
+    def get(self, client_order_id: ClientOrderId) -> Tracked | None:
+        """By client id."""
+        return self._by_client.get(client_order_id)
+
+    def find(self, symbol: Symbol, venue_order_id: VenueOrderId) -> Tracked | None:
+        """By venue id."""
+        return self._by_venue.get((symbol, venue_order_id))
+
+    def open(self) -> list[Tracked]:
+        """Those that are not final, oldest first."""
+        return list(self._open.values())
+
+    def all(self) -> list[Tracked]:
+        """Everything remembered, oldest first."""
+        return list(self._by_client.values())
+
+    def snapshots(self, *, only_open: bool) -> list[Order]:
+        """What users see."""
+        rows = self._open if only_open else self._by_client
+        return [tracked.snapshot() for tracked in rows.values()]
+
+    @property
+    def fill_keys(self) -> frozenset[FillKey]:
+        """Every fill that was counted."""
+        return frozenset(self._fill_keys)
+
+    # --- our own doing -----------------------------------------------------
+
+    def add_own(
+        self, intent: OrderIntent, client_order_id: ClientOrderId, created_ns: int
+    ) -> Tracked:
+        """A new own order, before it is journaled."""
+        assert client_order_id not in self._by_client, "client ids are used once"
+        tracked = Tracked.of_intent(intent, client_order_id, created_ns)
+        self._insert(tracked)
+        return tracked
+
+    def restore(self, tracked: Tracked) -> None:
+        """An order from the journal."""
+        self._insert(tracked)
+        for venue_id in (tracked.venue_order_id, tracked.triggered_order_id):
+            if venue_id is not None:
+                self._by_venue[tracked.symbol, venue_id] = tracked
+
+    def restore_fill_keys(self, keys: Iterable[FillKey]) -> None:
+        """Fills from the journal: they never count again."""
+        self._fill_keys.update(keys)
+
+    def forget(self, tracked: Tracked) -> None:
+        """Drop a final order from memory; the journal keeps it."""
+        assert tracked.is_terminal
+        self._by_client.pop(tracked.client_order_id, None)
+        for venue_id in (tracked.venue_order_id, tracked.triggered_order_id):
+            if venue_id is not None:
+                self._by_venue.pop((tracked.symbol, venue_id), None)
+
+    def discard(self, tracked: Tracked) -> None:
+        """Drop an order that was never journaled, so never sent."""
+        self._open.pop(tracked.client_order_id, None)
+        self._by_client.pop(tracked.client_order_id, None)
+
+    def end(self, tracked: Tracked, status: OrderStatus, reason: str) -> None:
+        """Final by our own conclusion (refused, or proof), not by an event."""
+        assert status.is_terminal
+        tracked.status = status
+        tracked.reason = reason
+        tracked.in_doubt_since_ns = None
+        tracked.pending = None
+        self._touch(tracked)
+
+    def touch(self, tracked: Tracked) -> None:
+        """Something of ours changed on it (pending, doubt)."""
+        self._touch(tracked)
+
+    # --- facts -------------------------------------------------------------
+
+    def merge_order(self, fact: OrderFact) -> Change:
+        """Merge the state of an order."""
+        tracked = self._resolve(fact)
+        change = Change(tracked=tracked)
+        if tracked is None:
+            tracked = self._adopt(fact)
+            change.tracked = tracked
+            change.is_new_order = True
+            change.order_changed = True
+        elif tracked.is_stub:
+            tracked.is_stub = False
+            tracked.adopt_static(fact)
+            tracked.origin = fact.origin or Origin.EXTERNAL
+            change.is_new_order = True
+            change.order_changed = True
+        self._attach_ids(tracked, fact)
+        if self._merge_state(tracked, fact):
+            change.order_changed = True
+        if change.order_changed:
+            self._touch(tracked)
+        return change
+
+    def merge_fill(self, fact: FillFact) -> Change:
+        """Count a fill once; an unknown order becomes a stub to be asked for."""
+        assert not fact.is_hint, "hints are not fills"
+        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
+        tracked = self.find(fact.symbol, fact.venue_order_id)
+        if tracked is None:
+            tracked = self._by_client_of_fill(fact)
+        change = Change(tracked=tracked)
+        if key in self._fill_keys:
+            self.duplicates_dropped += 1
+            change.dropped = 1
+            return change
+        if tracked is None:
+            tracked = self._stub(fact)
+            change.tracked = tracked
+            change.is_new_order = True
+        self._fill_keys.add(key)
+        self._replace_provisional(tracked, fact, change)
+        tracked.fills_qty += fact.qty
+        self._raise_filled(tracked, fact)
+        change.order_changed = True
+        change.fills.append(
+            Fill(
+                symbol=fact.symbol,
+                client_order_id=tracked.client_order_id,
+                venue_order_id=fact.venue_order_id,
+                trade_id=fact.trade_id,
+                side=fact.side,
+                qty=fact.qty,
+                price=fact.price,
+                fee=fact.fee,
+                fee_asset=fact.fee_asset,
+                realized_pnl=fact.realized_pnl,
+                is_maker=fact.is_maker,
+                position_side=fact.position_side,
+                origin=fact.origin or tracked.origin,
+                venue_ns=fact.venue_ns,
+            )
+        )
+        self._touch(tracked)
+        return change
+
+    def infer_fill(self, tracked: Tracked, price: Decimal, venue_ns: int) -> Fill:
+        """A provisional fill for a quantity the venue says was filled but whose
+        execution it does not tell. The real one replaces it when it comes."""
+        qty = tracked.missing_fills
+        venue_order_id = tracked.triggered_order_id or tracked.venue_order_id
+        assert qty > 0
+        assert venue_order_id is not None
+        tracked.fills_qty += qty
+        tracked.provisional_qty += qty
+        self._touch(tracked)
+        return Fill(
+            symbol=tracked.symbol,
+            client_order_id=tracked.client_order_id,
+            venue_order_id=venue_order_id,
+            trade_id=TradeId(f"inferred-{tracked.filled_qty}"),
+            side=tracked.side,
+            qty=qty,
+            price=price,
+            position_side=tracked.position_side,
+            origin=tracked.origin,
+            venue_ns=venue_ns,
+            is_provisional=True,
+        )
+
+    # --- how -----------------------------------------------------------------
+
+    def _insert(self, tracked: Tracked) -> None:
+        self._by_client[tracked.client_order_id] = tracked
+        if not tracked.is_terminal:
+            self._open[tracked.client_order_id] = tracked
+
+    def _touch(self, tracked: Tracked) -> None:
+        tracked.snapshot_cache = None
+        if tracked.is_terminal:
+            self._open.pop(tracked.client_order_id, None)
+        else:
+            self._open[tracked.client_order_id] = tracked
+
+    def _resolve(self, fact: OrderFact) -> Tracked | None:
+        if fact.venue_order_id is not None:
+            known = self.find(fact.symbol, fact.venue_order_id)
+            if known is not None:
+                return known
+        if fact.client_order_id is None:
+            return None
+        return self._by_client_if_same(
+            fact.client_order_id,
+            fact.symbol,
+            fact.venue_order_id,
+            is_conditional=fact.is_conditional,
+        )
+
+    def _by_client_of_fill(self, fact: FillFact) -> Tracked | None:
+        if fact.client_order_id is None:
+            return None
+        tracked = self._by_client_if_same(
+            fact.client_order_id,
+            fact.symbol,
+            fact.venue_order_id,
+            is_conditional=False,
+        )
+        if tracked is not None:
+            self._attach(tracked, fact.venue_order_id, is_conditional=False)
+        return tracked
+
+    def _by_client_if_same(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        venue_order_id: VenueOrderId | None,
+        *,
+        is_conditional: bool,
+    ) -> Tracked | None:
+        """The order with this client id, unless the venue id says that it must
+        be another one that reuses the id."""
+        tracked = self._by_client.get(client_order_id)
+        if tracked is None or tracked.symbol != symbol:
+            return None
+        if venue_order_id is None:
+            return tracked
+        if tracked.is_conditional and not is_conditional:
+            known = tracked.triggered_order_id
+        else:
+            known = tracked.venue_order_id
+        return tracked if known is None or known == venue_order_id else None
+
+    def _adopt(self, fact: OrderFact) -> Tracked:
+        """An order we did not make."""
+        tracked = Tracked(
+            client_order_id=self._free_client_id(fact),
+            symbol=fact.symbol,
+            side=fact.side or Side.BUY,
+            order_type=fact.order_type or OrderType.LIMIT,
+            qty=fact.qty,
+            price=fact.price,
+            created_ns=fact.created_ns or fact.venue_ns,
+            origin=fact.origin or Origin.EXTERNAL,
+        )
+        tracked.is_conditional = fact.is_conditional
+        tracked.adopt_static(fact)
+        self._insert(tracked)
+        return tracked
+
+    def _free_client_id(self, fact: OrderFact) -> ClientOrderId:
+        """The fact's own client id, or a local name if it has none or the name
+        belongs to an earlier order."""
+        if fact.client_order_id and fact.client_order_id not in self._by_client:
+            return fact.client_order_id
+        base = fact.client_order_id or "external"
+        return ClientOrderId(f"{base}~{fact.symbol}~{fact.venue_order_id}")
+
+    def _stub(self, fact: FillFact) -> Tracked:
+        name = fact.client_order_id
+        if not name or name in self._by_client:
+            name = ClientOrderId(f"external~{fact.symbol}~{fact.venue_order_id}")
+        tracked = Tracked(
+            client_order_id=name,
+            symbol=fact.symbol,
+            side=fact.side,
+            order_type=OrderType.LIMIT,
+            qty=None,
+            price=None,
+            created_ns=fact.venue_ns,
+            origin=fact.origin or Origin.EXTERNAL,
+        )
+        tracked.is_stub = True
+        tracked.status = OrderStatus.PARTIALLY_FILLED
+        tracked.position_side = fact.position_side
+        self._insert(tracked)
+        self._attach(tracked, fact.venue_order_id, is_conditional=False)
+        return tracked
+
+    def _attach_ids(self, tracked: Tracked, fact: OrderFact) -> None:
+        if fact.venue_order_id is not None:
+            self._attach(
+                tracked, fact.venue_order_id, is_conditional=fact.is_conditional
+            )
+        if fact.triggered_order_id is not None:
+            tracked.triggered_order_id = fact.triggered_order_id
+            self._by_venue[tracked.symbol, fact.triggered_order_id] = tracked
+
+    def _attach(
+        self, tracked: Tracked, venue_order_id: VenueOrderId, *, is_conditional: bool
+    ) -> None:
+        if tracked.is_conditional and not is_conditional:
+            tracked.triggered_order_id = venue_order_id
+        elif tracked.venue_order_id is None:
+            tracked.venue_order_id = venue_order_id
+        self._by_venue[tracked.symbol, venue_order_id] = tracked
+
+    def _merge_state(self, tracked: Tracked, fact: OrderFact) -> bool:
+        if tracked.is_proven_absent:
+            # Our own conclusion gives way to any word of the venue.
+            tracked.is_proven_absent = False
+            tracked.status = OrderStatus.NEW
+            tracked.reason = ""
+        if (
+            tracked.is_conditional
+            and fact.is_conditional
+            and not self._conditional_counts(tracked, fact)
+        ):
+            return False
+        before = (
+            tracked.status,
+            tracked.filled_qty,
+            tracked.qty,
+            tracked.price,
+            tracked.avg_price,
+            tracked.trigger_price,
+            tracked.in_doubt_since_ns,
+        )
+        filled = fact.filled_qty if fact.filled_qty is not None else tracked.filled_qty
+        was_pending_new = tracked.status is OrderStatus.PENDING_NEW
+        tracked.in_doubt_since_ns = None
+        is_newer = was_pending_new or _rank(
+            fact.status.is_terminal, filled, fact.venue_ns
+        ) >= _rank(tracked.is_terminal, tracked.filled_qty, tracked.venue_ns)
+        if is_newer:
+            if not tracked.is_terminal or fact.status.is_terminal:
+                tracked.status = _consistent_status(fact.status, filled)
+            if fact.reason:
+                tracked.reason = fact.reason
+            tracked.avg_price = fact.avg_price or tracked.avg_price
+        if fact.venue_ns >= tracked.venue_ns or was_pending_new:
+            # Amended terms follow venue time alone: a fill may be older.
+            tracked.qty = fact.qty if fact.qty is not None else tracked.qty
+            tracked.price = fact.price if fact.price is not None else tracked.price
+            tracked.trigger_price = fact.trigger_price or tracked.trigger_price
+        tracked.filled_qty = max(tracked.filled_qty, filled)
+        tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
+        if tracked.is_terminal:
+            tracked.pending = None
+        return before != (
+            tracked.status,
+            tracked.filled_qty,
+            tracked.qty,
+            tracked.price,
+            tracked.avg_price,
+            tracked.trigger_price,
+            tracked.in_doubt_since_ns,
+        )
+
+    @staticmethod
+    def _conditional_counts(tracked: Tracked, fact: OrderFact) -> bool:
+        """Whether the waiting object still has a say: once it became a real
+        order, only that order's own facts do (FINISHED repeats them late)."""
+        if tracked.triggered_order_id is None or fact.triggered_order_id is None:
+            return tracked.triggered_order_id is None
+        return not tracked.is_terminal and not fact.status.is_terminal
+
+    @staticmethod
+    def _raise_filled(tracked: Tracked, fact: FillFact) -> None:
+        """A fill is evidence of its own: state follows if it is behind."""
+        counted = tracked.base_filled + tracked.fills_qty
+        if tracked.status is OrderStatus.PENDING_NEW or tracked.is_proven_absent:
+            tracked.status = OrderStatus.NEW
+            tracked.is_proven_absent = False
+        tracked.in_doubt_since_ns = None
+        if counted <= tracked.filled_qty:
+            return
+        tracked.filled_qty = counted
+        tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
+        if not tracked.is_terminal:
+            done = tracked.qty is not None and counted >= tracked.qty
+            tracked.status = (
+                OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+            )
+            if done:
+                tracked.pending = None
+
+    @staticmethod
+    def _replace_provisional(tracked: Tracked, fact: FillFact, change: Change) -> None:
+        if tracked.provisional_qty <= 0:
+            return
+        replaced = min(tracked.provisional_qty, fact.qty)
+        tracked.provisional_qty -= replaced
+        tracked.fills_qty -= replaced
+        change.replaced_provisional = replaced
+
+
+def _rank(
+    is_terminal: bool, filled: Decimal, venue_ns: int
+) -> tuple[int, Decimal, int]:
+    return (1 if is_terminal else 0, filled, venue_ns)
+
+
+def _consistent_status(status: OrderStatus, filled: Decimal) -> OrderStatus:
+    """NEW with something filled reads PARTIALLY_FILLED."""
+    if status is OrderStatus.NEW and filled > 0:
+        return OrderStatus.PARTIALLY_FILLED
+    return status

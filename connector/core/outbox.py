@@ -1,0 +1,147 @@
+"""Where the parts of the machine leave effects, and how they make calls.
+
+A call is a request whose answer is wanted by one part: the part hands over a
+callback, the outbox remembers it by call id. Everything that every answer may
+say about limits and clocks is taken care of here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connector.core.effects import (
+    CloseGate,
+    Effect,
+    ObserveLimits,
+    Publish,
+    RefundCall,
+    SendCall,
+)
+from connector.core.inputs import CallAnswered, CallFailed, CallSigned
+from connector.dialect import Dialect
+from connector.dialect.wire import Reply, Request, Verdict
+from connector.model.clock import NS_PER_S, Now
+from connector.model.events import Event
+
+NOT_SENT = "NOT_SENT"
+NO_ANSWER = "NO_ANSWER"
+
+OnReply = Callable[[Reply, Now], None]
+
+
+@dataclass(slots=True)
+class _Call:
+    request: Request
+    on_reply: OnReply
+    on_signed: Callable[[int | None], None] | None
+    sent: Now | None = None
+
+
+class Outbox:
+    """Collects effects in order; owns event numbers and open calls."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._effects: list[Effect] = []
+        self._calls: dict[int, _Call] = {}
+        self._call_id = 0
+        self._event_seq = 0
+        self.requests_made = 0
+        self.weight_used = 0
+        self.on_clock_error: Callable[[Now], None] | None = None
+        self.on_key_error: Callable[[Reply, Now], None] | None = None
+
+    def take(self) -> list[Effect]:
+        """All effects since the last time."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def emit(self, effect: Effect) -> None:
+        """Leave one effect."""
+        self._effects.append(effect)
+
+    def publish(self, event: Event) -> int:
+        """Tell the user; returns the event's number."""
+        self._event_seq += 1
+        numbered = replace(event, seq=self._event_seq)
+        self._effects.append(Publish(numbered))
+        return self._event_seq
+
+    @property
+    def event_seq(self) -> int:
+        """Number of the newest event."""
+        return self._event_seq
+
+    @property
+    def open_calls(self) -> int:
+        """Calls without an answer."""
+        return len(self._calls)
+
+    def call(
+        self,
+        request: Request,
+        on_reply: OnReply,
+        now: Now,
+        *,
+        wait_s: float,
+        on_signed: Callable[[int | None], None] | None = None,
+    ) -> int:
+        """Make a call; *on_reply* gets its Reply, also when there is no answer.
+
+        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT when no byte
+        left, UNKNOWN with code NO_ANSWER when bytes may have left.
+        """
+        self._call_id += 1
+        self._calls[self._call_id] = _Call(request, on_reply, on_signed)
+        self._effects.append(
+            SendCall(self._call_id, request, now.mono_ns + int(wait_s * NS_PER_S))
+        )
+        return self._call_id
+
+    def on_signed(self, signed: CallSigned, now: Now) -> None:
+        """The call is about to leave."""
+        call = self._calls.get(signed.call_id)
+        if call is None:
+            return
+        call.sent = now
+        self.requests_made += 1
+        self.weight_used += sum(n for name, n in call.request.cost if "weight" in name)
+        if call.on_signed is not None:
+            call.on_signed(signed.deadline_ms)
+
+    def sent_at(self, call_id: int) -> Now | None:
+        """When an open call left; None if it has not."""
+        call = self._calls.get(call_id)
+        return call.sent if call else None
+
+    def on_answered(self, answered: CallAnswered, now: Now) -> None:
+        """Read the answer and hand it to whoever asked."""
+        call = self._calls.pop(answered.call_id, None)
+        if call is None:
+            return
+        reply = self._dialect.read_answer(call.request, answered.answer)
+        if reply.used:
+            self.emit(ObserveLimits(reply.used))
+        if not reply.is_counted:
+            self.emit(RefundCall(answered.call_id))
+        if reply.throttle is not None:
+            self.emit(CloseGate(reply.throttle))
+        if reply.is_clock_error and self.on_clock_error is not None:
+            self.on_clock_error(now)
+        if reply.is_key_error and self.on_key_error is not None:
+            self.on_key_error(reply, now)
+        call.on_reply(reply, now)
+
+    def on_failed(self, failed: CallFailed, now: Now) -> None:
+        """No answer came."""
+        call = self._calls.pop(failed.call_id, None)
+        if call is None:
+            return
+        if failed.maybe_sent:
+            reply = Reply(verdict=Verdict.UNKNOWN, code=NO_ANSWER, text=failed.why)
+        else:
+            reply = Reply(
+                verdict=Verdict.NOT_EXECUTED, code=failed.code, text=failed.why
+            )
+        call.on_reply(reply, now)

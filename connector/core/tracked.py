@@ -1,0 +1,295 @@
+"""One order as the machine remembers it: mutable, private to core.
+
+The venue's word (`status`, `filled_qty`, ...) is kept apart from our own
+(`pending`, `in_doubt_since_ns`), so that neither can overwrite the other; what
+users see is the snapshot made of both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from connector.dialect.facts import OrderFact
+from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
+from connector.model.money import ZERO
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Origin,
+    PositionSide,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+)
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "side": Side,
+    "order_type": OrderType,
+    "status": OrderStatus,
+    "time_in_force": TimeInForce,
+    "position_side": PositionSide,
+    "origin": Origin,
+    "self_trade_prevention": SelfTradePrevention,
+    "trigger_price_type": TriggerPriceType,
+}
+_DECIMALS = frozenset(
+    (
+        "qty",
+        "price",
+        "trigger_price",
+        "filled_qty",
+        "avg_price",
+        "activation_price",
+        "callback_rate",
+        "fills_qty",
+        "base_filled",
+        "provisional_qty",
+    )
+)
+
+_STATIC = (
+    "side",
+    "order_type",
+    "time_in_force",
+    "post_only",
+    "trigger_price",
+    "reduce_only",
+    "close_position",
+    "position_side",
+)
+
+
+class Tracked:
+    """Mutable state of one order.
+
+    *fills_qty* sums the fills counted here; *base_filled* is what was filled
+    before our time. *provisional_qty* is the part of fills_qty that was
+    inferred. *deadline_ms* is the venue time after which an unanswered command
+    can no longer be accepted. *is_proven_absent*: REJECTED by proof, which any
+    word of the venue overrides.
+    """
+
+    __slots__ = (
+        "avg_price",
+        "base_filled",
+        "client_order_id",
+        "close_position",
+        "created_ns",
+        "deadline_ms",
+        "filled_qty",
+        "fills_qty",
+        "in_doubt_since_ns",
+        "is_conditional",
+        "is_proven_absent",
+        "is_stub",
+        "last_seq",
+        "order_type",
+        "origin",
+        "pending",
+        "position_side",
+        "post_only",
+        "price",
+        "provisional_qty",
+        "qty",
+        "reason",
+        "reduce_only",
+        "side",
+        "snapshot_cache",
+        "status",
+        "symbol",
+        "time_in_force",
+        "trigger_price",
+        "triggered_order_id",
+        "venue_ns",
+        "venue_order_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        side: Side,
+        order_type: OrderType,
+        qty: Decimal | None,
+        price: Decimal | None,
+        created_ns: int,
+        origin: Origin = Origin.OWN,
+    ) -> None:
+        self.client_order_id = client_order_id
+        self.venue_order_id: VenueOrderId | None = None
+        self.symbol = symbol
+        self.side = side
+        self.order_type = order_type
+        self.status = OrderStatus.PENDING_NEW
+        self.pending: OrderStatus | None = None
+        self.qty = qty
+        self.price = price
+        self.filled_qty = ZERO
+        self.avg_price: Decimal | None = None
+        self.fills_qty = ZERO
+        self.base_filled = ZERO
+        self.provisional_qty = ZERO
+        self.time_in_force = TimeInForce.GTC
+        self.post_only = False
+        self.reduce_only = False
+        self.close_position = False
+        self.position_side = PositionSide.NET
+        self.trigger_price: Decimal | None = None
+        self.origin = origin
+        self.is_conditional = order_type.is_conditional
+        self.triggered_order_id: VenueOrderId | None = None
+        self.reason = ""
+        self.in_doubt_since_ns: int | None = None
+        self.deadline_ms: int | None = None
+        self.is_proven_absent = False
+        self.is_stub = False
+        self.created_ns = created_ns
+        self.venue_ns = 0
+        self.last_seq = 0
+        self.snapshot_cache: Order | None = None
+
+    @classmethod
+    def of_intent(
+        cls, intent: OrderIntent, client_order_id: ClientOrderId, created_ns: int
+    ) -> Tracked:
+        """A new own order, not yet sent."""
+        tracked = cls(
+            client_order_id=client_order_id,
+            symbol=intent.symbol,
+            side=intent.side,
+            order_type=intent.order_type,
+            qty=intent.qty,
+            price=intent.price,
+            created_ns=created_ns,
+        )
+        for name in _STATIC:
+            setattr(tracked, name, getattr(intent, name))
+        return tracked
+
+    @property
+    def is_terminal(self) -> bool:
+        """The venue's word is final."""
+        return self.status.is_terminal
+
+    @property
+    def is_known_to_venue(self) -> bool:
+        """The venue has said something about it."""
+        return self.venue_order_id is not None
+
+    @property
+    def missing_fills(self) -> Decimal:
+        """Filled according to the venue, minus the fills counted here."""
+        return self.filled_qty - self.base_filled - self.fills_qty
+
+    def snapshot(self) -> Order:
+        """What users see; the same object until something changes."""
+        if self.snapshot_cache is None:
+            status = self.status
+            if not status.is_terminal:
+                if self.in_doubt_since_ns is not None and not self.is_known_to_venue:
+                    status = OrderStatus.IN_DOUBT
+                elif self.pending is not None:
+                    status = self.pending
+            self.snapshot_cache = Order(
+                client_order_id=self.client_order_id,
+                venue_order_id=self.venue_order_id,
+                symbol=self.symbol,
+                side=self.side,
+                order_type=self.order_type,
+                status=status,
+                qty=self.qty,
+                price=self.price,
+                filled_qty=self.filled_qty,
+                avg_price=self.avg_price,
+                time_in_force=self.time_in_force,
+                post_only=self.post_only,
+                reduce_only=self.reduce_only,
+                close_position=self.close_position,
+                position_side=self.position_side,
+                trigger_price=self.trigger_price,
+                origin=self.origin,
+                triggered_order_id=self.triggered_order_id,
+                reason=self.reason,
+                in_doubt_since_ns=self.in_doubt_since_ns,
+                created_ns=self.created_ns,
+                venue_ns=self.venue_ns,
+            )
+        return self.snapshot_cache
+
+    def adopt_static(self, fact: OrderFact) -> bool:
+        """Take what never changes from *fact*; True if something was new.
+
+        Only for orders we did not make (or know only by a fill): of our own we
+        know better what was asked for.
+        """
+        changed = False
+        for name in _STATIC:
+            value = getattr(fact, name)
+            if value is not None and value != getattr(self, name):
+                setattr(self, name, value)
+                changed = True
+        return changed
+
+    def to_json(self) -> str:
+        """Durable form; `from_json` restores it."""
+        body = {}
+        for name in self.__slots__:
+            if name in {"snapshot_cache", "last_seq", "pending"}:
+                continue
+            value = getattr(self, name)
+            body[name] = str(value) if isinstance(value, Decimal) else value
+        return json.dumps(body, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Tracked:
+        """Restore the durable form."""
+        body = restore_values(json.loads(text))
+        tracked = cls(
+            client_order_id=body["client_order_id"],
+            symbol=body["symbol"],
+            side=body["side"],
+            order_type=body["order_type"],
+            qty=body["qty"],
+            price=body["price"],
+            created_ns=body["created_ns"],
+        )
+        for name, value in body.items():
+            setattr(tracked, name, value)
+        return tracked
+
+
+def intent_to_json(intent: OrderIntent) -> str:
+    """Durable form of what the user asked for."""
+    body = {}
+    for item in fields(intent):
+        value = getattr(intent, item.name)
+        body[item.name] = str(value) if isinstance(value, Decimal) else value
+    return json.dumps(body, separators=(",", ":"), sort_keys=True)
+
+
+def intent_from_json(text: str) -> OrderIntent:
+    """Restore an intent."""
+    return OrderIntent(**restore_values(json.loads(text)))
+
+
+def restore_values(body: dict[str, Any]) -> dict[str, Any]:
+    """Turn texts back into Decimals and enums, by field name."""
+    restored = {}
+    for name, value in body.items():
+        if value is None:
+            restored[name] = None
+        elif name in _DECIMALS:
+            restored[name] = Decimal(value)
+        elif name in _ENUMS:
+            restored[name] = _ENUMS[name](value)
+        else:
+            restored[name] = value
+    return restored
