@@ -29,17 +29,14 @@ OWN_LOGGERS: Final = tuple(
         "",
         ".cli",
         ".config",
-        ".core",
-        ".model",
         ".paper",
         ".runtime",
         ".runtime.keystore",
         ".session",
         ".sim",
-        ".venues",
     )
 )
-"""One logger per subpackage; use these names, deeper ones are not filtered."""
+"""One logger per subpackage that logs; deeper names are not filtered."""
 
 FOREIGN_LOGGERS: Final = (
     "httpx",

@@ -213,7 +213,7 @@ def _vault(config: KeystoreConfig, *, create: bool = False) -> StoreReport:
     path = config.vault_file
     if not create and not path.exists():
         return StoreReport(name="vault", store=None, reason=f"no file {path}")
-    passphrase = config.vault_passphrase or _passphrase_from_systemd(config)
+    passphrase = config.vault_passphrase or passphrase_from_systemd(config)
     if passphrase is None:
         return StoreReport(
             name="vault",
@@ -225,7 +225,8 @@ def _vault(config: KeystoreConfig, *, create: bool = False) -> StoreReport:
     return StoreReport(name=store.name, store=store)
 
 
-def _passphrase_from_systemd(config: KeystoreConfig) -> PassphraseSource | None:
+def passphrase_from_systemd(config: KeystoreConfig) -> PassphraseSource | None:
+    """The source that reads the systemd credential of the vault, if there is one."""
     directory = config.environ.get(SYSTEMD_VARIABLE)
     if not directory or not (Path(directory) / VAULT_CREDENTIAL).exists():
         return None
