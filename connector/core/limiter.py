@@ -22,44 +22,33 @@ import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from connector.core.limiter_buckets import (
-    NEVER_NS,
-    NS,
-    Bucket,
-    BucketKind,
-    BucketSpec,
-    Scope,
-    make_bucket,
-)
+from connector.core.limiter_buckets import NEVER_NS, NS, Bucket
+from connector.core.limiter_table import LimitTable
 from connector.core.limiter_tickets import (
     BucketView,
     Charge,
     Closing,
-    Cost,
     LimiterView,
-    Priority,
     Ticket,
     TicketState,
 )
 from connector.errors import RateLimited
+from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
 
 __all__ = [
     "NEVER_NS",
-    "BucketKind",
-    "BucketSpec",
     "BucketView",
     "Charge",
-    "Cost",
     "Limiter",
     "LimiterView",
-    "Priority",
-    "Scope",
     "Ticket",
     "TicketState",
 ]
 
 MAX_WAITING = 10_000
-"""Requests that may wait at once; one more is refused as if too late."""
+"""Requests of one class that may wait; one more is refused as if too late."""
+
+_GRANTED = TicketState.GRANTED  # an enum member costs two look-ups
 
 
 class Limiter:
@@ -67,18 +56,15 @@ class Limiter:
 
     def __init__(self, specs: Iterable[BucketSpec], now_ns: int) -> None:
         self._now = now_ns
-        self._buckets: dict[str, Bucket] = {}
-        self._charges: dict[Cost, Charge] = {}
+        self._table = LimitTable()
         self._active: dict[Charge, None] = {}  # charges that somebody waits for
         self._deadlines: list[tuple[int, int, Ticket]] = []  # a heap, cleaned late
         self._decided: list[Ticket] = []
-        self._closings: list[Closing] = []
         self._closed_ns = 0  # no gate at all is closed from here on
         self._wake_ns = NEVER_NS
         self._waiting = 0
+        self._waiting_by = [0 for _ in Priority]
         self._keys = 0
-        self._venue_offset_ns: int | None = None
-        self._venue_error_ns = 0
         self.set_limits(specs, now_ns)
 
     # Asking
@@ -86,23 +72,11 @@ class Limiter:
     def charge(self, cost: Cost) -> Charge:
         """Look up *cost* once, for use with every request of its kind.
 
-        Raises ValueError for a negative amount or a bucket that does not exist.
+        Amount 0 uses nothing but obeys the gate. A bucket ``place:BTCUSDT`` is
+        made from the template ``place:*`` when first named. Raises ValueError
+        for a negative amount or a bucket that does not exist.
         """
-        known = self._charges.get(cost)
-        if known is not None:
-            return known
-        amounts: dict[str, int] = {}
-        for bucket_id, amount in cost:
-            if amount < 0 or bucket_id not in self._buckets:
-                raise ValueError(f"no such bucket or amount: {bucket_id!r}, {amount}")
-            amounts[bucket_id] = amounts.get(bucket_id, 0) + amount
-        made = Charge(
-            cost,
-            tuple((self._buckets[i], a) for i, a in amounts.items() if a),
-            tuple(self._buckets[i] for i in amounts),
-        )
-        self._charges[cost] = made
-        return made
+        return self._table.charge(cost, self._now)
 
     def try_acquire(
         self, charge: Charge, priority: Priority, now_ns: int
@@ -123,9 +97,7 @@ class Limiter:
             if not bucket.fits(amount, is_cancel, now_ns):
                 return None
         self._keys = key = self._keys + 1
-        ticket = Ticket(charge, priority, now_ns, key)
-        ticket.state = TicketState.GRANTED
-        ticket.counted_ns = now_ns
+        ticket = Ticket(charge, priority, now_ns, key, _GRANTED, now_ns)
         for bucket, amount in charge.parts:
             bucket.take(amount, key, now_ns)
         return ticket
@@ -147,13 +119,14 @@ class Limiter:
         self._keys = key = self._keys + 1
         ticket = Ticket(charge, priority, deadline_ns, key)
         ready_ns, scarce = self._ready(charge, priority is Priority.CANCEL)
-        if ready_ns >= deadline_ns or self._waiting >= MAX_WAITING:
+        if ready_ns >= deadline_ns or self._waiting_by[priority] >= MAX_WAITING:
             self._refuse(ticket, ready_ns, scarce)
             return ticket
         queue = charge.waiting[priority]
         queue[key] = ticket
         self._active[charge] = None
         self._waiting += 1
+        self._waiting_by[priority] += 1
         heapq.heappush(self._deadlines, (deadline_ns, key, ticket))
         if deadline_ns < self._wake_ns:
             self._wake_ns = deadline_ns
@@ -206,17 +179,33 @@ class Limiter:
             self._serve()
         return True
 
-    def departed(self, ticket: Ticket, now_ns: int) -> None:
+    def departed(self, ticket: Ticket, now_ns: int) -> bool:
         """The bytes leave only now: count the request from now on.
 
         For whoever needs time between grant and sending (a busy event loop, a
-        slow signature), which would otherwise eat the jitter margin.
+        slow signature), which would otherwise eat the jitter margin. False: it
+        took so long that others have the budget by now, or a gate has closed.
+        The ticket is REFUNDED then, nothing may be sent; submit again.
         """
-        self._tick(now_ns)
-        if ticket.state is TicketState.GRANTED and self._now > ticket.counted_ns:
-            ticket.counted_ns = self._now
-            for bucket, amount in ticket.charge.parts:
-                bucket.move(amount, ticket.key, self._now, self._now)
+        now = self._tick(now_ns)
+        if ticket.state is not TicketState.GRANTED:
+            return False
+        charge = ticket.charge
+        is_cancel = ticket.priority is Priority.CANCEL
+        for bucket, amount in charge.parts:
+            bucket.give_back(amount, ticket.key, now)
+        # The reserve was kept when it was granted: only the limit counts here.
+        if self._is_shut(charge, is_cancel) or not all(
+            bucket.fits(amount, True, now) for bucket, amount in charge.parts
+        ):
+            ticket.state = TicketState.REFUNDED
+            if self._waiting:
+                self._serve()
+            return False
+        for bucket, amount in charge.parts:
+            bucket.take(amount, ticket.key, now)
+        ticket.counted_ns = now
+        return True
 
     def answered(self, ticket: Ticket, now_ns: int) -> None:
         """The answer is here: the request arrived by now.
@@ -237,23 +226,11 @@ class Limiter:
     def set_limits(self, specs: Iterable[BucketSpec], now_ns: int) -> None:
         """Add buckets and replace limits by id; what is used stays used.
 
+        An id ``place:*`` (``place:*@owner``) is a template: one bucket per name.
         Buckets not named stay as they are. Raises ValueError if a bucket would
         change its kind. Waiters whose cost can never fit any more expire.
         """
-        self._tick(now_ns)
-        for spec in specs:
-            bucket = self._buckets.get(spec.id)
-            if bucket is None:
-                bucket = self._buckets[spec.id] = make_bucket(spec, self._now)
-                for closing in self._closings:
-                    if closing.covers(spec):
-                        bucket.close(
-                            closing.until_ns, closing.reason, closing.spare_cancels
-                        )
-            elif bucket.spec.kind is not spec.kind:
-                raise ValueError(f"{spec.id} is a {bucket.spec.kind} bucket")
-            elif bucket.spec != spec:
-                bucket.adopt(spec, self._now)
+        self._table.adopt(specs, self._tick(now_ns))
         self._expire_hopeless()
 
     def remove(self, bucket_ids: Iterable[str], now_ns: int) -> None:
@@ -262,13 +239,11 @@ class Limiter:
         Their waiters expire. Unknown ids are ignored.
         """
         self._tick(now_ns)
-        gone = {i for i in bucket_ids if self._buckets.pop(i, None) is not None}
-        for cost, charge in list(self._charges.items()):
-            if any(bucket.spec.id in gone for bucket in charge.gates):
-                del self._charges[cost]
-                for queue in charge.waiting:
-                    for ticket in list(queue.values()):
-                        self._fail(ticket, NEVER_NS, sorted(gone))
+        gone = sorted(bucket_ids)
+        for charge in self._table.remove(gone):
+            for queue in charge.waiting:
+                for ticket in list(queue.values()):
+                    self._fail(ticket, NEVER_NS, gone)
         self._serve()
 
     def observe(
@@ -285,22 +260,18 @@ class Limiter:
         read -1 on weight-0 calls), read 2026-11.
         """
         self._tick(now_ns)
-        bucket = self._buckets.get(bucket_id)
-        if bucket is None or used < 0:
-            return
-        window = self._venue_window(
-            bucket.spec, self._now if sent_ns is None else min(sent_ns, self._now)
-        )
-        bucket.observe(used, window, self._now)
-        self._expire_hopeless()
+        if used >= 0:
+            sent_ns = self._now if sent_ns is None else min(sent_ns, self._now)
+            self._table.observe(bucket_id, used, sent_ns, self._now)
+            self._expire_hopeless()
 
     def set_venue_clock(self, offset_ns: int, error_ns: int) -> None:
         """Venue UTC epoch time = our time + *offset_ns*, give or take *error_ns*.
 
-        Lets `observe` know where the venue's calendar windows begin.
+        Lets `observe` know where the venue's calendar windows begin. Before, what
+        we sent in the window before hides as much of a stranger's use.
         """
-        self._venue_offset_ns = offset_ns
-        self._venue_error_ns = error_ns
+        self._table.set_venue_clock(offset_ns, error_ns)
 
     def close(
         self,
@@ -308,8 +279,8 @@ class Limiter:
         reason: str,
         now_ns: int,
         *,
-        bucket_ids: Sequence[str] = (),
-        scope: Scope | None = None,
+        bucket_ids: Iterable[str] = (),
+        scope: BucketScope | None = None,
         owner: str | None = None,
         spare_cancels: bool = False,
     ) -> None:
@@ -322,21 +293,15 @@ class Limiter:
         the CANCEL class through, for overloads that do not concern it.
         """
         self._tick(now_ns)
-        if scope is not None:
-            closing = Closing(
-                scope=scope,
-                owner=owner,
-                until_ns=until_ns,
-                reason=reason,
-                spare_cancels=spare_cancels,
-            )
-            self._closings = [c for c in self._closings if c.until_ns > self._now]
-            self._closings.append(closing)
-            for bucket in self._buckets.values():
-                if closing.covers(bucket.spec):
-                    bucket.close(until_ns, reason, spare_cancels)
-        for bucket_id in bucket_ids:
-            self._buckets[bucket_id].close(until_ns, reason, spare_cancels)
+        closing = Closing(
+            until_ns=until_ns,
+            reason=reason,
+            bucket_ids=frozenset(bucket_ids),
+            scope=scope,
+            owner=owner,
+            spare_cancels=spare_cancels,
+        )
+        self._table.close(closing, self._now)
         self._closed_ns = max(self._closed_ns, until_ns)
         self._expire_hopeless()
 
@@ -346,19 +311,15 @@ class Limiter:
         return (
             not self._waiting
             and now_ns >= self._closed_ns
-            and all(bucket.used_at(now_ns) == 0 for bucket in self._buckets.values())
+            and self._table.is_unused(now_ns)
         )
 
     def snapshot(self, now_ns: int) -> LimiterView:
         """What is used, closed and waiting."""
         self._tick(now_ns)
-        waiting = {
-            priority: sum(len(c.waiting[priority]) for c in self._active)
-            for priority in Priority
-        }
         return LimiterView(
-            buckets=tuple(self._view(b) for b in self._buckets.values()),
-            waiting=waiting,
+            buckets=self._table.views(self._now),
+            waiting=dict(zip(Priority, self._waiting_by, strict=True)),
         )
 
     # Service
@@ -399,13 +360,14 @@ class Limiter:
         self, charge: Charge, is_cancel: bool, claims: Mapping[Bucket, int]
     ) -> bool:
         now = self._now
-        if now < self._closed_ns:
-            for bucket in charge.gates:
-                if bucket.opens_ns(is_cancel) > now:
-                    return False
-        return all(
+        return not self._is_shut(charge, is_cancel) and all(
             bucket.fits(amount + claims.get(bucket, 0), is_cancel, now)
             for bucket, amount in charge.parts
+        )
+
+    def _is_shut(self, charge: Charge, is_cancel: bool) -> bool:
+        return self._now < self._closed_ns and any(
+            bucket.opens_ns(is_cancel) > self._now for bucket in charge.gates
         )
 
     def _ready(self, charge: Charge, is_cancel: bool) -> tuple[int, list[str]]:
@@ -463,6 +425,7 @@ class Limiter:
         charge = ticket.charge
         del charge.waiting[ticket.priority][ticket.key]
         self._waiting -= 1
+        self._waiting_by[ticket.priority] -= 1
         if not any(charge.waiting):
             del self._active[charge]
         ticket.state = state
@@ -483,24 +446,3 @@ class Limiter:
         if now_ns > self._now:
             self._now = now_ns
         return self._now
-
-    def _venue_window(self, spec: BucketSpec, at_ns: int) -> tuple[int, int] | None:
-        offset_ns, error_ns = self._venue_offset_ns, self._venue_error_ns
-        if offset_ns is None or not spec.calendar or 4 * error_ns >= spec.window_ns:
-            return None
-        start_ns = at_ns - (at_ns + offset_ns) % spec.window_ns
-        return start_ns - error_ns, start_ns + spec.window_ns + error_ns
-
-    def _view(self, bucket: Bucket) -> BucketView:
-        closed_ns = bucket.opens_ns(is_cancel=False)
-        is_closed = closed_ns > self._now
-        return BucketView(
-            id=bucket.spec.id,
-            scope=bucket.spec.scope,
-            used=bucket.used_at(self._now),
-            limit=bucket.spec.limit,
-            reserve=bucket.spec.reserve,
-            learnt=bucket.spec.learnt,
-            closed_until_ns=closed_ns if is_closed else None,
-            closed_reason=bucket.closed_reason if is_closed else "",
-        )

@@ -22,8 +22,8 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+
+from connector.model.limits import BucketKind, BucketSpec
 
 NS = 1_000_000_000
 NEVER_NS = (1 << 63) - 1
@@ -31,56 +31,6 @@ NEVER_NS = (1 << 63) - 1
 
 CREDIT_HISTORY = 1024
 """Takes remembered per credit pool so that a refund can be exact."""
-
-
-class BucketKind(StrEnum):
-    """How the venue counts."""
-
-    WINDOW = "window"
-    CREDITS = "credits"
-
-
-class Scope(StrEnum):
-    """Who shares the limit at the venue."""
-
-    IP = "ip"
-    ACCOUNT = "account"
-    CONNECTION = "connection"
-    SYMBOL = "symbol"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketSpec:
-    """One published limit.
-
-    *id* is unique within a limiter and carries its owner where several may
-    share the limiter (``"orders-10s:3fa9"``). *limit* is the count per window or
-    the capacity in credits; *window_ns* is for WINDOW, *refill_per_s* (credits)
-    for CREDITS. Only CANCEL priority may use the last *reserve* units. *owner*
-    is the account fingerprint (ACCOUNT, SYMBOL) or the connection id. *jitter_ns*
-    bounds the time from grant to arrival. *calendar* says that a usage header
-    describes a window starting at a multiple of its length since the epoch.
-    A limit that is not *learnt* yet is used at half.
-    """
-
-    id: str
-    kind: BucketKind = BucketKind.WINDOW
-    limit: int
-    window_ns: int = 0
-    refill_per_s: int = 0
-    scope: Scope = Scope.IP
-    owner: str = ""
-    reserve: int = 0
-    jitter_ns: int = 20_000_000
-    calendar: bool = True
-    learnt: bool = True
-
-    def __post_init__(self) -> None:
-        timed = self.window_ns if self.kind is BucketKind.WINDOW else self.refill_per_s
-        if not self.id or self.limit <= 0 or timed <= 0 or self.jitter_ns < 0:
-            raise ValueError(f"not a rate limit: {self!r}")
-        if not 0 <= self.reserve < self.limit:
-            raise ValueError(f"{self.id}: reserve {self.reserve} of {self.limit}")
 
 
 class Bucket:
@@ -331,9 +281,11 @@ class CreditBucket(Bucket):
         # smallest debt since. Giving back more would invent credits.
         self._settle(now_ns)
         takes = self._takes
-        at = next((i for i, take in enumerate(takes) if take[0] == key), None)
-        if at is None:
-            return
+        at = len(takes) - 1
+        while at >= 0 and takes[at][0] != key:
+            at -= 1
+        if at < 0:
+            return  # the pool has been full since, or it is too long ago
         del takes[at]
         given = amount * NS
         for later in range(at, len(takes)):

@@ -10,22 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-from connector.core.limiter_buckets import Bucket, BucketSpec, Scope
+from connector.core.limiter_buckets import Bucket
+from connector.core.limiter_owners import template_id
 from connector.errors import RateLimited
-
-Cost = tuple[tuple[str, int], ...]
-"""``((bucket id, amount), ...)``. Amount 0 uses nothing but obeys the gate."""
-
-
-class Priority(IntEnum):
-    """Classes of requests, most urgent first."""
-
-    CANCEL = 0  # cancels and reduce-only orders
-    RECONCILE = 1
-    PLACE = 2
-    QUERY = 3
+from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
 
 
 class TicketState(StrEnum):
@@ -80,14 +70,20 @@ class Ticket:
     )
 
     def __init__(
-        self, charge: Charge, priority: Priority, deadline_ns: int, key: int
+        self,
+        charge: Charge,
+        priority: Priority,
+        deadline_ns: int,
+        key: int,
+        state: TicketState = TicketState.WAITING,
+        counted_ns: int = 0,
     ) -> None:
         self.charge = charge
         self.priority = priority
         self.deadline_ns = deadline_ns
         self.key = key
-        self.state = TicketState.WAITING
-        self.counted_ns = 0
+        self.state = state
+        self.counted_ns = counted_ns
         self.error: RateLimited | None = None
         self.owner: object = None
 
@@ -103,7 +99,7 @@ class BucketView:
     """A bucket for display. *closed_until_ns* is None while open."""
 
     id: str
-    scope: Scope
+    scope: BucketScope
     used: int
     limit: int
     reserve: int
@@ -122,19 +118,27 @@ class LimiterView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """A closed scope; buckets made while it lasts are born closed."""
+    """Named buckets (or templates) and a scope, closed until a time."""
 
-    scope: Scope
-    owner: str | None
     until_ns: int
     reason: str
-    spare_cancels: bool
+    bucket_ids: frozenset[str] = frozenset()
+    scope: BucketScope | None = None
+    owner: str | None = None
+    spare_cancels: bool = False
 
-    def covers(self, spec: BucketSpec) -> bool:
-        if self.scope is Scope.IP:
+    def apply(self, bucket: Bucket) -> None:
+        """Close *bucket* if it is covered."""
+        if self._covers(bucket.spec):
+            bucket.close(self.until_ns, self.reason, self.spare_cancels)
+
+    def _covers(self, spec: BucketSpec) -> bool:
+        if spec.id in self.bucket_ids or template_id(spec.id) in self.bucket_ids:
             return True
+        if self.scope is None or self.scope is BucketScope.IP:
+            return self.scope is BucketScope.IP
         if self.owner is not None and self.owner != spec.owner:
             return False
         return spec.scope is self.scope or (
-            self.scope is Scope.ACCOUNT and spec.scope is Scope.SYMBOL
+            self.scope is BucketScope.ACCOUNT and spec.scope is BucketScope.SYMBOL
         )

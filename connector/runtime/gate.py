@@ -16,23 +16,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from connector.core.limiter import (
     NEVER_NS,
-    BucketSpec,
     Charge,
-    Cost,
     Limiter,
     LimiterView,
-    Priority,
-    Scope,
     Ticket,
     TicketState,
 )
+from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
 
 __all__ = ["Gate", "GateKey", "GateRegistry", "Permit", "shared_gate"]
+
+_Told = TypeVar("_Told")
 
 TIMER_GRAIN_NS = 1_000
 """Timers are rounded up to this, so that one never fires just too early."""
@@ -56,9 +56,12 @@ class Permit:
         self._gate = gate
         self.ticket = ticket
 
-    def departed(self) -> None:
-        """Call when the bytes are written, if that may be later than the grant."""
-        self._gate._after(self.ticket, Limiter.departed)
+    def departed(self) -> bool:
+        """Call just before the bytes are written, if that may be after the grant.
+
+        False: too late, nothing may be sent; the permit is void, acquire again.
+        """
+        return self._gate._after(self.ticket, Limiter.departed)
 
     def answered(self) -> None:
         """Call when the answer is here; counts a late arrival as late."""
@@ -149,10 +152,8 @@ class Gate:
             ticket = self._limiter.try_acquire(
                 self._charge(cost), priority, self._now_ns()
             )
-            if ticket is None:
-                self._settle(_running_loop())
-                return None
-        return Permit(self, ticket)
+            self._settle(_running_loop())
+        return None if ticket is None else Permit(self, ticket)
 
     def charge(self, cost: Cost) -> Charge:
         """Look *cost* up once; `acquire` is faster with the result."""
@@ -187,8 +188,8 @@ class Gate:
         until_ns: int,
         reason: str,
         *,
-        bucket_ids: Sequence[str] = (),
-        scope: Scope | None = None,
+        bucket_ids: Iterable[str] = (),
+        scope: BucketScope | None = None,
         owner: str | None = None,
         spare_cancels: bool = False,
     ) -> None:
@@ -216,12 +217,13 @@ class Gate:
         return cost if isinstance(cost, Charge) else self._limiter.charge(cost)
 
     def _after(
-        self, ticket: Ticket, tell: Callable[[Limiter, Ticket, int], object]
-    ) -> None:
+        self, ticket: Ticket, tell: Callable[[Limiter, Ticket, int], _Told]
+    ) -> _Told:
         """Takes the lock."""
         with self._lock:
-            tell(self._limiter, ticket, self._now_ns())
+            told = tell(self._limiter, ticket, self._now_ns())
             self._settle(_running_loop())
+        return told
 
     def _abandon(self, ticket: Ticket) -> None:
         """Takes the lock. Nobody will use this ticket: its place or grant is free."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from connector.core.limiter import BucketSpec, Limiter, Priority, TicketState
+from connector.core.limiter import Limiter, TicketState
+from connector.model.limits import BucketSpec, Priority
 
 S = 1_000_000_000
 MS = 1_000_000

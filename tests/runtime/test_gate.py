@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from connector.core.limiter import BucketSpec, Limiter, Priority
+from connector.core.limiter import Limiter
+from connector.model.limits import BucketSpec, Priority
 from connector.runtime.gate import Gate
 
 S = 1_000_000_000
