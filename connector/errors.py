@@ -16,7 +16,9 @@
     │   └── JournalFull          intents cannot be made durable
     ├── NetworkError             the network's fault
     │   ├── NotSent              no byte left this machine
-    │   └── MaybeSent            bytes may have left: the outcome is not known
+    │   ├── MaybeSent            bytes may have left: the outcome is not known
+    │   ├── StreamRefused        a stream could not be opened
+    │   └── StreamLost           an open stream is gone
     ├── VenueError               the venue said no, or said nonsense
     │   ├── VenueRefused         a call other than an order was refused by code
     │   └── ProtocolViolation    an answer that cannot be understood
@@ -109,7 +111,16 @@ class JournalError(ConnectorError):
 
 
 class JournalLocked(JournalError):
-    """Another process owns the journal of this profile."""
+    """Another process or object owns the journal; *pid* holds it, None if unknown."""
+
+    def __init__(self, file: str, pid: int | None) -> None:
+        self.file = file
+        self.pid = pid
+        holder = "another process" if pid is None else f"process {pid}"
+        super().__init__(
+            f"journal {file} is in use by {holder}: one session per profile; stop "
+            "that one, or use another profile name"
+        )
 
 
 class JournalFull(JournalError):
@@ -126,6 +137,49 @@ class NotSent(NetworkError):
 
 class MaybeSent(NetworkError):
     """Bytes may have left: only the venue knows the outcome."""
+
+
+class StreamRefused(NetworkError):
+    """A stream could not be opened; nothing but the handshake was sent.
+
+    *status* is the HTTP status of the refusal, None when there was no answer.
+    *retry_after_s* is what the server asked for, if it did.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.reason = reason
+        self.status = status
+        self.retry_after_s = retry_after_s
+        super().__init__(f"stream not opened: {reason}")
+
+
+class StreamLost(NetworkError):
+    """An open stream is gone.
+
+    *code* and *text* are those of the close frame: the venue's if it sent one, else
+    ours, else None and "". *reason* says what happened, in our words.
+    *maybe_sent*: the frame given to `send` may have left.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        code: int | None = None,
+        text: str = "",
+        maybe_sent: bool = False,
+    ) -> None:
+        self.reason = reason
+        self.code = code
+        self.text = text
+        self.maybe_sent = maybe_sent
+        super().__init__(f"stream lost: {reason}")
 
 
 class VenueError(ConnectorError):
