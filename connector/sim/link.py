@@ -76,6 +76,9 @@ class End(Protocol):
     def give_up(self) -> None:
         """Bytes stayed unacknowledged for too long; called inside *context*."""
 
+    def abort(self) -> None:
+        """Close without flushing, as `asyncio.Transport.abort`."""
+
 
 class Hooks(Protocol):
     """What a pipe asks and tells its network."""
@@ -332,6 +335,11 @@ class Connection:
         """Nothing passes any more; nobody is told."""
         for pipe in self._pipes(None):
             pipe.kill()
+
+    def abort(self) -> None:
+        """Both ends abort, as if both programs had."""
+        self.to_server.source.abort()
+        self.to_client.source.abort()
 
     def end_closed(self) -> None:
         """One end is gone; tells the network once both are."""

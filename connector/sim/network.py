@@ -140,6 +140,11 @@ class Network:
         for connection in list(self.connections.values()):
             connection.heal()
 
+    def abort_all(self) -> None:
+        """Every end of every open connection aborts: the end of a world."""
+        for connection in list(self.connections.values()):
+            connection.abort()
+
     # The loop's side (Wire)
 
     async def connect(

@@ -146,7 +146,8 @@ class Result(Generic[T]):
     """How a world ended.
 
     *errors* are what asyncio reports to the loop's exception handler (failed
-    callbacks, exceptions nobody retrieved). *tape* replays the world.
+    callbacks, exceptions nobody retrieved). *tape* replays the world. *left_open*
+    counts connections still open when main ended: a leak, or a server not closed.
     """
 
     seed: int
@@ -156,6 +157,7 @@ class Result(Generic[T]):
     tape: list[int]
     faults: list[tuple[int, str, int]]
     errors: tuple[str, ...]
+    left_open: int
     virtual_ns: int
     steps: int
     wall_s: float
@@ -210,6 +212,8 @@ def run_world(
         except BaseException as exc:
             error = exc
         finally:
+            left_open = len(world.network.connections)
+            ended_ns = world.loop.now_ns
             _clean_up(world)
             asyncio.set_event_loop(None)
     return Result(
@@ -220,7 +224,8 @@ def run_world(
         tape=list(source.values),
         faults=source.faults(),
         errors=tuple(world.errors),
-        virtual_ns=world.loop.now_ns,
+        left_open=left_open,
+        virtual_ns=ended_ns,
         steps=world.loop.steps,
         wall_s=_perf_counter() - began,
         returned=returned,
@@ -241,11 +246,13 @@ def _clean_up(world: World) -> None:
     try:
         for _ in range(_CLEANUP_TURNS):
             left = loop.unfinished_tasks()
-            if not left:
+            if not left and not world.network.connections:
                 break
             for task in left:
                 task.cancel("the world ended")
             loop.run_until_complete(_settle())
+            # Not before: tasks may say goodbye first.
+            world.network.abort_all()
         else:
             world.errors.append(f"ignored cancellation: {loop.describe_tasks()}")
         loop.run_until_complete(loop.shutdown_asyncgens())

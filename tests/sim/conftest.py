@@ -1,0 +1,46 @@
+"""The scenario module, loaded by path: the same file also runs as a script."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from connector.sim.world import Result, World, WorldConfig, run_world
+
+SCENARIO = Path(__file__).with_name("scenario.py")
+
+
+@pytest.fixture(scope="session")
+def scenario_path() -> Path:
+    return SCENARIO
+
+
+@pytest.fixture(scope="session")
+def scenario() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sim_scenario", SCENARIO)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sim_scenario"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def play() -> Callable[..., Any]:
+    """Run a world to its value; background errors fail the test."""
+
+    def run(main: Callable[[World], Any], seed: int = 1, **options: Any) -> Any:
+        config = WorldConfig(**options) if options else None
+        result: Result[Any] = run_world(main, seed, config=config)
+        value = result.value
+        assert result.errors == ()
+        return value
+
+    return run
