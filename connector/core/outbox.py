@@ -25,6 +25,7 @@ from connector.model.clock import NS_PER_S, Now
 from connector.model.events import Event
 
 NOT_SENT = "NOT_SENT"
+RATE_LIMITED = "RATE_LIMITED"
 NO_ANSWER = "NO_ANSWER"
 
 OnReply = Callable[[Reply, Now], None]
@@ -89,8 +90,8 @@ class Outbox:
     ) -> int:
         """Make a call; *on_reply* gets its Reply, also when there is no answer.
 
-        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT when no byte
-        left, UNKNOWN with code NO_ANSWER when bytes may have left.
+        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT or
+        RATE_LIMITED when no byte left, UNKNOWN with code NO_ANSWER when bytes may have left.
         """
         self._call_id += 1
         self._calls[self._call_id] = _Call(request, on_reply, on_signed)

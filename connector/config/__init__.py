@@ -1,0 +1,5 @@
+"""Session bounds, profiles and environments."""
+
+from connector.config.limits import SessionConfig
+
+__all__ = ["SessionConfig"]
