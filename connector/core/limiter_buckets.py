@@ -140,8 +140,9 @@ class WindowBucket(Bucket):
         # One more than the sum, so that a venue whose windows include both ends
         # is obeyed too.
         self._span = spec.window_ns + spec.jitter_ns + 1
-        self._cap_all = spec.limit if spec.learnt else max(1, spec.limit // 2)
-        self._cap_new = max(0, self._cap_all - spec.reserve)
+        half = 1 if spec.learnt else 2
+        self._cap_all = max(1, spec.limit // half)
+        self._cap_new = self._cap_all - spec.reserve // half
         if self._forgotten and self._span > old_span:
             # A longer window looks further back than the ledger: all we know of
             # that time is what was forgotten, at the latest one old span ago.
@@ -252,7 +253,7 @@ class CreditBucket(Bucket):
         self._rate = max(1, spec.refill_per_s // half)
         capacity = max(1, spec.limit // half) * NS - spec.refill_per_s * spec.jitter_ns
         self._cap_all = max(0, capacity)
-        self._cap_new = max(0, self._cap_all - spec.reserve * NS)
+        self._cap_new = max(0, self._cap_all - spec.reserve // half * NS)
 
     def cap(self, is_cancel: bool) -> int:
         return (self._cap_all if is_cancel else self._cap_new) // NS

@@ -296,10 +296,9 @@ def test_two_hundred_tasks_use_the_limit_and_never_break_it(seed: int) -> None:
         *(CalendarVenue(300, 10 * S, phase * S // 3) for phase in range(0, 30, 7)),
     ):
         assert rejections(venue, [(at_ns, 1) for at_ns in arrivals]) == 0
-    # The first burst may use the rest of a window that began before: not counted.
+    # The first burst is free at any rate: the rest alone must keep it up.
     allowed = 300 * until_s // 10
-    allowed = min(allowed, 2400 * until_s // 60)
-    assert len(arrivals) - 300 >= 0.98 * allowed - 300
+    assert len(arrivals) - 300 >= 0.98 * (allowed - 300)
 
 
 @pytest.mark.parametrize("is_clock_known", [True, False])
