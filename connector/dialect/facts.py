@@ -15,7 +15,7 @@ from enum import StrEnum
 from connector.model.account import LedgerKind, MarginMode
 from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
-from connector.model.instrument import Instrument
+from connector.model.instrument import Bracket, Instrument
 from connector.model.limits import BucketSpec
 from connector.model.order import (
     OrderStatus,
@@ -180,6 +180,16 @@ class InstrumentFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BracketFact:
+    """The margin tiers of one instrument, where the venue tells them apart from
+    its other rules; they replace `Instrument.brackets`, in whichever order the
+    two arrive."""
+
+    symbol: Symbol
+    brackets: tuple[Bracket, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsFact:
     """The limits in force for this host and account."""
 
@@ -257,6 +267,7 @@ Fact = (
     | SettingFact
     | KeyFact
     | InstrumentFact
+    | BracketFact
     | LimitsFact
     | TokenFact
     | ControlFact

@@ -189,9 +189,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Open the socket; the URL may hold a stream key."""
+    """Open the socket; the URL may hold a stream key. *cost* is what the venue
+    charges for the handshake."""
 
     url: Secret
+    cost: Cost = FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
