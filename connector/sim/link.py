@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from connector.sim.connecting import Address
 from connector.sim.faults import Fate, FateKind
-from connector.sim.loop import Address, VirtualTimeLoop
+from connector.sim.loop import IsDead, VirtualTimeLoop
 from connector.sim.trace import Trace
 
 WINDOW = 256 * 1024
@@ -78,6 +79,9 @@ class End(Protocol):
 
     def abort(self) -> None:
         """Close without flushing, as `asyncio.Transport.abort`."""
+
+    def die(self) -> None:
+        """The process of this end was killed."""
 
 
 class Hooks(Protocol):
@@ -194,6 +198,11 @@ class Pipe:
         self.is_dead = True
         self._queue.clear()
         self._disarm()
+
+    def rearm(self) -> None:
+        """Set the timer anew, in the present context of its end."""
+        self._disarm()
+        self._arm()
 
     def _apply(self, fate: Fate, data: bytes) -> tuple[bytes, ...]:
         match fate.kind:
@@ -354,6 +363,16 @@ class Connection:
             trace.add_bytes(kind, data, connection=self.id, direction=direction)
         else:
             trace.add(kind, connection=self.id, direction=direction)
+
+    def kill_ends(self, is_dead: IsDead) -> None:
+        """Close the ends whose party was killed, without telling their protocols."""
+        ends = (self.to_server.source, self.to_client.source)
+        dead = [end for end in ends if is_dead(end.context)]
+        for end in dead:
+            end.die()
+        if dead:
+            for pipe in self._pipes(None):
+                pipe.rearm()
 
     def _pipes(self, direction: Direction | None) -> list[Pipe]:
         if direction is None:

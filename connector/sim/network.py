@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
+from connector.sim.connecting import Address
 from connector.sim.errors import SimulationError
 from connector.sim.faults import NO_FATE, Chaos, ConnectFate, Fate
 from connector.sim.link import Connection, Direction, SegmentKind
-from connector.sim.loop import Address, VirtualTimeLoop
+from connector.sim.loop import IsDead, VirtualTimeLoop
 from connector.sim.tape import Tape
 from connector.sim.trace import Trace
 from connector.sim.transport import Endpoint, SimulatedSocket
@@ -144,6 +145,14 @@ class Network:
         """Every end of every open connection aborts: the end of a world."""
         for connection in list(self.connections.values()):
             connection.abort()
+
+    def kill(self, is_dead: IsDead) -> None:
+        """Close servers and ends of killed parties, as their kernel would."""
+        for server in list(self._servers.values()):
+            if is_dead(server.context):
+                server.close()
+        for connection in list(self.connections.values()):
+            connection.kill_ends(is_dead)
 
     # The loop's side (Wire)
 

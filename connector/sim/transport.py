@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from connector.sim.connecting import Address
 from connector.sim.errors import SimulationError
 from connector.sim.link import (
     MAX_SEGMENT,
@@ -28,7 +29,7 @@ from connector.sim.link import (
     SegmentKind,
     connection_reset,
 )
-from connector.sim.loop import Address, VirtualTimeLoop
+from connector.sim.loop import VirtualTimeLoop
 
 _HIGH_WATER = 64 * 1024
 
@@ -133,6 +134,7 @@ class Endpoint(asyncio.Transport):
         self._sent_eof = False
         self._is_closing = False
         self._is_gone = False
+        self._is_released = False
         self._info: dict[str, Any] = {}
         self._connection: Connection | None = None
         self._outward: Pipe | None = None
@@ -259,13 +261,13 @@ class Endpoint(asyncio.Transport):
 
     def arrive(self, segment: Segment) -> None:
         """Take a segment, or answer it with a reset if nobody is here any more."""
-        if segment.kind is SegmentKind.OPEN:
-            assert self._accept is not None
-            self._accept(self)
-            return
         if self._is_gone:
             if segment.kind is SegmentKind.DATA:
                 self._out().send(SegmentKind.RESET)
+            return
+        if segment.kind is SegmentKind.OPEN:
+            assert self._accept is not None
+            self._accept(self)
             return
         self._inbox.append(segment)
         if segment.kind is SegmentKind.RESET:
@@ -298,6 +300,17 @@ class Endpoint(asyncio.Transport):
     def give_up(self) -> None:
         """The kernel stopped retransmitting."""
         self._force_close(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+
+    def die(self) -> None:
+        """The process of this end was killed: its kernel closes, nobody is told."""
+        self.context = contextvars.Context()  # nobody's
+        if not self._is_gone:
+            self._buffer.clear()
+            self._say_goodbye()
+            self._is_closing = self._is_gone = True
+            self._inbox.clear()
+        if not self._is_released:
+            self._released()
 
     # Inner parts
 
@@ -342,14 +355,17 @@ class Endpoint(asyncio.Transport):
             self.close()
 
     def _finish(self, exc: BaseException | None = None) -> None:
-        """Say goodbye and leave; bytes nobody read make it a reset."""
+        self._say_goodbye()
+        self._leave(exc)
+
+    def _say_goodbye(self) -> None:
+        """An orderly end, or a reset if there are bytes nobody read."""
         unread = any(segment.kind is SegmentKind.DATA for segment in self._inbox)
         if unread:
             self._out().send(SegmentKind.RESET)
         elif not self._sent_eof:
             self._sent_eof = True
             self._out().send(SegmentKind.EOF)
-        self._leave(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
         """Leave without flushing; asyncio's TLS calls it by this name."""
@@ -372,9 +388,13 @@ class Endpoint(asyncio.Transport):
                 shown = exc if isinstance(exc, Exception) else None
                 self._protocol.connection_lost(shown)
         finally:
-            self.connection.end_closed()
-            if self.on_gone is not None:
-                self.on_gone(self)
+            self._released()
+
+    def _released(self) -> None:
+        self._is_released = True
+        self.connection.end_closed()
+        if self.on_gone is not None:
+            self.on_gone(self)
 
     def _report(self, exc: Exception) -> None:
         self.loop.call_exception_handler(

@@ -9,7 +9,7 @@
         ...
 
     result = run_world(main, seed=7)
-    result.value                                # or raises what main raised
+    result.unwrap()                             # or raises what main raised
     run_world(main, seed=7, tape=result.tape)   # the same world again
     shrink(result.tape, lambda tape: run_world(main, seed=7, tape=tape).failed)
 
@@ -24,7 +24,7 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, TypeVar
@@ -67,15 +67,20 @@ class WorldConfig:
     epoch_ns: int = EPOCH_NS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """A named participant on a host of its own, whose wall clock is off by *skew_ns*.
 
-    Positive skew: the party's clock is ahead.
+    Positive skew: the party's clock is ahead. Two parties are the same only if they
+    are the same object: a restarted one is another party on the same host.
     """
 
-    name: str
-    skew_ns: int = 0
+    def __init__(self, name: str, skew_ns: int = 0) -> None:
+        self.name = name
+        self.skew_ns = skew_ns
+        self.task: asyncio.Task[Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Party({self.name!r}, skew_ns={self.skew_ns})"
 
 
 class World:
@@ -94,6 +99,7 @@ class World:
         self.network.chaos = config.chaos
         self.loop.network = self.network
         self.errors: list[str] = []
+        self._killed: set[Party | None] = set()  # asked, never iterated
         self._epoch_ns = config.epoch_ns
         self.loop.set_exception_handler(self._note_error)
 
@@ -118,13 +124,38 @@ class World:
         It connects from the address of host *name*, and `time.time_ns` shows its
         skewed clock. Leaving the block returns to the party before.
         """
-        party = Party(name=name, skew_ns=skew_ns)
+        party = Party(name, skew_ns)
         token = _party.set(party)
         try:
             with self.network.on_host(name):
                 yield party
         finally:
             _party.reset(token)
+
+    def start(
+        self, name: str, coro: Coroutine[Any, Any, Any], *, skew_ns: int = 0
+    ) -> Party:
+        """Run *coro* as a party of its own, in `Party.task`."""
+        with self.party(name, skew_ns=skew_ns) as party:
+            party.task = self.loop.create_task(coro, name=name)
+        return party
+
+    def kill(self, party: Party) -> None:
+        """kill -9: nothing of *party* runs any more, not even ``finally``.
+
+        Its kernel closes its connections (bytes already written to the network
+        still arrive) and its servers. Killed tasks never finish: do not await
+        them. Code that runs as *party* at this moment dies at its next await. What
+        the operating system would release besides (file locks) is the caller's.
+        """
+        self._killed.add(party)
+        self.trace.add("kill", party.name)
+        self.loop.kill(self._is_dead)
+        self.network.kill(self._is_dead)
+
+    def _is_dead(self, context: contextvars.Context | None) -> bool:
+        party = _party.get() if context is None else context.get(_party)
+        return party in self._killed
 
     # Notes
 
@@ -136,6 +167,8 @@ class World:
         self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     ) -> None:
         exc = context.get("exception")
+        if isinstance(exc, asyncio.CancelledError):
+            return  # asyncio 3.11 reports cancelled stream servers as failures
         shown = f"{context['message']}: {type(exc).__name__}: {exc}" if exc else ""
         self.errors.append(shown or context["message"])
         self.trace.add("error", context["message"])
@@ -168,8 +201,7 @@ class Result(Generic[T]):
         """Main raised, or something failed in the background."""
         return self.error is not None or bool(self.errors)
 
-    @property
-    def value(self) -> T:
+    def unwrap(self) -> T:
         """What main returned; raises what it raised, noting how to replay it."""
         if self.error is not None:
             self.error.add_note(f"world: seed={self.seed} faults={self.faults}")
@@ -250,11 +282,12 @@ def _clean_up(world: World) -> None:
                 break
             for task in left:
                 task.cancel("the world ended")
-            loop.run_until_complete(_settle())
+            loop.run_until_complete(_settle(loop))
             # Not before: tasks may say goodbye first.
             world.network.abort_all()
         else:
             world.errors.append(f"ignored cancellation: {loop.describe_tasks()}")
+        loop.bury()
         loop.run_until_complete(loop.shutdown_asyncgens())
     except SimulationError as exc:
         world.errors.append(f"while cleaning up: {exc}")
@@ -262,10 +295,10 @@ def _clean_up(world: World) -> None:
         loop.close()
 
 
-async def _settle() -> None:
+async def _settle(loop: VirtualTimeLoop) -> None:
     """Let cancelled tasks do what they do when cancelled, for a virtual minute."""
     await asyncio.sleep(0)
     current = asyncio.current_task()
-    others = [task for task in asyncio.all_tasks() if task is not current]
+    others = [task for task in loop.unfinished_tasks() if task is not current]
     if others:
         await asyncio.wait(others, timeout=60.0)

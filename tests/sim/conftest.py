@@ -39,7 +39,7 @@ def play() -> Callable[..., Any]:
     def run(main: Callable[[World], Any], seed: int = 1, **options: Any) -> Any:
         config = WorldConfig(**options) if options else None
         result: Result[Any] = run_world(main, seed, config=config)
-        value = result.value
+        value = result.unwrap()
         assert result.errors == ()
         return value
 

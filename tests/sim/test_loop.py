@@ -145,7 +145,7 @@ def test_executor_work_can_be_refused() -> None:
         await asyncio.to_thread(threading.get_ident)
 
     with pytest.raises(SimulationError, match="wants a thread"):
-        run_world(main, 1).value
+        run_world(main, 1).unwrap()
 
 
 def test_no_real_sockets_and_no_other_threads(play: Play) -> None:

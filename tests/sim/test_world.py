@@ -59,7 +59,7 @@ def test_a_seed_means_the_same_twice_in_one_process(scenario: ModuleType) -> Non
     hashes = [world.trace_hash for world in worlds]
     assert hashes[0] == hashes[2] != hashes[1]
     assert [world.errors for world in worlds] == [(), (), ()]
-    assert worlds[0].value[4:9] == [f"order {number}" for number in range(5)]
+    assert worlds[0].unwrap()[4:9] == [f"order {number}" for number in range(5)]
 
 
 def test_idle_connections_are_kept_and_expire_in_virtual_time(
@@ -79,7 +79,7 @@ def test_idle_connections_are_kept_and_expire_in_virtual_time(
                 counts.append(len(opened))
         return counts
 
-    assert run_world(main, 1).value == [1, 1, 1, 2, 2]
+    assert run_world(main, 1).unwrap() == [1, 1, 1, 2, 2]
 
 
 def test_a_connection_the_server_closed_is_not_reused(scenario: ModuleType) -> None:
@@ -96,7 +96,7 @@ def test_a_connection_the_server_closed_is_not_reused(scenario: ModuleType) -> N
             answer = await client.get("http://venue:8080/")
         return answer.status_code, len(opened)
 
-    assert run_world(main, 1).value == (200, 2)
+    assert run_world(main, 1).unwrap() == (200, 2)
 
 
 def _bytes_of_exchange(scenario: ModuleType, what: str) -> dict[Direction, int]:
@@ -173,7 +173,7 @@ def test_a_stall_is_found_by_the_keepalive_in_virtual_time(
             return world.loop.time() - stalled
 
     result = run_world(main, 1)
-    assert 10 <= result.value <= 10 + 20 + 10
+    assert 10 <= result.unwrap() <= 10 + 20 + 10
     assert result.errors == ()
 
 
@@ -191,7 +191,7 @@ def test_a_stalled_request_times_out_in_virtual_time(scenario: ModuleType) -> No
                 await client.get("http://venue:8080/")
             return world.loop.time() - began
 
-    assert run_world(main, 1).value == pytest.approx(7.5, abs=0.1)
+    assert run_world(main, 1).unwrap() == pytest.approx(7.5, abs=0.1)
 
 
 def test_a_day_of_pings_runs_in_seconds(
@@ -208,7 +208,7 @@ def test_a_day_of_pings_runs_in_seconds(
         return world.trace.count
 
     result = run_world(main, 1)
-    assert result.value > 4 * 86_400 / 20
+    assert result.unwrap() > 4 * 86_400 / 20
     assert result.virtual_ns > 86_400 * 10**9
     assert result.wall_s < 60
     with capsys.disabled():
@@ -234,7 +234,7 @@ def test_the_websockets_server_runs_too() -> None:
                 return str(len(await stream.recv(decode=True)))
 
     with pytest.raises(websockets.exceptions.ConnectionClosedError):
-        run_world(main, 1).value  # beyond max_size: refused by the library itself
+        run_world(main, 1).unwrap()  # beyond max_size: refused by the library itself
 
     async def smaller(world: World) -> int:
         async with websockets.asyncio.server.serve(echo, "127.0.0.1", 0) as server:
@@ -247,7 +247,7 @@ def test_the_websockets_server_runs_too() -> None:
                 return len(world.network.connections)
 
     result = run_world(smaller, 1)
-    assert result.value == 1
+    assert result.unwrap() == 1
     assert result.left_open == 0
     assert result.errors == ()
 
@@ -339,7 +339,7 @@ def test_randomness_and_clocks_are_given_back() -> None:
         random.random()
         raise RuntimeError
 
-    first, second, other = (run_world(draw, seed).value for seed in (1, 1, 2))
+    first, second, other = (run_world(draw, seed).unwrap() for seed in (1, 1, 2))
     assert isinstance(run_world(fail, 1).error, RuntimeError)
     assert first == second
     assert all(a != b for a, b in zip(first, other, strict=True))
@@ -359,7 +359,7 @@ def test_blocking_and_nesting_are_refused() -> None:
 
     for main, text in ((block, "time.sleep"), (nest, "running event loop")):
         with pytest.raises(SimulationError, match=text):
-            run_world(main, 1).value
+            run_world(main, 1).unwrap()
 
 
 def test_what_is_left_over_is_cancelled_and_told() -> None:
@@ -429,5 +429,100 @@ def test_a_failing_world_says_how_to_replay_and_shrinks(scenario: ModuleType) ->
     assert sum(1 for value in small if value) <= 2
     result = run_world(main, 1, tape=small, config=config)
     with pytest.raises(websockets.exceptions.ConnectionClosed) as caught:
-        result.value
+        result.unwrap()
     assert "seed=1" in "".join(caught.value.__notes__)
+
+
+# Sudden death
+
+
+async def _write_for_ever(writer: asyncio.StreamWriter, seen: list[str]) -> None:
+    try:
+        for number in range(10**6):
+            writer.write(b"%d\n" % number)
+            await asyncio.sleep(1)
+    finally:
+        seen.append("finally")
+        await asyncio.sleep(1)
+        seen.append("after an await")
+
+
+def test_a_killed_party_does_nothing_any_more() -> None:
+    """Law: kill -9 runs no finally, drops timers and lets the kernel close."""
+    seen: list[str] = []
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: Any) -> None:
+        while line := await reader.readline():
+            received.append(line)
+        received.append(b"end")
+        writer.close()
+
+    async def bot(world: World) -> None:
+        world.loop.call_later(50, seen.append, "timer")
+        await asyncio.start_server(serve, "bot", 10)
+        _, writer = await asyncio.open_connection("venue", 9)
+        await _write_for_ever(writer, seen)
+
+    async def main(world: World) -> list[str]:
+        with world.party("venue"):
+            await asyncio.start_server(serve, "venue", 9)
+        first = world.start("bot", bot(world))
+        await asyncio.sleep(2.5)
+        world.kill(first)
+        await asyncio.sleep(100)
+        assert received == [b"0\n", b"1\n", b"2\n", b"end"]
+        assert world.network.connections == {}
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("bot", 10)
+        second = world.start("bot", bot(world))
+        await asyncio.sleep(1.5)
+        assert received[4:] == [b"0\n", b"1\n"]
+        world.kill(second)
+        assert first.task is not None
+        assert not first.task.done()
+        return list(seen)
+
+    result = run_world(main, 1)
+    assert result.unwrap() == []
+    # At the very end of a world what was killed is taken apart.
+    assert seen == ["finally", "finally"]
+    assert result.errors == ()
+
+
+def test_killing_at_every_step_never_hangs_the_others(scenario: ModuleType) -> None:
+    """Law: whenever a party dies, the venue sees the end and a restart works."""
+    ends: set[str] = set()
+
+    async def main(world: World, step: int) -> tuple[int, int]:
+        server = await scenario.open_venue(world)
+        seen: list[str] = []
+        started = world.loop.steps
+        party = world.start("bot", _session(scenario, seen))
+        world.loop.at_step(started + step, lambda: world.kill(party))
+        await asyncio.sleep(30)
+        ends.add(seen[-1] if seen else "nothing")
+        again: list[str] = []
+        await asyncio.wait_for(_session(scenario, again), 30)
+        await asyncio.sleep(30)
+        assert again == ["connected", "echo", "closed"]
+        server.close()
+        await server.wait_closed()
+        return world.loop.steps - started, len(world.network.connections)
+
+    for step in range(1, 80):
+        result = run_world(lambda world, step=step: main(world, step), 1)
+        assert result.unwrap()[1] == 0
+        assert result.errors == (), step
+    assert ends == {"nothing", "connected", "echo", "closed"}
+
+
+async def _session(scenario: ModuleType, seen: list[str]) -> None:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+        await client.get("http://venue:8080/")
+        async with scenario.connect_stream() as stream:
+            seen.append("connected")
+            await stream.send("hello")
+            await stream.recv()
+            seen.append("echo")
+    seen.append("closed")
