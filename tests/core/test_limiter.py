@@ -157,7 +157,7 @@ def test_time_that_runs_backwards_is_the_latest_seen() -> None:
     """Clocks read in another thread may be a little old; never an excuse."""
     of = limiter()
     fill(of, "ip", 5, 100)
-    fill(of, "ip", 5, 50)
+    assert fill(of, "ip", 5, 50).counted_ns == 100
     assert used(of, SPAN + 99)["ip"] == 10
     assert used(of, SPAN + 100)["ip"] == 0
 
@@ -207,6 +207,35 @@ def test_a_waiter_holds_up_only_those_who_need_what_it_waits_for() -> None:
     assert of.try_acquire(query, Priority.QUERY, 0) is None
     assert used(of, 0)["ip"] == 8
     assert of.poll(SPAN) == [blocked]
+
+
+def test_claims_of_several_waiters_add_up() -> None:
+    """Two that wait for their accounts both find their share of the IP limit."""
+    of = limiter()
+    fill(of, "orders@a", 4)
+    fill(of, "orders@b", 4)
+    for owner in "ab":
+        charge = of.charge((("ip", 3), (f"orders@{owner}", 1)))
+        wait(of, charge, Priority.PLACE)
+    query = of.charge((("ip", 1),))
+    for _ in range(4):
+        assert of.try_acquire(query, Priority.QUERY, 0) is not None
+    assert of.try_acquire(query, Priority.QUERY, 0) is None
+    assert len(of.poll(SPAN)) == 2
+
+
+def test_a_deadline_in_the_middle_of_a_queue_is_kept() -> None:
+    """Held up by an earlier claim alone, it still expires in time."""
+    of = limiter()
+    fill(of, "ip", 7)
+    wait(of, of.charge((("ip", 5),)), Priority.PLACE)
+    small = of.charge((("ip", 1),))
+    wait(of, small, Priority.PLACE)
+    hurried = wait(of, small, Priority.PLACE, S)
+    assert of.next_wake_ns() == S
+    assert of.poll(S) == [hurried]
+    assert hurried.error is not None
+    assert hurried.error.buckets == ("ip",)
 
 
 def test_reconciliation_overtakes_waiting_orders() -> None:
