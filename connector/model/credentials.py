@@ -34,6 +34,12 @@ class _Hidden:
 
     _text: Callable[[], str]
 
+    def __new__(cls, *args: object) -> Self:
+        """Empty at first, so that a traceback can show a half-made object."""
+        self = super().__new__(cls)
+        object.__setattr__(self, "_text", str)
+        return self
+
     def __init__(self, text: str) -> None:
         object.__setattr__(self, "_text", lambda: text)
 
@@ -105,7 +111,9 @@ class Secret(_Hidden):
     def __init__(self, text: str) -> None:
         """Hide *text*; TypeError, without the value, if it is not a str."""
         if not isinstance(text, str):
-            raise TypeError(f"a Secret is made from str, not {type(text).__name__}")
+            found = type(text).__name__
+            del text  # or a traceback with locals would show it
+            raise TypeError(f"a Secret is made from str, not {found}")
         super().__init__(text)
 
 
@@ -123,13 +131,13 @@ class ApiKey(_Hidden):
     __slots__ = ()
 
     def __init__(self, text: str) -> None:
-        stripped = text.strip()
-        if _API_KEY.fullmatch(stripped) is None:
+        if _API_KEY.fullmatch(text.strip()) is None:
+            del text  # or a traceback with locals would show it
             raise CredentialsError(
                 "the API key has characters that cannot be sent (spaces, line ends, "
                 "non-ASCII), or is longer than 512: paste the key id alone"
             )
-        super().__init__(stripped)
+        super().__init__(text.strip())
 
     @property
     def is_pending(self) -> bool:

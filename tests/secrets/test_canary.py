@@ -16,9 +16,8 @@ import pytest
 from tests.secrets.canary import Canary
 
 SECRET = 'canary/+"5ecret=7f3a9b'
-PEM = (
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1h\n-----END PRIVATE KEY-----\n"
-)
+LINE = "MC4CAQAwBQYDK2VwBCIEIJ1h"
+PEM = f"-----BEGIN PRIVATE KEY-----\n{LINE}\n-----END PRIVATE KEY-----\n"
 
 LEAKS = {
     "plain": SECRET,
@@ -122,8 +121,11 @@ def test_processes_are_searched() -> None:
     """Arguments and environment of another process are searched."""
     canary = Canary("canary-5ecret-7f3a9b")
     canary.assert_process_clean()
-    command = [sys.executable, "-c", "input()", "canary-5ecret-7f3a9b"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "print(); input()", "canary-5ecret-7f3a9b"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         with pytest.raises(AssertionError, match="cmdline"):
             canary.assert_process_clean(process.pid)
         process.communicate(b"\n", timeout=20)

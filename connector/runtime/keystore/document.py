@@ -19,21 +19,22 @@ from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
 VERSION = 1
 
 _FIELDS = ("version", "kind", "api_key", "secret", "passphrase", "extra")
+_UNKNOWN = ""
 
 _Hidden = Secret | int | None | Mapping[str, str]
 
 
 def encode(credentials: Credentials) -> Secret:
     """The document of *credentials*."""
+    kind, passphrase = credentials.kind, credentials.passphrase
     return Secret(
         json.dumps(
             {
                 "version": VERSION,
-                "kind": credentials.kind and credentials.kind.value,
+                "kind": None if kind is None else kind.value,
                 "api_key": credentials.api_key.reveal(),
                 "secret": credentials.secret.reveal(),
-                "passphrase": credentials.passphrase
-                and credentials.passphrase.reveal(),
+                "passphrase": None if passphrase is None else passphrase.reveal(),
                 "extra": dict(credentials.extra),
             }
         )
@@ -50,12 +51,11 @@ def decode(document: Secret, where: str) -> Credentials:
         raise CredentialsError(
             f"{where}: not a JSON object with the fields {', '.join(_FIELDS)}"
         )
-    unknown = sum(name not in _FIELDS for name in fields)
-    if unknown:
+    if unknown := fields.get(_UNKNOWN):
         raise CredentialsError(
             f"{where}: {unknown} unknown field(s); known are {', '.join(_FIELDS)}"
         )
-    if fields.get("version", VERSION) != VERSION:
+    if fields.get("version") not in (None, VERSION):
         raise CredentialsError(
             f"{where}: the document is not of version {VERSION}; a newer connector "
             "may have written it"
@@ -96,8 +96,10 @@ def _parse(document: Secret) -> dict[str, _Hidden] | None:
 
 
 def _hide(fields: dict[str, object]) -> dict[str, _Hidden] | None:
-    hidden: dict[str, _Hidden] = {}
-    for name, value in fields.items():
+    """Known fields with hidden values; unknown ones are only counted."""
+    hidden: dict[str, _Hidden] = {_UNKNOWN: sum(name not in _FIELDS for name in fields)}
+    for name in _FIELDS:
+        value = fields.get(name)
         if isinstance(value, str):
             hidden[name] = Secret(value)
         elif isinstance(value, int | None) or (

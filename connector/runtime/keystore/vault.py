@@ -31,7 +31,7 @@ from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from connector.errors import ConfigError, KeyNotFound, KeystoreUnavailable
+from connector.errors import KeyNotFound, KeystoreUnavailable
 from connector.model.credentials import Credentials, KeyName, Secret
 from connector.runtime.keystore.document import decode, encode
 from connector.runtime.keystore.private_files import read_private, write_private
@@ -350,11 +350,13 @@ class VaultStore:
 
     def list(self) -> tuple[KeyName, ...]:
         """The names of all keys, sorted; entries of other programs are left out."""
-        names = []
-        for entry in self._vault.entries():
-            with contextlib.suppress(ConfigError):
-                names.append(KeyName.of(entry))
-        return tuple(sorted(names))
+        return tuple(
+            sorted(
+                KeyName.of(entry)
+                for entry in self._vault.entries()
+                if entry.startswith("connector:")
+            )
+        )
 
 
 if sys.platform == "win32":
