@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,21 @@ from typing import Any
 import keyring.backends.null
 import pytest
 
-from connector.errors import KeyNotFound
+from connector.errors import ConfigError, KeyNotFound, KeystoreUnavailable
 from connector.model.credentials import Credentials, KeyName, Secret
 from connector.runtime.keystore import (
     KeystoreConfig,
     find_credentials,
     locate_credentials,
+    open_keystore,
+    survey,
 )
 from connector.runtime.keystore.document import encode
+from connector.runtime.keystore.os_keyring import OsKeyring
 from connector.runtime.keystore.search import (
+    VAULT_CREDENTIAL,
     default_vault_path,
+    passphrase_from_file,
 )
 from connector.runtime.keystore.vault import Cost, Vault, VaultStore
 from tests.secrets.canary import Canary
