@@ -240,8 +240,8 @@ def test_no_window_and_no_pool_is_ever_exceeded(
     for spec in specs:
         arrivals = world.arrivals(spec.id)
         if spec.kind is BucketKind.CREDITS:
-            venue: Venue = CreditVenue(spec.limit, spec.refill_per_s)
-            assert rejections(venue, arrivals) == 0
+            pool: Venue = CreditVenue(spec.limit, spec.refill_per_s)
+            assert rejections(pool, arrivals) == 0
             continue
         assert rejections(RollingVenue(spec.limit, spec.window_ns), arrivals) == 0
         phase = world.random.randrange(spec.window_ns)
@@ -256,7 +256,7 @@ def run_tasks(
     chance = random.Random(seed)
     ready = [(chance.randrange(S), task) for task in range(tasks)]
     heapq.heapify(ready)
-    arrivals = []
+    arrivals: list[int] = []
     while True:
         wake_ns = limiter.next_wake_ns()
         now = min(ready[0][0], wake_ns) if ready else wake_ns
@@ -290,11 +290,12 @@ def test_two_hundred_tasks_use_the_limit_and_never_break_it(seed: int) -> None:
     charge = limiter.charge((("orders-10s", 1), ("weight-1m", 1)))
     until_s = 1200
     arrivals = run_tasks(limiter, charge, 200, until_s * S, seed)
-    for venue in (
+    venues: list[Venue] = [
         RollingVenue(300, 10 * S),
         RollingVenue(2400, 60 * S),
         *(CalendarVenue(300, 10 * S, phase * S // 3) for phase in range(0, 30, 7)),
-    ):
+    ]
+    for venue in venues:
         assert rejections(venue, [(at_ns, 1) for at_ns in arrivals]) == 0
     # The first burst is free at any rate: the rest alone must keep it up.
     allowed = 300 * until_s // 10

@@ -8,7 +8,8 @@ whoever shares a key or an IP shares its budget.
 
 Sessions may run in several threads, each with its own event loop. The limiter
 is plain and synchronous: a lock guards it, is never held across an await, and
-every loop that has waiters keeps one timer.
+every loop that has waiters keeps one timer. (It lives here and not in `runtime`
+because it joins the core with asyncio, and neighbours do not know each other.)
 """
 
 from __future__ import annotations

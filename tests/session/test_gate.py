@@ -15,7 +15,7 @@ import pytest
 from connector.core.limiter import Limiter, TicketState
 from connector.errors import RateLimited
 from connector.model.limits import BucketScope, BucketSpec, Priority
-from connector.runtime.gate import Gate, GateKey, GateRegistry, Permit, shared_gate
+from connector.session.gate import Gate, GateKey, GateRegistry, Permit, shared_gate
 from connector.sim.loop import VirtualTimeLoop
 
 T = TypeVar("T")
@@ -312,12 +312,13 @@ def test_a_grant_to_a_loop_that_is_gone_is_given_back(
     other = workers[0].start(gate.acquire(ONE, Priority.PLACE, FAR))
     until(lambda: waiting(gate) == 2)
     (task,) = asyncio.all_tasks(workers[1].loop)
-    task._log_destroy_pending = False  # it is lost on purpose
+    lost_task: Any = task
+    lost_task._log_destroy_pending = False  # it is lost on purpose
     workers[1].stop()
     permit.refund()
     assert other.result().ticket.state is TicketState.GRANTED
     assert used(gate) == 1
-    del task, lost
+    del task, lost_task, lost
     gc.collect()
     assert used(gate) == 1
 
