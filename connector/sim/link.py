@@ -83,6 +83,9 @@ class End(Protocol):
     def die(self) -> None:
         """The process of this end was killed."""
 
+    def lose(self) -> None:
+        """Tell the protocol that the connection is gone, unless it knows."""
+
 
 class Hooks(Protocol):
     """What a pipe asks and tells its network."""
@@ -364,8 +367,8 @@ class Connection:
         else:
             trace.add(kind, connection=self.id, direction=direction)
 
-    def kill_ends(self, is_dead: IsDead) -> None:
-        """Close the ends whose party was killed, without telling their protocols."""
+    def kill_ends(self, is_dead: IsDead) -> list[End]:
+        """Close the ends whose party was killed and return them, still untold."""
         ends = (self.to_server.source, self.to_client.source)
         dead = [end for end in ends if is_dead(end.context)]
         for end in dead:
@@ -373,6 +376,7 @@ class Connection:
         if dead:
             for pipe in self._pipes(None):
                 pipe.rearm()
+        return dead
 
     def _pipes(self, direction: Direction | None) -> list[Pipe]:
         if direction is None:

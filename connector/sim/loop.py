@@ -37,7 +37,6 @@ NS = 1_000_000_000
 _LONGEST_S = 30 * 86_400
 _WALL_CHECK_STEPS = 1_024
 _COLLECT_STEPS = 200_000
-_MOST_GRAVES = 100_000
 
 
 IsDead = Callable[[contextvars.Context | None], bool]
@@ -98,7 +97,8 @@ class VirtualTimeLoop(ConnectingLoop):
         self._instant_steps = 0
         self._alarms: dict[int, list[Callable[[], None]]] = {}
         self._is_dead: IsDead | None = None
-        self._graves: list[NumberedTask[Any]] = []
+        self._killed: list[asyncio.Task[Any]] = []
+        self._dropped: list[tuple[Any, tuple[Any, ...], contextvars.Context]] = []
         self._numbers = 0
         self._selector = _Jump(self)
         self._owner = threading.get_ident()
@@ -190,12 +190,12 @@ class VirtualTimeLoop(ConnectingLoop):
         task = NumberedTask[_T](coro, loop=self, context=context, **options)
         task.set_name(f"task {task._number}" if name is None else str(name))
         if self._is_dead is not None and self._is_dead(context):
-            self._graves.append(task)
+            self._killed.append(task)
         return task
 
     def unfinished_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks that are not done and not killed, oldest first."""
-        left = asyncio.all_tasks(self).difference(self._graves)
+        left = asyncio.all_tasks(self).difference(self._killed)
         return sorted(left, key=hash)
 
     def describe_tasks(self) -> list[str]:
@@ -213,23 +213,25 @@ class VirtualTimeLoop(ConnectingLoop):
         them. Calling again replaces the predicate, which must not forget anybody.
         """
         self._is_dead = is_dead
-        # Tasks first: a handle may hold the last reference to one.
-        for task in self.unfinished_tasks():
-            assert isinstance(task, NumberedTask)
-            if is_dead(task.context):
-                self._graves.append(task)
         inner: Any = self
+        # Before the handles go, which may hold the last reference to a task.
+        self._killed = [
+            task for task in asyncio.all_tasks(self) if _killed(task, is_dead)
+        ]
         for handle in (*inner._ready, *inner._scheduled):
             if is_dead(handle._context):
-                handle.cancel()
+                self._drop(handle)
 
-    def bury(self) -> None:
-        """Take the killed tasks apart, at the end of a world (runs ``finally``)."""
-        for _ in range(_MOST_GRAVES):
-            if not self._graves:
-                return
-            # May start further tasks, which are dead on arrival.
-            self._graves.pop(0).take_apart()
+    def revive(self) -> None:
+        """Make killed tasks ordinary again, to be cancelled at the end of a world.
+
+        Otherwise the garbage collector would take them apart, outside of any loop.
+        """
+        self._is_dead = None
+        self._killed.clear()
+        for callback, args, context in self._dropped:
+            self.call_soon(callback, *args, context=context)
+        self._dropped.clear()
 
     def call_soon(
         self,
@@ -240,8 +242,15 @@ class VirtualTimeLoop(ConnectingLoop):
         """As asyncio does, unless the callback belongs to a killed party."""
         handle = super().call_soon(callback, *args, context=context)
         if self._is_dead is not None and self._is_dead(context):
-            handle.cancel()
+            self._drop(handle)
         return handle
+
+    def _drop(self, handle: asyncio.Handle) -> None:
+        """Cancel *handle*, but remember it for `revive` unless it is a timer."""
+        inner: Any = handle
+        if not isinstance(handle, asyncio.TimerHandle) and not handle.cancelled():
+            self._dropped.append((inner._callback, inner._args, inner._context))
+        handle.cancel()
 
     # What a loop without threads, signals and descriptors does instead
 
@@ -286,6 +295,11 @@ class VirtualTimeLoop(ConnectingLoop):
 
     def _write_to_self(self) -> None:
         """Nobody sleeps, so nobody is woken."""
+
+
+def _killed(task: asyncio.Task[Any], is_dead: IsDead) -> bool:
+    assert isinstance(task, NumberedTask)
+    return is_dead(task.context)
 
 
 def _run_inline(

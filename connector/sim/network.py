@@ -25,7 +25,7 @@ from typing import Self
 from connector.sim.connecting import Address
 from connector.sim.errors import SimulationError
 from connector.sim.faults import NO_FATE, Chaos, ConnectFate, Fate
-from connector.sim.link import Connection, Direction, SegmentKind
+from connector.sim.link import Connection, Direction, End, SegmentKind
 from connector.sim.loop import IsDead, VirtualTimeLoop
 from connector.sim.tape import Tape
 from connector.sim.trace import Trace
@@ -78,6 +78,7 @@ class Network:
         self._servers: dict[Address, SimulatedServer] = {}
         self._verdicts: dict[str, ConnectFate] = {}
         self._client_ports: dict[str, int] = {}
+        self._dead_ends: list[End] = []
         self._next_port = _FIRST_PORT
 
     # Names and places
@@ -152,7 +153,13 @@ class Network:
             if is_dead(server.context):
                 server.close()
         for connection in list(self.connections.values()):
-            connection.kill_ends(is_dead)
+            self._dead_ends += connection.kill_ends(is_dead)
+
+    def revive(self) -> None:
+        """Tell the protocols of killed parties; see `VirtualTimeLoop.revive`."""
+        for end in self._dead_ends:
+            self.loop.call_soon(end.lose, context=end.context)
+        self._dead_ends.clear()
 
     # The loop's side (Wire)
 

@@ -8,12 +8,11 @@ the loop counts.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
+import inspect
 from typing import Any, Protocol, Self, TypeVar
 
 _T = TypeVar("_T")
-_CLOSE_ATTEMPTS = 100
 
 
 class Numbering(Protocol):
@@ -44,20 +43,6 @@ class NumberedTask(asyncio.Task[_T]):
     def __hash__(self) -> int:
         return self._number
 
-    def take_apart(self) -> None:
-        """Close the coroutine of a task that will never be stepped again.
-
-        Its ``finally`` blocks run now, rather than when the garbage collector
-        pleases; one that awaits is closed again at the place where it awaits.
-        """
-        inner: Any = self
-        inner._log_destroy_pending = False
-        coro: Any = self.get_coro()
-        for _ in range(_CLOSE_ATTEMPTS):
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                self.context.run(coro.close)
-                return
-
 
 class NumberedFuture(asyncio.Future[Any]):
     """A future whose place in a set depends on its number alone."""
@@ -71,6 +56,14 @@ class NumberedFuture(asyncio.Future[Any]):
 
     def __hash__(self) -> int:
         return self._number
+
+
+def has_started(task: asyncio.Task[Any]) -> bool:
+    """Whether the coroutine of *task* has run up to an await at least once."""
+    coro = task.get_coro()
+    return not inspect.iscoroutine(coro) or (
+        inspect.getcoroutinestate(coro) != inspect.CORO_CREATED
+    )
 
 
 def where(task: asyncio.Task[Any]) -> str:

@@ -134,6 +134,7 @@ class Endpoint(asyncio.Transport):
         self._sent_eof = False
         self._is_closing = False
         self._is_gone = False
+        self._was_told = False
         self._is_released = False
         self._info: dict[str, Any] = {}
         self._connection: Connection | None = None
@@ -312,6 +313,17 @@ class Endpoint(asyncio.Transport):
         if not self._is_released:
             self._released()
 
+    def lose(self, exc: BaseException | None = None) -> None:
+        """Tell the protocol that the connection is gone; only the first call does."""
+        was_told, self._was_told = self._was_told, True
+        try:
+            if self._protocol is not None and not was_told:
+                shown = exc if isinstance(exc, Exception) else None
+                self._protocol.connection_lost(shown)
+        finally:
+            if not self._is_released:
+                self._released()
+
     # Inner parts
 
     def _drain(self) -> None:
@@ -380,15 +392,7 @@ class Endpoint(asyncio.Transport):
     def _leave(self, exc: BaseException | None) -> None:
         self._is_closing = self._is_gone = True
         self._inbox.clear()
-        self.loop.call_soon(self._lost, exc, context=self.context)
-
-    def _lost(self, exc: BaseException | None) -> None:
-        try:
-            if self._protocol is not None:
-                shown = exc if isinstance(exc, Exception) else None
-                self._protocol.connection_lost(shown)
-        finally:
-            self._released()
+        self.loop.call_soon(self.lose, exc, context=self.context)
 
     def _released(self) -> None:
         self._is_released = True

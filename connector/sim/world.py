@@ -35,6 +35,7 @@ from connector.sim.faults import Chaos
 from connector.sim.loop import Limits, VirtualTimeLoop
 from connector.sim.network import LinkProfile, Network
 from connector.sim.tape import Tape
+from connector.sim.tasks import has_started
 from connector.sim.trace import Trace
 
 T = TypeVar("T")
@@ -145,7 +146,8 @@ class World:
 
         Its kernel closes its connections (bytes already written to the network
         still arrive) and its servers. Killed tasks never finish: do not await
-        them. Code that runs as *party* at this moment dies at its next await. What
+        them; look at what they left behind before main returns, because the end
+        of a world cancels them like all other tasks. Code that runs as *party* at this moment dies at its next await. What
         the operating system would release besides (file locks) is the caller's.
         """
         self._killed.add(party)
@@ -275,19 +277,23 @@ def _clean_up(world: World) -> None:
     """Cancel what is left, oldest first, and close the loop."""
     loop = world.loop
     loop.extend_limits()
+    loop.revive()
+    world.network.revive()
     try:
         for _ in range(_CLEANUP_TURNS):
             left = loop.unfinished_tasks()
             if not left and not world.network.connections:
                 break
             for task in left:
-                task.cancel("the world ended")
+                # Before its first step it could not await what it was given, and
+                # Python would warn of that: let it start, its turn comes.
+                if has_started(task):
+                    task.cancel("the world ended")
             loop.run_until_complete(_settle(loop))
             # Not before: tasks may say goodbye first.
             world.network.abort_all()
         else:
             world.errors.append(f"ignored cancellation: {loop.describe_tasks()}")
-        loop.bury()
         loop.run_until_complete(loop.shutdown_asyncgens())
     except SimulationError as exc:
         world.errors.append(f"while cleaning up: {exc}")

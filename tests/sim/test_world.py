@@ -485,8 +485,8 @@ def test_a_killed_party_does_nothing_any_more() -> None:
 
     result = run_world(main, 1)
     assert result.unwrap() == []
-    # At the very end of a world what was killed is taken apart.
-    assert seen == ["finally", "finally"]
+    # The end of a world cancels what was killed, like everything else.
+    assert seen == ["finally", "finally", "after an await", "after an await"]
     assert result.errors == ()
 
 
