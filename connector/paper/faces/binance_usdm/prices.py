@@ -1,0 +1,364 @@
+"""Public endpoints: exchangeInfo, prices, book, trades.
+
+Candles and 24-hour statistics are minimal: they are computed from the trades the
+machine still keeps, enough for clients that ask at load, not a history.
+
+Source: Binance USDⓈ-M docs, "Market Data" section, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from connector.paper.faces.binance_usdm.apierrors import ApiError
+from connector.paper.faces.binance_usdm.context import Ask
+from connector.paper.faces.binance_usdm.render import fixed, money, plain
+from connector.paper.types import ZERO, Instrument, PublicTrade, Quote
+
+MINUTE_MS = 60_000
+INTERVALS_MS = {
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": 60 * MINUTE_MS,
+    "2h": 120 * MINUTE_MS,
+    "4h": 240 * MINUTE_MS,
+    "6h": 360 * MINUTE_MS,
+    "8h": 480 * MINUTE_MS,
+    "12h": 720 * MINUTE_MS,
+    "1d": 1440 * MINUTE_MS,
+}
+DAY_MS = 1440 * MINUTE_MS
+DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
+TRADES_KEPT = 1000
+
+
+def ping(ask: Ask) -> object:
+    """GET ping."""
+    return {}
+
+
+def time(ask: Ask) -> object:
+    """GET time."""
+    return {"serverTime": ask.now_ms}
+
+
+def exchange_info(ask: Ask) -> object:
+    """GET exchangeInfo."""
+    instruments = ask.venue.engine.instruments.values()
+    assets = sorted({instrument.settle for instrument in instruments})
+    return {
+        "timezone": "UTC",
+        "serverTime": ask.now_ms,
+        "futuresType": "U_MARGINED",
+        "rateLimits": ask.venue.limits.rules(),
+        "exchangeFilters": [],
+        "assets": [
+            {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"}
+            for asset in assets
+        ],
+        "symbols": [_symbol_row(instrument) for instrument in instruments],
+    }
+
+
+def _places(step: Decimal) -> int:
+    exponent = step.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _symbol_row(instrument: Instrument) -> dict[str, Any]:
+    return {
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": instrument.onboard_ms,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": instrument.base,
+        "quoteAsset": instrument.quote,
+        "marginAsset": instrument.settle,
+        "pricePrecision": _places(instrument.tick_size),
+        "quantityPrecision": _places(instrument.qty_step),
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": ["PoW"],
+        "settlePlan": 0,
+        "triggerProtect": "0.0500",
+        "liquidationFee": f"{instrument.liquidation_fee:.6f}",
+        "marketTakeBound": plain(instrument.market_take_bound),
+        "maxMoveOrderLimit": 10000,
+        "filters": _filters(instrument),
+        "orderTypes": [
+            "LIMIT",
+            "MARKET",
+            "STOP",
+            "STOP_MARKET",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
+        ],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+        "permissionSets": ["GRID", "COPY"],
+    }
+
+
+def _filters(instrument: Instrument) -> list[dict[str, Any]]:
+    step = format(instrument.qty_step, "f")
+    least = format(instrument.min_qty, "f")
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "tickSize": format(instrument.tick_size, "f"),
+            "minPrice": format(instrument.min_price, "f"),
+            "maxPrice": format(instrument.max_price, "f"),
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "stepSize": step,
+            "minQty": least,
+            "maxQty": plain(instrument.max_qty),
+        },
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "stepSize": step,
+            "minQty": least,
+            "maxQty": plain(instrument.market_max_qty),
+        },
+        {"filterType": "MAX_NUM_ORDERS", "limit": instrument.max_orders},
+        {"filterType": "MIN_NOTIONAL", "notional": plain(instrument.min_notional)},
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": f"{instrument.band_up:.4f}",
+            "multiplierDown": f"{instrument.band_down:.4f}",
+            "multiplierDecimal": "4",
+        },
+        {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
+    ]
+
+
+def _per_symbol(ask: Ask) -> tuple[list[Quote], bool]:
+    """Quotes asked for, and whether it was a single symbol."""
+    one = ask.symbol_or_none()
+    symbols = [one] if one else list(ask.venue.engine.instruments)
+    return [ask.venue.engine.quote(symbol) for symbol in symbols], one is not None
+
+
+def _one_or_all(rows: list[dict[str, Any]], *, is_one: bool) -> object:
+    return rows[0] if is_one else rows
+
+
+def premium_index(ask: Ask) -> object:
+    """GET premiumIndex: mark, index and funding."""
+    quotes, is_one = _per_symbol(ask)
+    rows = [
+        {
+            "symbol": quote.symbol,
+            "markPrice": money(quote.mark),
+            "indexPrice": money(quote.index),
+            "estimatedSettlePrice": money(quote.index),
+            "lastFundingRate": money(quote.funding_rate),
+            "interestRate": "0.00010000",
+            "nextFundingTime": quote.next_funding_ms,
+            "time": quote.time_ms,
+        }
+        for quote in quotes
+    ]
+    return _one_or_all(rows, is_one=is_one)
+
+
+def book_ticker(ask: Ask) -> object:
+    """GET ticker/bookTicker."""
+    quotes, is_one = _per_symbol(ask)
+    price = ask.venue.renderer.price
+    qty = ask.venue.renderer.qty
+    rows = [
+        {
+            "symbol": quote.symbol,
+            "bidPrice": price(quote.symbol, quote.best_bid),
+            "bidQty": qty(quote.symbol, quote.best_bid_qty),
+            "askPrice": price(quote.symbol, quote.best_ask),
+            "askQty": qty(quote.symbol, quote.best_ask_qty),
+            "time": quote.time_ms,
+            "lastUpdateId": quote.time_ms,
+        }
+        for quote in quotes
+    ]
+    return _one_or_all(rows, is_one=is_one)
+
+
+def ticker_price(ask: Ask) -> object:
+    """GET ticker/price, v1 and v2."""
+    quotes, is_one = _per_symbol(ask)
+    price = ask.venue.renderer.price
+    rows = [
+        {
+            "symbol": quote.symbol,
+            "price": price(quote.symbol, quote.last),
+            "time": quote.time_ms,
+        }
+        for quote in quotes
+    ]
+    return _one_or_all(rows, is_one=is_one)
+
+
+def ticker_24hr(ask: Ask) -> object:
+    """GET ticker/24hr, over the trades still kept."""
+    quotes, is_one = _per_symbol(ask)
+    rows = [_day_row(ask, quote) for quote in quotes]
+    return _one_or_all(rows, is_one=is_one)
+
+
+def _day_row(ask: Ask, quote: Quote) -> dict[str, Any]:
+    symbol = quote.symbol
+    trades = ask.venue.engine.public_trades(symbol, TRADES_KEPT)
+    prices = [trade.price for trade in trades] or [quote.last]
+    volume = sum((trade.qty for trade in trades), ZERO)
+    turnover = sum((trade.qty * trade.price for trade in trades), ZERO)
+    price = ask.venue.renderer.price
+    change = quote.last - prices[0]
+    return {
+        "symbol": symbol,
+        "priceChange": price(symbol, change),
+        "priceChangePercent": f"{change / prices[0] * 100:.3f}",
+        "weightedAvgPrice": price(symbol, turnover / volume if volume else quote.last),
+        "lastPrice": price(symbol, quote.last),
+        "lastQty": ask.venue.renderer.qty(symbol, trades[-1].qty if trades else ZERO),
+        "openPrice": price(symbol, prices[0]),
+        "highPrice": price(symbol, max(prices)),
+        "lowPrice": price(symbol, min(prices)),
+        "volume": ask.venue.renderer.qty(symbol, volume),
+        "quoteVolume": fixed(turnover, Decimal("0.01")),
+        "openTime": ask.now_ms - DAY_MS,
+        "closeTime": ask.now_ms,
+        "firstId": trades[0].trade_id if trades else 0,
+        "lastId": trades[-1].trade_id if trades else 0,
+        "count": len(trades),
+    }
+
+
+def depth(ask: Ask) -> object:
+    """GET depth."""
+    symbol = ask.symbol()
+    limit = ask.params.integer("limit") or 500
+    if limit not in DEPTH_LIMITS:
+        raise ApiError(-4021, f"{limit} is not valid depth limit.")
+    book = ask.venue.engine.depth(symbol, limit)
+    return {
+        "lastUpdateId": book.update_id,
+        "E": ask.now_ms,
+        "T": book.time_ms,
+        "bids": levels(ask, symbol, book.bids),
+        "asks": levels(ask, symbol, book.asks),
+    }
+
+
+def levels(
+    ask: Ask, symbol: str, rows: tuple[tuple[Decimal, Decimal], ...]
+) -> list[list[str]]:
+    """Book levels as pairs of texts."""
+    renderer = ask.venue.renderer
+    return [[renderer.price(symbol, p), renderer.qty(symbol, q)] for p, q in rows]
+
+
+def trades(ask: Ask) -> object:
+    """GET trades and historicalTrades."""
+    symbol = ask.symbol()
+    renderer = ask.venue.renderer
+    return [
+        {
+            "id": trade.trade_id,
+            "price": renderer.price(symbol, trade.price),
+            "qty": renderer.qty(symbol, trade.qty),
+            "quoteQty": fixed(trade.price * trade.qty, Decimal("0.01")),
+            "time": trade.time_ms,
+            "isBuyerMaker": trade.taker_side == "SELL",
+        }
+        for trade in ask.venue.engine.public_trades(symbol, ask.params.limit(500, 1000))
+    ]
+
+
+def agg_trades(ask: Ask) -> object:
+    """GET aggTrades: every trade is its own aggregate here."""
+    symbol = ask.symbol()
+    renderer = ask.venue.renderer
+    return [
+        {
+            "a": trade.trade_id,
+            "p": renderer.price(symbol, trade.price),
+            "q": renderer.qty(symbol, trade.qty),
+            "f": trade.trade_id,
+            "l": trade.trade_id,
+            "T": trade.time_ms,
+            "m": trade.taker_side == "SELL",
+        }
+        for trade in ask.venue.engine.public_trades(symbol, ask.params.limit(500, 1000))
+    ]
+
+
+def klines(ask: Ask) -> object:
+    """GET klines, from the trades still kept."""
+    symbol = ask.symbol()
+    interval = ask.params.need("interval")
+    length = INTERVALS_MS.get(interval)
+    if length is None:
+        raise ApiError(-1120, "Invalid interval.")
+    candles: dict[int, list[PublicTrade]] = {}
+    for trade in ask.venue.engine.public_trades(symbol, TRADES_KEPT):
+        candles.setdefault(trade.time_ms - trade.time_ms % length, []).append(trade)
+    limit = ask.params.limit(500, 1500)
+    newest = sorted(candles.items())[-limit:]
+    return [_candle(ask, symbol, start, length, rows) for start, rows in newest]
+
+
+def _candle(
+    ask: Ask, symbol: str, start: int, length: int, rows: list[PublicTrade]
+) -> list[Any]:
+    price, qty = ask.venue.renderer.price, ask.venue.renderer.qty
+    prices = [row.price for row in rows]
+    bought = [row for row in rows if row.taker_side == "BUY"]
+    volume = sum((row.qty for row in rows), ZERO)
+    turnover = sum((row.qty * row.price for row in rows), ZERO)
+    return [
+        start,
+        price(symbol, prices[0]),
+        price(symbol, max(prices)),
+        price(symbol, min(prices)),
+        price(symbol, prices[-1]),
+        qty(symbol, volume),
+        start + length - 1,
+        plain(turnover),
+        len(rows),
+        qty(symbol, sum((row.qty for row in bought), ZERO)),
+        plain(sum((row.qty * row.price for row in bought), ZERO)),
+        "0",
+    ]
+
+
+def funding_rate(ask: Ask) -> object:
+    """GET fundingRate: the rate in force, the past is not kept."""
+    quotes, _ = _per_symbol(ask)
+    return [
+        {
+            "symbol": quote.symbol,
+            "fundingTime": quote.next_funding_ms,
+            "fundingRate": money(quote.funding_rate),
+            "markPrice": money(quote.mark),
+        }
+        for quote in quotes
+    ]
+
+
+def funding_info(ask: Ask) -> object:
+    """GET fundingInfo: no symbol has an adjusted interval."""
+    return []
+
+
+def empty_list(ask: Ask) -> object:
+    """Endpoints other clients call at load and that have nothing to say here."""
+    return []
