@@ -1,1 +1,1 @@
-""""""
+"""Binance USD-M futures: what it says, what it understands, and nothing else."""

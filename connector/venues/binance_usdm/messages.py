@@ -1,0 +1,354 @@
+"""Pushed frames into facts: one parse per frame, straight from the bytes.
+
+The kind is peeked at, so that pydantic validates against one model only. What a
+frame may be:
+
+    {"e": KIND, ...}                     an event (/ws)
+    {"stream": ..., "data": {"e": ...}}  the same, combined streams (/stream)
+    {"event": {"e": ...}}                a notice on the WebSocket API
+    {"id": ..., "status": ...}           an answer of the WebSocket API
+    {"id": ..., "result" | "error"}      the answer to a SUBSCRIBE
+
+Nothing here raises for what the venue sent. A kind we do not know is an addition
+to the wire and no gap; a kind we know that cannot be read, or bytes that are no
+event at all, may have been a state change and are one.
+
+Source: "User Data Streams", "Mark Price Stream", "WebSocket API General Info",
+read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from connector.dialect.facts import (
+    BalanceFact,
+    ControlFact,
+    ControlKind,
+    Fact,
+    FillFact,
+    FrameReply,
+    LedgerFact,
+    MarkFact,
+    OrderFact,
+    PositionFact,
+    RiskFact,
+    SettingFact,
+    UnknownFact,
+)
+from connector.model.account import LedgerKind
+from connector.model.clock import NS_PER_MS
+from connector.model.ids import Symbol, TradeId, VenueOrderId
+from connector.model.money import ZERO
+from connector.venues.binance_usdm import rows, wire, words
+from connector.venues.binance_usdm.wire import amount, amount_or_none
+
+RAW_MAX = 4096
+LOGON_ID = "logon"
+
+_KIND = re.compile(rb'"e"\s*:\s*"([A-Za-z_]{1,64})"')
+_WRAPPED = re.compile(rb'\s*\{\s*"stream"\s*:')
+_NOTICE = re.compile(rb'\s*\{\s*"event"\s*:')
+# A stream key may stand in a frame: in its own field, or as a stream's name.
+_STREAM_KEY = re.compile(r'("(?:listenKey|stream)"\s*:\s*")[^"@]{20,}')
+
+
+def read_frame(raw: bytes) -> tuple[Fact, ...]:
+    """The facts of one frame of any stream; never raises."""
+    peeked = _KIND.search(raw)
+    kind = peeked[1].decode("ascii") if peeked else ""
+    event = _EVENTS.get(kind)
+    if event is not None:
+        try:
+            return event.read(raw)
+        except (ValueError, KeyError, ArithmeticError, RecursionError):
+            return (unknown(kind, raw, is_gap=event.is_state),)
+    try:
+        head = wire.FrameHead.model_validate_json(raw)
+    except (ValidationError, RecursionError):
+        return (unknown("", raw, is_gap=True),)
+    return _not_an_event(head, kind, raw)
+
+
+def unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
+    """*raw* kept as text, cut to 4 KiB, stream keys hidden."""
+    text = raw[:RAW_MAX].decode("utf-8", "replace")
+    return UnknownFact(
+        kind=kind, raw=_STREAM_KEY.sub(r"\1**********", text), is_gap=is_gap
+    )
+
+
+def _not_an_event(head: wire.FrameHead, kind: str, raw: bytes) -> tuple[Fact, ...]:
+    frame_id = "" if head.id is None else str(head.id)
+    if head.status is None and not frame_id and head.error is None:
+        return (unknown(kind, raw, is_gap=not kind),)
+    # Without an id nobody can match it: the session behind the socket is gone
+    # (a revoked key is announced this way) or a frame of ours was not read.
+    if head.status is not None and frame_id and frame_id != LOGON_ID:
+        return (FrameReply(frame_id=frame_id, raw=raw),)
+    if head.error is not None or (head.status or 200) >= 300:
+        return (
+            ControlFact(
+                kind=ControlKind.REFUSED,
+                ref=frame_id,
+                code=str(head.error.code if head.error else head.status),
+                text=head.error.msg if head.error else "",
+            ),
+        )
+    return (ControlFact(kind=ControlKind.ACK, ref=frame_id),)
+
+
+# --- events ---------------------------------------------------------------------
+
+
+def _order_update(update: wire.OrderTradeUpdate) -> tuple[Fact, ...]:
+    state = update.order
+    fact = _order_state(state)
+    last = amount(state.last_qty)
+    # A trade id of 0 is no trade. An execution without one cannot be counted
+    # once and for all; the cumulative quantity tells that it is missing.
+    if last <= 0 or state.trade_id <= 0:
+        return (fact,)
+    fill = FillFact(
+        symbol=fact.symbol,
+        venue_order_id=VenueOrderId(str(state.order_id)),
+        client_order_id=fact.client_order_id,
+        trade_id=TradeId(str(state.trade_id)),
+        side=words.SIDES[state.side],
+        qty=last,
+        price=amount(state.last_price),
+        venue_ns=fact.venue_ns,
+        fee=None if state.fee is None else amount(state.fee),
+        fee_asset=state.fee_asset or "",
+        realized_pnl=(
+            None if state.realized_pnl is None else amount(state.realized_pnl)
+        ),
+        is_maker=state.is_maker,
+        position_side=words.POSITION_SIDES[state.position_side],
+        origin=fact.origin,
+    )
+    return (fact, fill)
+
+
+def _order_state(state: wire.OrderState) -> OrderFact:
+    qty, filled = amount(state.qty), amount(state.cumulative_qty)
+    status, reason = words.status_of(state.status, qty, filled)
+    expiry = words.expiry_text(status, state.expiry_reason)
+    tif, post_only = rows.lifetime(state.time_in_force)
+    order_type = words.TYPES.get(state.original_type or state.type_now)
+    order_id = VenueOrderId(str(state.order_id))
+    triggered = order_type is not None and order_type.is_conditional
+    return OrderFact(
+        symbol=Symbol(state.symbol),
+        venue_order_id=order_id,
+        client_order_id=rows.client_id(state.client_order_id),
+        status=status,
+        venue_ns=state.trade_time * NS_PER_MS,
+        side=words.SIDES[state.side],
+        order_type=order_type,
+        time_in_force=tif,
+        post_only=post_only,
+        qty=qty or None,
+        price=amount_or_none(state.price),
+        trigger_price=amount_or_none(state.stop_price),
+        filled_qty=filled,
+        avg_price=amount_or_none(state.average_price),
+        reduce_only=state.reduce_only,
+        close_position=state.close_position,
+        position_side=words.POSITION_SIDES[state.position_side],
+        origin=words.origin_of(state.client_order_id),
+        reason=": ".join(part for part in (reason, expiry) if part),
+        triggered_order_id=order_id if triggered else None,
+        is_amend=state.execution == "AMENDMENT",
+        amend_id="" if state.modify_id is None else str(state.modify_id),
+    )
+
+
+def _trade_lite(trade: wire.TradeLite) -> tuple[Fact, ...]:
+    return (
+        FillFact(
+            symbol=Symbol(trade.symbol),
+            venue_order_id=VenueOrderId(str(trade.order_id)),
+            client_order_id=rows.client_id(trade.client_order_id),
+            trade_id=TradeId(str(trade.trade_id)),
+            side=words.SIDES[trade.side],
+            qty=amount(trade.last_qty),
+            price=amount(trade.last_price),
+            venue_ns=trade.transaction_time * NS_PER_MS,
+            is_maker=trade.is_maker,
+            origin=words.origin_of(trade.client_order_id or ""),
+            is_hint=True,
+        ),
+    )
+
+
+def _account_update(update: wire.AccountUpdate) -> tuple[Fact, ...]:
+    venue_ns = update.transaction_time * NS_PER_MS
+    change = update.change
+    facts: list[Fact] = []
+    for row in change.balances:
+        facts.append(
+            BalanceFact(
+                asset=row.asset,
+                wallet=amount(row.wallet),
+                venue_ns=venue_ns,
+                cross_wallet=(
+                    None if row.cross_wallet is None else amount(row.cross_wallet)
+                ),
+            )
+        )
+        moved = amount(row.change)
+        if moved:
+            facts.append(
+                LedgerFact(
+                    kind=words.ACCOUNT_REASONS.get(change.reason, LedgerKind.OTHER),
+                    asset=row.asset,
+                    amount=moved,
+                    venue_ns=venue_ns,
+                    symbol=Symbol(change.symbol) if change.symbol else None,
+                    text=change.reason,
+                )
+            )
+    facts += [
+        PositionFact(
+            symbol=Symbol(row.symbol),
+            position_side=words.POSITION_SIDES[row.position_side],
+            qty=amount(row.qty),
+            venue_ns=venue_ns,
+            entry_price=None if row.entry_price is None else amount(row.entry_price),
+            margin_mode=words.MARGIN_MODES.get(row.margin_type.lower()),
+            isolated_wallet=amount_or_none(row.isolated_wallet) or ZERO,
+        )
+        for row in change.positions
+    ]
+    return tuple(facts)
+
+
+def _algo_update(update: wire.AlgoUpdate) -> tuple[Fact, ...]:
+    state = update.order
+    qty = amount_or_none(state.qty)
+    filled = amount_or_none(state.actual_qty) or ZERO
+    status, reason = words.algo_status_of(state.status, qty, filled)
+    tif, post_only = rows.lifetime(state.time_in_force)
+    actual = state.actual_order_id
+    return (
+        OrderFact(
+            symbol=Symbol(state.symbol),
+            venue_order_id=VenueOrderId(str(state.algo_id)),
+            client_order_id=rows.client_id(state.client_algo_id),
+            status=status,
+            venue_ns=update.transaction_time * NS_PER_MS,
+            side=words.SIDES[state.side],
+            order_type=words.TYPES.get(state.order_type),
+            time_in_force=tif,
+            post_only=post_only,
+            qty=qty,
+            price=amount_or_none(state.price),
+            trigger_price=amount_or_none(state.trigger_price),
+            filled_qty=filled,
+            avg_price=amount_or_none(state.actual_price),
+            reduce_only=state.reduce_only,
+            close_position=state.close_position,
+            position_side=words.POSITION_SIDES[state.position_side],
+            reason=state.failure or reason,
+            is_conditional=True,
+            triggered_order_id=VenueOrderId(actual) if actual else None,
+        ),
+    )
+
+
+def _margin_call(call: wire.MarginCall) -> tuple[Fact, ...]:
+    told = ", ".join(
+        f"{row.symbol} {row.qty} (maintenance margin {row.maintenance}, "
+        f"unrealised PnL {row.unrealized})"
+        for row in call.rows
+    )
+    return (
+        RiskFact(
+            text=f"margin call: {told}",
+            venue_ns=call.event_time * NS_PER_MS,
+            symbols=tuple(Symbol(row.symbol) for row in call.rows),
+        ),
+    )
+
+
+def _config_update(update: wire.ConfigUpdate) -> tuple[Fact, ...]:
+    facts: list[Fact] = []
+    if (one := update.symbol_setting) is not None:
+        facts.append(SettingFact(symbol=Symbol(one.symbol), leverage=one.leverage))
+    if (whole := update.account_setting) is not None:
+        facts.append(SettingFact(is_multi_asset=whole.is_multi_asset))
+    if not facts:
+        raise ValueError("ACCOUNT_CONFIG_UPDATE says nothing")
+    return tuple(facts)
+
+
+def _mark_price(mark: wire.MarkPrice) -> tuple[Fact, ...]:
+    return (
+        MarkFact(
+            symbol=Symbol(mark.symbol),
+            mark_price=amount(mark.mark_price),
+            venue_ns=mark.event_time * NS_PER_MS,
+            index_price=amount_or_none(mark.index_price),
+            funding_rate=amount(mark.funding_rate) if mark.funding_rate else None,
+            next_funding_ns=mark.next_funding * NS_PER_MS or None,
+        ),
+    )
+
+
+def _mark_prices(marks: list[wire.MarkPrice] | wire.MarkPrice) -> tuple[Fact, ...]:
+    if isinstance(marks, wire.MarkPrice):
+        return _mark_price(marks)
+    return tuple(fact for mark in marks for fact in _mark_price(mark))
+
+
+def _notice(kind: ControlKind) -> Callable[[Any], tuple[Fact, ...]]:
+    return lambda _: (ControlFact(kind=kind),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """How one kind is validated and translated."""
+
+    bare: TypeAdapter[Any]
+    wrapped: TypeAdapter[Any]
+    translate: Callable[[Any], tuple[Fact, ...]]
+    is_state: bool
+
+    def read(self, raw: bytes) -> tuple[Fact, ...]:
+        """Facts of a frame of this kind; ValueError and kin if it is broken."""
+        if _WRAPPED.match(raw):
+            return self.translate(self.wrapped.validate_json(raw).data)
+        if _NOTICE.match(raw):
+            return self.translate(self.bare.validate_python({}))
+        return self.translate(self.bare.validate_json(raw))
+
+
+def _event(
+    model: Any,
+    translate: Callable[[Any], tuple[Fact, ...]],
+    *,
+    is_state: bool = True,
+) -> _Event:
+    wrapper: Any = wire.Wrapped
+    return _Event(TypeAdapter(model), TypeAdapter(wrapper[model]), translate, is_state)
+
+
+_EVENTS: dict[str, _Event] = {
+    "ORDER_TRADE_UPDATE": _event(wire.OrderTradeUpdate, _order_update),
+    "TRADE_LITE": _event(wire.TradeLite, _trade_lite),
+    "ACCOUNT_UPDATE": _event(wire.AccountUpdate, _account_update),
+    "ALGO_UPDATE": _event(wire.AlgoUpdate, _algo_update),
+    "MARGIN_CALL": _event(wire.MarginCall, _margin_call),
+    "ACCOUNT_CONFIG_UPDATE": _event(wire.ConfigUpdate, _config_update),
+    "listenKeyExpired": _event(wire.Notice, _notice(ControlKind.KEY_EXPIRED)),
+    "serverShutdown": _event(wire.Notice, _notice(ControlKind.RESTART_NOTICE)),
+    "markPriceUpdate": _event(
+        list[wire.MarkPrice] | wire.MarkPrice, _mark_prices, is_state=False
+    ),
+}

@@ -1,0 +1,153 @@
+"""Signing: the exact bytes that are sent, for REST and for the WebSocket API.
+
+REST: parameters percent-encoded (UTF-8) first, `recvWindow` and `timestamp` added,
+those bytes signed, `signature` last; a query string for GET and DELETE, a form
+body for POST and PUT, never both, because nothing stands between the two when
+they are signed together. WebSocket API: parameters sorted by name, raw UTF-8, not
+encoded; integers travel as JSON integers, everything else as text.
+
+The venue accepts a request while serverTime - timestamp <= recvWindow: that sum
+is its deadline.
+
+Source: "General Info", SIGNED endpoint security, and "WebSocket API General Info",
+request security; read 2026-11.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from connector.dialect.wire import (
+    FrameWire,
+    HttpWire,
+    Request,
+    Security,
+    SigningKey,
+)
+from connector.errors import Unsupported
+from connector.model.credentials import KeyKind
+from connector.venues.binance_usdm import words
+
+QUERY_WINDOW_MS = 5000
+"""`recvWindow` of calls that change nothing."""
+
+_BODY_METHODS = frozenset(("POST", "PUT"))
+_INTEGERS = frozenset(
+    (
+        "algoId",
+        "goodTillDate",
+        "modifyId",
+        "orderId",
+        "recvWindow",
+        "timestamp",
+    )
+)
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def encode(params: Iterable[tuple[str, str]]) -> str:
+    """Percent-encoded UTF-8, joined with `&`, in the given order."""
+    return "&".join(
+        f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params
+    )
+
+
+def signature(signer: SigningKey, payload: str) -> str:
+    """Hexadecimal for HMAC, base64 for the other kinds."""
+    raw = payload.encode("utf-8")
+    if signer.kind is KeyKind.HMAC:
+        return signer.sign_hex(raw)
+    return signer.sign_base64(raw)
+
+
+def sign(
+    request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
+) -> HttpWire:
+    """*request* at venue time *venue_ms*; `signer` None only for public calls."""
+    headers: list[tuple[str, str]] = []
+    deadline_ms = None
+    payload = encode(request.params)
+    if request.security is not Security.NONE:
+        assert signer is not None, f"{request.op} needs a key"
+        headers.append(("X-MBX-APIKEY", signer.api_key.reveal()))
+    if request.security is Security.SIGNED:
+        assert signer is not None
+        window_ms = request.window_ms or QUERY_WINDOW_MS
+        if request.window_ms is not None:
+            deadline_ms = venue_ms + window_ms
+        payload = encode((*request.params, *_stamp(window_ms, venue_ms)))
+        payload += f"&signature={quote(signature(signer, payload), safe='')}"
+    url = base_url + request.path
+    body = b""
+    if request.method in _BODY_METHODS:
+        body = payload.encode("ascii")
+        if body:
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    elif payload:
+        url = f"{url}?{payload}"
+    return HttpWire(
+        method=request.method,
+        url=url,
+        headers=tuple(headers),
+        body=body,
+        deadline_ms=deadline_ms,
+    )
+
+
+def sign_request_frame(
+    request: Request, signer: SigningKey, frame_id: str, venue_ms: int
+) -> FrameWire:
+    """The same command for the WebSocket API.
+
+    It carries its own key and signature even after `session.logon`: a session
+    that the venue has forgotten must not turn into refused orders.
+    """
+    if not request.frame_method:
+        raise Unsupported(words.VENUE, f"{request.op} over WebSocket", "use REST")
+    window_ms = request.window_ms or QUERY_WINDOW_MS
+    params = (*request.params, *_stamp(window_ms, venue_ms))
+    return FrameWire(
+        text=_frame(frame_id, request.frame_method, _signed(params, signer)),
+        frame_id=frame_id,
+        deadline_ms=None if request.window_ms is None else venue_ms + window_ms,
+    )
+
+
+def logon_frame(frame_id: str, signer: SigningKey, venue_ms: int) -> str:
+    """`session.logon`, which takes Ed25519 keys only.
+
+    Other kinds sign every request, and `session.status` in its place shows that
+    the socket is a working one: it is answered in the same way.
+    """
+    if signer.kind is not KeyKind.ED25519:
+        return _frame(frame_id, "session.status", None)
+    params = _stamp(QUERY_WINDOW_MS, venue_ms)
+    return _frame(frame_id, "session.logon", _signed(params, signer))
+
+
+def sorted_payload(params: Iterable[tuple[str, str]]) -> str:
+    """What the WebSocket API signs."""
+    return "&".join(f"{name}={value}" for name, value in sorted(params))
+
+
+def _stamp(window_ms: int, venue_ms: int) -> Pairs:
+    return (("recvWindow", str(window_ms)), ("timestamp", str(venue_ms)))
+
+
+def _signed(params: Pairs, signer: SigningKey) -> dict[str, str | int]:
+    keyed = (*params, ("apiKey", signer.api_key.reveal()))
+    typed: dict[str, str | int] = {
+        name: int(value) if name in _INTEGERS else value for name, value in keyed
+    }
+    typed["signature"] = signature(signer, sorted_payload(keyed))
+    return typed
+
+
+def _frame(frame_id: str, method: str, params: dict[str, str | int] | None) -> str:
+    frame: dict[str, object] = {"id": frame_id, "method": method}
+    if params is not None:
+        frame["params"] = params
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
