@@ -1,0 +1,256 @@
+"""The journal on disk: one SQLite file, one writer, records that survive.
+
+Group commit: a writer thread takes all batches that wait into one transaction, so
+that a burst of orders costs one fsync. A batch is all or nothing; a transaction that
+fails fails all its batches. What happens on the disk is told in `journal_store`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from connector.errors import JournalError, JournalFull
+from connector.runtime.journal import Owner, RecordLike, Row, Values, checked
+from connector.runtime.journal_guard import WriterLock, private_directory
+from connector.runtime.journal_store import PAGE, Store
+
+MAX_WAITING = 100_000
+
+_Settle = Callable[[JournalError | None], None]
+
+
+class FileJournal:
+    """A `connector.runtime.journal.Journal` in one file.
+
+    *threaded* False commits inside the calling task, without any thread: for
+    virtual-time loops and for tests. At most MAX_WAITING records wait for the writer
+    thread; more raise JournalFull at once. *max_bytes* bounds the file; at the bound
+    writes raise JournalFull until something is pruned.
+
+    Not for use in a forked child: every call there raises JournalError.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        owner: Owner,
+        *,
+        wall_ns: int,
+        threaded: bool = True,
+        max_bytes: int | None = None,
+    ) -> None:
+        """Open *file*, making it and its directory if need be.
+
+        *wall_ns* (UTC epoch ns) is kept as the time of making. Blocks; a journal of
+        100 MB takes about a second.
+
+        Raises JournalLocked if somebody has it open, JournalFull without space, and
+        JournalError if others can write to it, it is damaged, it is no journal, or
+        it belongs to another *owner*.
+        """
+        file = private_directory(file.absolute().parent) / file.name
+        self._pid = os.getpid()
+        self._lock = threading.Lock()  # one user of the store at a time
+        self._writer_lock = WriterLock(file)
+        self._store = Store(file, max_bytes)
+        try:
+            self._store.open()
+            self._store.own(owner, wall_ns)
+        except BaseException:
+            self._store.close()
+            self._writer_lock.release()
+            raise
+        self._is_closed = False
+        self._writer = _Writer(self._commit) if threaded else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, records: Sequence[RecordLike], *, durable: bool = True) -> None:
+        """Commit *records* as one and return when they are kept (see `Journal`)."""
+        self._check_usable()
+        values = checked(records)
+        if self._writer is None:
+            self._commit([values], durable)
+            return
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._writer.put(_Batch(values, durable, _settling(done)))
+        done.result()
+
+    async def write(self, records: Sequence[RecordLike], *, durable: bool) -> None:
+        """As `append`, awaiting the writer thread.
+
+        Cancelling the wait does not take the records back.
+        """
+        self._check_usable()
+        values = checked(records)
+        if self._writer is None:
+            self._commit([values], durable)
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        settle = _settling(done)
+
+        def settle_in_loop(failure: JournalError | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(settle, failure)
+
+        self._writer.put(_Batch(values, durable, settle_in_loop))
+        await done
+
+    def load(
+        self, kinds: Collection[str] | None = None, *, since_seq: int = 0
+    ) -> Iterator[Row]:
+        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq.
+
+        Read in pages: a record written meanwhile comes (again) at the end.
+        """
+        while True:
+            self._check_usable()
+            with self._lock:
+                page = self._store.page(kinds, since_seq)
+            yield from page
+            if len(page) < PAGE:
+                return
+            since_seq = page[-1].seq
+
+    def load_keys(self, kind: str) -> list[str]:
+        """Keys of one kind, sorted by code point."""
+        self._check_usable()
+        with self._lock:
+            return self._store.keys(kind)
+
+    def state_hash(self, kinds: Collection[str] | None = None) -> str:
+        """Digest of all (kind, key, body), independent of the order of writing."""
+        self._check_usable()
+        with self._lock:
+            return self._store.state_hash(kinds)
+
+    def prune(self, kind: str, before_wall_ns: int) -> int:
+        """Forget rows of *kind* older than *before_wall_ns*; returns how many.
+
+        In small steps, so that writes are not held up.
+        """
+        total = 0
+        while True:
+            self._check_usable()
+            with self._lock:
+                removed = self._store.prune(kind, before_wall_ns)
+            total += removed
+            if removed < PAGE:
+                return total
+
+    def close(self) -> None:
+        """Write what waits, close the file and give up the lock; idempotent."""
+        if self._is_closed or os.getpid() != self._pid:
+            return
+        self._is_closed = True
+        if self._writer is not None:
+            self._writer.stop()
+        with self._lock:
+            self._store.close()
+        self._writer_lock.release()
+
+    def _commit(self, batches: Sequence[Sequence[Values]], durable: bool) -> None:
+        with self._lock:
+            self._store.commit(batches, durable=durable)
+
+    def _check_usable(self) -> None:
+        if os.getpid() != self._pid:
+            raise JournalError("a journal cannot be used in a forked child process")
+        if self._is_closed:
+            raise JournalError("the journal is closed")
+
+
+@dataclass(slots=True)
+class _Batch:
+    values: Sequence[Values]
+    durable: bool
+    settle: _Settle
+
+
+class _Writer:
+    """The thread that commits, taking everything that waits at once."""
+
+    def __init__(
+        self, commit: Callable[[Sequence[Sequence[Values]], bool], None]
+    ) -> None:
+        self._commit = commit
+        self._changed = threading.Condition()
+        self._waiting: deque[_Batch] = deque()
+        self._waiting_records = 0
+        self._is_stopping = False
+        # A daemon, so that a program which forgot to close still ends.
+        self._thread = threading.Thread(
+            target=self._run, name="connector-journal", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, batch: _Batch) -> None:
+        """Hand in a batch; JournalFull if too much waits already."""
+        with self._changed:
+            if self._is_stopping:
+                raise JournalError("the journal is closed")
+            if self._waiting_records + len(batch.values) > MAX_WAITING:
+                raise JournalFull(
+                    f"the disk is too slow: {self._waiting_records} records wait"
+                )
+            self._waiting.append(batch)
+            self._waiting_records += len(batch.values)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Commit what waits and end the thread."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._is_stopping:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                batches = list(self._waiting)
+                self._waiting.clear()
+                self._waiting_records = 0
+            failure: JournalError | None = None
+            try:
+                durable = any(batch.durable for batch in batches)
+                self._commit([batch.values for batch in batches], durable)
+            except JournalError as exc:
+                failure = exc
+            except Exception as exc:  # whoever waits must learn of it
+                failure = JournalError(f"the journal failed: {type(exc).__name__}")
+            for batch in batches:
+                batch.settle(failure)
+
+
+def _settling(
+    done: asyncio.Future[None] | concurrent.futures.Future[None],
+) -> _Settle:
+    def settle(failure: JournalError | None) -> None:
+        if done.done():
+            return
+        if failure is None:
+            done.set_result(None)
+        else:
+            # Everybody gets an exception of his own: tracebacks grow when raised.
+            kind = JournalFull if isinstance(failure, JournalFull) else JournalError
+            done.set_exception(kind(str(failure)))
+
+    return settle
