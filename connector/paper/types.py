@@ -76,6 +76,7 @@ class Instrument:
     band_up: Decimal  # a buy price may be at most mark * band_up
     band_down: Decimal  # a sell price must be at least mark * band_down
     market_take_bound: Decimal  # market orders stop at mark * (1 ± bound)
+    trigger_protect: Decimal  # price-protected triggers wait while |last/mark - 1| >
     max_orders: int
     max_conditional: int
     brackets: tuple[Bracket, ...]
@@ -533,4 +534,5 @@ class EngineRules:
     settlement_prefix: str = "settlement_autoclose-"
     first_order_id: int = 715_550_000_001
     first_trade_id: int = 5_012_345_001
+    first_tran_id: int = 9_689_322_390_001
     first_conditional_id: int = 1_000_000_033_000_001

@@ -3,7 +3,9 @@
 Every command takes ``now_ms`` and first lets the venue live until then (market
 steps, timers, funding), so results do not depend on how often `advance` is
 called. A command answers with a value or a `Refusal` that changed nothing; what
-happened is told, in causal order, by `drain`.
+happened is told, in causal order, by `drain`. Naming an account that was not
+opened is a mistake of the caller (KeyError), a symbol that is not listed is a
+refusal for commands and a KeyError for queries.
 """
 
 from __future__ import annotations
@@ -11,31 +13,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from connector.paper.engine import accounts, clock, forced, matching, orders, triggers
+from connector.paper.engine.state import AccountState, World
+from connector.paper.engine.views import Views
+from connector.paper.instruments import DEFAULT_INSTRUMENTS
 from connector.paper.ledger import Ledger
 from connector.paper.types import (
-    AccountView,
-    Amendment,
     Conditional,
-    Depth,
     EngineRules,
     Event,
-    Fill,
     Income,
     Instrument,
     NewConditional,
     NewOrder,
     Order,
-    Position,
-    PublicTrade,
-    Quote,
     Refusal,
     SymbolConfig,
 )
-from connector.paper.words import IncomeType, MarginType, OrderKind, PositionSide, Side
+from connector.paper.words import (
+    AccountReason,
+    EndReason,
+    MarginType,
+    PositionSide,
+    Reason,
+)
 
 
-class Engine:
-    """A simulated derivatives venue."""
+class Engine(Views):
+    """A simulated derivatives venue; deterministic for a seed and calls."""
 
     def __init__(
         self,
@@ -46,26 +51,104 @@ class Engine:
         rules: EngineRules | None = None,
     ) -> None:
         """*instruments* None: the default set (BTCUSDT, ETHUSDT, SOLUSDT)."""
-        raise NotImplementedError
+        listed = DEFAULT_INSTRUMENTS if instruments is None else instruments
+        world = World(
+            seed=seed,
+            now_ms=now_ms,
+            instruments=listed,
+            rules=EngineRules() if rules is None else rules,
+        )
+        world.triggers = {item.symbol: triggers.Triggers() for item in listed}
+        super().__init__(world)
 
-    now_ms: int
-    ledger: Ledger
-    rules: EngineRules
-    instruments: dict[str, Instrument]
+    @property
+    def now_ms(self) -> int:
+        """The venue's clock: the latest time any call brought."""
+        return self._world.now_ms
+
+    @property
+    def ledger(self) -> Ledger:
+        """The truth about every account."""
+        return self._world.ledger
+
+    @property
+    def rules(self) -> EngineRules:
+        """What it was built with."""
+        return self._world.rules
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By symbol."""
+        return self._world.instruments
 
     # the world ---------------------------------------------------------------
-    def advance(self, now_ms: int) -> None: ...
-    def next_timer_ms(self) -> int | None: ...
-    def drain(self) -> list[Event]: ...
-    def set_mark(self, symbol: str, price: Decimal, *, now_ms: int) -> None: ...
-    def trade_through(self, symbol: str, price: Decimal, *, now_ms: int) -> None: ...
-    def freeze(self, symbol: str | None = None, *, frozen: bool = True) -> None: ...
-    def set_volatility(self, symbol: str, per_step: Decimal) -> None: ...
-    def set_liquidity(self, symbol: str, *, qty_factor: Decimal) -> None: ...
+    def advance(self, now_ms: int) -> None:
+        """Let the venue live until *now_ms*; an earlier time changes nothing."""
+        clock.advance(self._world, now_ms)
+
+    def next_timer_ms(self) -> int:
+        """When something happens next by itself: step, timer or funding."""
+        return clock.next_timer_ms(self._world)
+
+    def drain(self) -> list[Event]:
+        """All events since the last call, in causal order; newest marks last."""
+        events = self._world.outbox
+        events.extend(self._world.mark_events.values())
+        self._world.outbox = []
+        self._world.mark_events.clear()
+        return events
+
+    def set_mark(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
+        """Put the mark at *price*; house quotes follow, and whatever that causes."""
+        clock.advance(self._world, now_ms)
+        self._world.markets[symbol].set_mark(price)
+        clock.react(self._world, symbol)
+        clock.tell_mark(self._world, symbol)
+
+    def trade_through(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
+        """Trade at *price* once: every resting order it reaches fills completely.
+
+        Fills are at the orders' own prices; the mark stays.
+        """
+        clock.advance(self._world, now_ms)
+        matching.trade_through(self._world, symbol, price)
+        clock.settle(self._world, symbol)
+
+    def freeze(self, symbol: str | None = None, *, frozen: bool = True) -> None:
+        """Stop (or go on) moving *symbol*, or all; taken quotes stay taken."""
+        for name, market in self._world.markets.items():
+            if symbol in (None, name):
+                market.is_frozen = frozen
+        self._world.skip_steps()
+
+    def set_volatility(self, symbol: str, per_step: Decimal) -> None:
+        """Deviation of one step as a fraction of the price; 0 stands still."""
+        self._world.markets[symbol].volatility = per_step
+
+    def set_liquidity(self, symbol: str, *, qty_factor: Decimal) -> None:
+        """Scale what the house offers; 0 takes the house out of the book."""
+        market = self._world.markets[symbol]
+        market.liquidity = qty_factor
+        market.renew()
+
+    def set_funding_rate(self, symbol: str, rate: Decimal | None) -> None:
+        """Fix the rate of coming fundings; None: by the market again."""
+        self._world.markets[symbol].fixed_funding_rate = rate
+
     def settle_funding(
         self, symbol: str, rate: Decimal | None = None, *, now_ms: int
-    ) -> None: ...
-    def settle_symbol(self, symbol: str, price: Decimal, *, now_ms: int) -> None: ...
+    ) -> None:
+        """Fund now, out of turn, at *rate* or the market's."""
+        clock.advance(self._world, now_ms)
+        if rate is None:
+            rate = self._world.markets[symbol].funding_rate
+        forced.settle_funding(self._world, symbol, rate)
+
+    def settle_symbol(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
+        """Delist *symbol*: orders expire, positions close at *price*."""
+        clock.advance(self._world, now_ms)
+        forced.settle_symbol(self._world, symbol, price)
+
     def adl(
         self,
         account_id: str,
@@ -75,31 +158,86 @@ class Engine:
         *,
         position_side: PositionSide = PositionSide.BOTH,
         now_ms: int,
-    ) -> Order | Refusal: ...
+    ) -> Order | Refusal:
+        """Auto-deleverage *qty* of a position at *price*."""
+        account = self._enter(account_id, now_ms)
+        state = self._world.symbol_state(account, symbol)
+        position = state.position(position_side)
+        if not 0 < qty <= abs(position.qty):
+            return Refusal(reason=Reason.NO_POSITION, allowed=abs(position.qty))
+        order = forced.deleverage(self._world, account, position, qty, price)
+        clock.settle(self._world, symbol)
+        return order
 
     # accounts ----------------------------------------------------------------
     def open_account(
         self, account_id: str, balances: Mapping[str, Decimal], *, now_ms: int
-    ) -> None: ...
-    def has_account(self, account_id: str) -> bool: ...
+    ) -> None:
+        """Open an account; *balances* arrive as deposits."""
+        clock.advance(self._world, now_ms)
+        accounts.open_account(self._world, account_id, balances)
+
     def deposit(
-        self, account_id: str, asset: str, amount: Decimal, *, now_ms: int
-    ) -> Income | Refusal: ...
+        self,
+        account_id: str,
+        asset: str,
+        amount: Decimal,
+        *,
+        reason: AccountReason = AccountReason.DEPOSIT,
+        now_ms: int,
+    ) -> Income | Refusal:
+        """Pay in; *amount* > 0."""
+        account = self._enter(account_id, now_ms)
+        if amount <= 0:
+            return Refusal(reason=Reason.BAD_PARAMETER, detail="amount")
+        return accounts.transfer(self._world, account, asset, amount, reason)
+
     def withdraw(
-        self, account_id: str, asset: str, amount: Decimal, *, now_ms: int
-    ) -> Income | Refusal: ...
-    def set_hedge(
-        self, account_id: str, *, hedge: bool, now_ms: int
-    ) -> Refusal | None: ...
+        self,
+        account_id: str,
+        asset: str,
+        amount: Decimal,
+        *,
+        reason: AccountReason = AccountReason.WITHDRAW,
+        now_ms: int,
+    ) -> Income | Refusal:
+        """Pay out at most what may be withdrawn; *amount* > 0."""
+        account = self._enter(account_id, now_ms)
+        if amount <= 0:
+            return Refusal(reason=Reason.BAD_PARAMETER, detail="amount")
+        return accounts.transfer(self._world, account, asset, -amount, reason)
+
+    def set_hedge(self, account_id: str, *, hedge: bool, now_ms: int) -> Refusal | None:
+        """Hedge or one-way mode."""
+        return accounts.set_hedge(self._enter(account_id, now_ms), hedge=hedge)
+
     def set_multi_assets(
         self, account_id: str, *, multi_assets: bool, now_ms: int
-    ) -> Refusal | None: ...
+    ) -> Refusal | None:
+        """The multi-assets flag; margin stays per asset."""
+        account = self._enter(account_id, now_ms)
+        return accounts.set_multi_assets(
+            self._world, account, multi_assets=multi_assets
+        )
+
     def set_leverage(
         self, account_id: str, symbol: str, leverage: int, *, now_ms: int
-    ) -> SymbolConfig | Refusal: ...
+    ) -> SymbolConfig | Refusal:
+        """Leverage of a symbol."""
+        account = self._enter(account_id, now_ms)
+        if symbol not in self._world.instruments:
+            return Refusal(reason=Reason.UNKNOWN_SYMBOL, detail=symbol)
+        return accounts.set_leverage(self._world, account, symbol, leverage)
+
     def set_margin_type(
         self, account_id: str, symbol: str, margin_type: MarginType, *, now_ms: int
-    ) -> Refusal | None: ...
+    ) -> Refusal | None:
+        """Cross or isolated margin for a symbol."""
+        account = self._enter(account_id, now_ms)
+        if symbol not in self._world.instruments:
+            return Refusal(reason=Reason.UNKNOWN_SYMBOL, detail=symbol)
+        return accounts.set_margin_type(self._world, account, symbol, margin_type)
+
     def adjust_isolated_margin(
         self,
         account_id: str,
@@ -108,15 +246,32 @@ class Engine:
         *,
         position_side: PositionSide = PositionSide.BOTH,
         now_ms: int,
-    ) -> Refusal | None: ...
+    ) -> Refusal | None:
+        """Add (> 0) or take (< 0) margin of an isolated position."""
+        account = self._enter(account_id, now_ms)
+        if symbol not in self._world.instruments:
+            return Refusal(reason=Reason.UNKNOWN_SYMBOL, detail=symbol)
+        return accounts.adjust_isolated_margin(
+            self._world, account, symbol, amount, position_side
+        )
 
     # orders ------------------------------------------------------------------
     def check(
         self, account_id: str, request: NewOrder, *, now_ms: int
-    ) -> Refusal | None: ...
+    ) -> Refusal | None:
+        """What `place` would refuse; places nothing."""
+        return orders.admit(self._world, self._enter(account_id, now_ms), request)
+
     def place(
         self, account_id: str, request: NewOrder, *, now_ms: int
-    ) -> Order | Refusal: ...
+    ) -> Order | Refusal:
+        """Place an order; answers its state after matching."""
+        account = self._enter(account_id, now_ms)
+        placed = orders.place(self._world, account, request)
+        if isinstance(placed, Refusal):
+            return placed
+        return self._settled(account, placed)
+
     def amend(
         self,
         account_id: str,
@@ -127,112 +282,84 @@ class Engine:
         price: Decimal | None = None,
         tag: str = "",
         now_ms: int,
-    ) -> Order | Refusal: ...
+    ) -> Order | Refusal:
+        """Change an open limit order; *tag* is echoed in event and history."""
+        account = self._enter(account_id, now_ms)
+        order = orders.find_open(account, symbol, order_id)
+        if isinstance(order, Refusal):
+            return order
+        amended = orders.amend(
+            self._world, account, order, qty=qty, price=price, tag=tag
+        )
+        if isinstance(amended, Refusal):
+            return amended
+        return self._settled(account, amended)
+
     def cancel(
         self, account_id: str, symbol: str, order_id: int, *, now_ms: int
-    ) -> Order | Refusal: ...
+    ) -> Order | Refusal:
+        """Cancel an open order."""
+        account = self._enter(account_id, now_ms)
+        order = orders.find_open(account, symbol, order_id)
+        if isinstance(order, Refusal):
+            return order
+        return orders.cancel(self._world, account, order)
+
     def cancel_all(
         self, account_id: str, symbol: str | None = None, *, now_ms: int
-    ) -> list[Order]: ...
+    ) -> list[Order]:
+        """Cancel open orders of a symbol, or all; not conditional ones."""
+        account = self._enter(account_id, now_ms)
+        ids = clock.cancel_all(self._world, account, symbol, EndReason.USER)
+        return [account.orders_by_id[order_id].snapshot() for order_id in ids]
+
     def countdown(
         self, account_id: str, symbol: str | None, after_ms: int, *, now_ms: int
-    ) -> None: ...
-    def match_price(self, symbol: str, side: Side, mode: str) -> Decimal | Refusal: ...
+    ) -> None:
+        """Cancel all open orders of *symbol* (None: all) in *after_ms*; 0 stops it.
+
+        A new call for the same symbol replaces the last. Conditional orders stay.
+        """
+        account = self._enter(account_id, now_ms)
+        account.countdowns.pop(symbol, None)
+        if after_ms > 0:
+            due = self._world.now_ms + after_ms
+            account.countdowns[symbol] = due
+            self._world.set_timer(due, "countdown", account_id, symbol)
+
     def place_conditional(
         self, account_id: str, request: NewConditional, *, now_ms: int
-    ) -> Conditional | Refusal: ...
+    ) -> Conditional | Refusal:
+        """Place a conditional order."""
+        account = self._enter(account_id, now_ms)
+        return triggers.place_conditional(self._world, account, request)
+
     def cancel_conditional(
         self, account_id: str, conditional_id: int, *, now_ms: int
-    ) -> Conditional | Refusal: ...
+    ) -> Conditional | Refusal:
+        """Cancel a waiting conditional order."""
+        account = self._enter(account_id, now_ms)
+        item = triggers.find_waiting(account, conditional_id)
+        if isinstance(item, Refusal):
+            return item
+        return triggers.cancel_conditional(self._world, account, item)
+
     def cancel_all_conditional(
         self, account_id: str, symbol: str | None = None, *, now_ms: int
-    ) -> list[Conditional]: ...
+    ) -> list[Conditional]:
+        """Cancel the waiting conditional orders of a symbol, or all."""
+        account = self._enter(account_id, now_ms)
+        return [
+            triggers.cancel_conditional(self._world, account, item)
+            for item in self.open_conditionals(account_id, symbol)
+        ]
 
-    # queries (at the time of the last command) -------------------------------
-    def order(self, account_id: str, order_id: int) -> Order | None: ...
-    def order_by_client_id(
-        self, account_id: str, client_order_id: str, *, symbol: str | None = None
-    ) -> Order | None: ...
-    def open_orders(
-        self, account_id: str, symbol: str | None = None
-    ) -> list[Order]: ...
-    def orders(
-        self,
-        account_id: str,
-        *,
-        symbol: str | None = None,
-        from_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 500,
-    ) -> list[Order]: ...
-    def fills(
-        self,
-        account_id: str,
-        *,
-        symbol: str | None = None,
-        order_id: int | None = None,
-        from_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 500,
-    ) -> list[Fill]: ...
-    def positions(
-        self, account_id: str, symbol: str | None = None, *, all_rows: bool = False
-    ) -> list[Position]: ...
-    def account(self, account_id: str) -> AccountView: ...
-    def symbol_config(self, account_id: str, symbol: str) -> SymbolConfig: ...
-    def is_hedge(self, account_id: str) -> bool: ...
-    def is_multi_assets(self, account_id: str) -> bool: ...
-    def income(
-        self,
-        account_id: str,
-        *,
-        symbol: str | None = None,
-        type: IncomeType | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
-    ) -> list[Income]: ...
-    def forced_orders(
-        self,
-        account_id: str,
-        *,
-        symbol: str | None = None,
-        kind: OrderKind | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 50,
-    ) -> list[Order]: ...
-    def amendments(
-        self,
-        account_id: str,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 50,
-    ) -> list[Amendment]: ...
-    def conditional(
-        self, account_id: str, conditional_id: int
-    ) -> Conditional | None: ...
-    def conditional_by_client_id(
-        self, account_id: str, client_order_id: str
-    ) -> Conditional | None: ...
-    def open_conditionals(
-        self, account_id: str, symbol: str | None = None
-    ) -> list[Conditional]: ...
-    def conditionals(
-        self,
-        account_id: str,
-        *,
-        symbol: str | None = None,
-        from_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 500,
-    ) -> list[Conditional]: ...
-    def quote(self, symbol: str) -> Quote: ...
-    def depth(self, symbol: str, limit: int = 20) -> Depth: ...
-    def public_trades(self, symbol: str, limit: int = 500) -> list[PublicTrade]: ...
+    # inside ------------------------------------------------------------------
+    def _enter(self, account_id: str, now_ms: int) -> AccountState:
+        clock.advance(self._world, now_ms)
+        return self._world.accounts[account_id]
+
+    def _settled(self, account: AccountState, placed: Order) -> Order:
+        """Let the consequences happen; the answer is from before them."""
+        clock.settle(self._world, placed.symbol)
+        return placed

@@ -1,0 +1,449 @@
+"""Writing things down: fills, money, order changes, and telling the accounts.
+
+Per fill an account is told, in this order: TradeEvent, AccountEvent, OrderEvent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from connector.paper.engine import margin
+from connector.paper.engine.state import (
+    AccountState,
+    LiveOrder,
+    PositionState,
+    SymbolState,
+    World,
+    money,
+)
+from connector.paper.ledger import CLEARING, FEES, INSURANCE, Entry
+from connector.paper.types import (
+    ZERO,
+    AccountEvent,
+    BalanceChange,
+    Conditional,
+    ConditionalEvent,
+    Fill,
+    Income,
+    Order,
+    OrderEvent,
+    Position,
+    TradeEvent,
+)
+from connector.paper.words import (
+    AccountReason,
+    ConditionalStatus,
+    EndReason,
+    ExecKind,
+    IncomeType,
+    MarginType,
+    OrderKind,
+    OrderStatus,
+    PositionSide,
+    Side,
+)
+
+
+# money ---------------------------------------------------------------------
+def pay(
+    world: World,
+    account: AccountState,
+    asset: str,
+    amount: Decimal,
+    kind: IncomeType,
+    *,
+    payer: str,
+    symbol: str = "",
+    trade_id: int = 0,
+    info: str = "",
+) -> Income | None:
+    """Add *amount* (signed) to the wallet and write the entry; None for nothing."""
+    if not amount:
+        return None
+    account.wallets[asset] = account.wallets.get(asset, ZERO) + amount
+    account.wallet_ms[asset] = world.now_ms
+    entry = Entry(
+        account_id=account.account_id,
+        payer=payer,
+        asset=asset,
+        amount=amount,
+        type=kind,
+        symbol=symbol,
+        trade_id=trade_id,
+        time_ms=world.now_ms,
+    )
+    world.ledger.write_entry(entry)
+    income = Income(
+        account_id=account.account_id,
+        tran_id=world.new_tran_id(),
+        type=kind,
+        asset=asset,
+        amount=amount,
+        symbol=symbol,
+        trade_id=trade_id,
+        info=info or (str(trade_id) if trade_id else kind.value),
+        time_ms=world.now_ms,
+    )
+    if not account.is_house:
+        account.income.append(income)
+    return income
+
+
+def tell_account(
+    world: World,
+    account: AccountState,
+    reason: AccountReason,
+    *,
+    asset: str | None = None,
+    delta: Decimal = ZERO,
+    positions: Iterable[tuple[SymbolState, PositionSide]] = (),
+    symbol: str = "",
+) -> None:
+    """Append an AccountEvent with the balance of *asset* and *positions* as now."""
+    sums = None
+    balances: tuple[BalanceChange, ...] = ()
+    if asset is not None:
+        sums = margin.totals(world, account, asset)
+        change = BalanceChange(
+            asset=asset,
+            wallet=sums.wallet,
+            cross_wallet=sums.cross_wallet,
+            delta=delta,
+        )
+        balances = (change,)
+    rows: list[Position] = [
+        margin.position_view(world, account, state, side, sums)
+        for state, side in positions
+    ]
+    world.outbox.append(
+        AccountEvent(
+            account_id=account.account_id,
+            time_ms=world.now_ms,
+            reason=reason,
+            balances=balances,
+            positions=tuple(rows),
+            symbol=symbol,
+        )
+    )
+
+
+# orders --------------------------------------------------------------------
+def tell_order(
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    kind: ExecKind,
+    *,
+    fill: Fill | None = None,
+    snapshot: Order | None = None,
+    tag: str = "",
+) -> Order:
+    """Append an OrderEvent; the ledger learns the new state."""
+    if snapshot is None:
+        order.updated_ms = world.now_ms
+        snapshot = order.snapshot()
+    world.ledger.write_order(snapshot)
+    state = world.symbol_state(account, order.request.symbol)
+    world.outbox.append(
+        OrderEvent(
+            account_id=account.account_id,
+            time_ms=world.now_ms,
+            kind=kind,
+            order=snapshot,
+            fill=fill,
+            bid_notional=state.side_notional(Side.BUY),
+            ask_notional=state.side_notional(Side.SELL),
+            tag=tag,
+        )
+    )
+    return snapshot
+
+
+def tell_conditional(
+    world: World, account: AccountState, conditional: Conditional
+) -> Conditional:
+    """Store *conditional* as the newest state and append its event."""
+    account.conditionals[conditional.conditional_id] = conditional
+    world.outbox.append(
+        ConditionalEvent(
+            account_id=account.account_id,
+            time_ms=world.now_ms,
+            conditional=conditional,
+        )
+    )
+    return conditional
+
+
+def _finish_conditional(world: World, account: AccountState, order: LiveOrder) -> None:
+    """The real order of a conditional one ended: so does the conditional one."""
+    if order.conditional is None:
+        return
+    conditional = account.conditionals[order.conditional.conditional_id]
+    average = order.filled_quote / order.filled_qty if order.filled_qty else ZERO
+    tell_conditional(
+        world,
+        account,
+        replace(
+            conditional,
+            status=ConditionalStatus.FINISHED,
+            actual_qty=order.filled_qty,
+            actual_price=money(average),
+            updated_ms=world.now_ms,
+        ),
+    )
+
+
+def open_order(world: World, account: AccountState, order: LiveOrder) -> None:
+    """Index a new order; its notional counts from now on."""
+    symbol = order.request.symbol
+    state = world.symbol_state(account, symbol)
+    account.orders.append(order)
+    account.orders_by_id[order.order_id] = order
+    account.orders_by_client_id[order.client_order_id] = order
+    account.open_orders[order.order_id] = order
+    state.orders[order.order_id] = order
+    state.add_notional(order, order.price * order.remaining)
+
+
+def rest(world: World, account: AccountState, order: LiveOrder) -> None:
+    """Put the rest of *order* into the book."""
+    symbol = order.request.symbol
+    book = world.books[symbol]
+    book.side(order.side).add(order)
+    book.update_id += 1
+    if order.is_reducing:
+        state = world.symbol_state(account, symbol)
+        key = (order.request.position_side, order.side)
+        state.reducing.setdefault(key, {})[order.order_id] = order
+        state.reducing_qty[key] = state.reducing_qty.get(key, ZERO) + order.remaining
+
+
+def unrest(world: World, account: AccountState, order: LiveOrder) -> None:
+    """Take *order* out of the book; nothing to do when it is not there."""
+    symbol = order.request.symbol
+    book = world.books[symbol]
+    if not book.side(order.side).holds(order):
+        return
+    book.side(order.side).remove(order)
+    book.update_id += 1
+    if order.is_reducing:
+        state = world.symbol_state(account, symbol)
+        key = (order.request.position_side, order.side)
+        del state.reducing[key][order.order_id]
+        state.reducing_qty[key] -= order.remaining
+
+
+def end_order(
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    status: OrderStatus,
+    reason: EndReason,
+) -> Order:
+    """Cancel or expire what is left of *order* and tell about it."""
+    unrest(world, account, order)
+    order.status, order.end_reason = status, reason
+    forget_open(world, account, order)
+    kind = ExecKind.CANCELED if status is OrderStatus.CANCELED else ExecKind.EXPIRED
+    snapshot = tell_order(world, account, order, kind)
+    _finish_conditional(world, account, order)
+    return snapshot
+
+
+def forget_open(world: World, account: AccountState, order: LiveOrder) -> None:
+    """Drop a closed order from the indexes of open ones."""
+    state = world.symbol_state(account, order.request.symbol)
+    account.open_orders.pop(order.order_id, None)
+    state.orders.pop(order.order_id, None)
+    state.add_notional(order, -order.price * order.remaining)
+
+
+# fills ---------------------------------------------------------------------
+def _commission(
+    world: World, order: LiveOrder, quote: Decimal, *, is_maker: bool
+) -> Decimal:
+    instrument = world.instruments[order.request.symbol]
+    if order.kind is OrderKind.ADL:
+        return ZERO
+    if order.kind is OrderKind.LIQUIDATION:
+        return money(quote * instrument.liquidation_fee)
+    rate = instrument.maker_rate if is_maker else instrument.taker_rate
+    return money(quote * rate)
+
+
+def _shift_isolated(
+    state: SymbolState,
+    position: PositionState,
+    held: Decimal,
+    closed: Decimal,
+    opened_quote: Decimal,
+) -> None:
+    """Move margin between the wallets of an isolated position and the account."""
+    if closed:
+        left = abs(held) - closed
+        position.isolated_wallet = (
+            money(position.isolated_wallet * left / abs(held)) if left else ZERO
+        )
+    if opened_quote:
+        position.isolated_wallet += money(opened_quote / state.leverage)
+
+
+def book_fill(
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    qty: Decimal,
+    price: Decimal,
+    *,
+    trade_id: int,
+    is_maker: bool,
+) -> None:
+    """Write one side of a trade: order, position, wallet, ledger, events.
+
+    A resting order must still be in the book; a full one is taken out.
+    """
+    request, quote = order.request, qty * price
+    symbol, side = request.symbol, request.position_side
+    state = world.symbol_state(account, symbol)
+    asset = state.instrument.settle
+    commission = _commission(world, order, quote, is_maker=is_maker)
+    position = state.position(side)
+    held, closed = position.qty, min(qty, position.reducible(order.side))
+    realized = position.apply(order.side, qty, price, commission)
+    position.updated_ms = world.now_ms
+    if state.margin_type is MarginType.ISOLATED:
+        _shift_isolated(state, position, held, closed, (qty - closed) * price)
+    world.holders[symbol][account.account_id] = None
+    if not any(item.qty for item in state.positions.values()):
+        del world.holders[symbol][account.account_id]
+    fees = INSURANCE if order.kind is OrderKind.LIQUIDATION else FEES
+    for amount, kind, payer in (
+        (realized, IncomeType.REALIZED_PNL, CLEARING),
+        (-commission, IncomeType.COMMISSION, fees),
+    ):
+        pay(
+            world,
+            account,
+            asset,
+            amount,
+            kind,
+            payer=payer,
+            symbol=symbol,
+            trade_id=trade_id,
+        )
+    _fill_order(world, account, order, qty, quote)
+    fill = Fill(
+        account_id=account.account_id,
+        symbol=symbol,
+        trade_id=trade_id,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        side=order.side,
+        position_side=side,
+        qty=qty,
+        price=price,
+        quote_qty=quote,
+        is_maker=is_maker,
+        commission=commission,
+        commission_asset=asset,
+        realized_pnl=realized,
+        kind=order.kind,
+        time_ms=world.now_ms,
+    )
+    account.fills.append(fill)
+    account.fills_by_symbol.setdefault(symbol, []).append(fill)
+    world.ledger.write_fill(fill)
+    snapshot = order.snapshot()
+    world.outbox.append(
+        TradeEvent(
+            account_id=account.account_id,
+            time_ms=world.now_ms,
+            order=snapshot,
+            fill=fill,
+        )
+    )
+    tell_account(
+        world,
+        account,
+        AccountReason.ORDER,
+        asset=asset,
+        positions=((state, side),),
+    )
+    is_forced = order.kind in (OrderKind.LIQUIDATION, OrderKind.ADL)
+    exec_kind = ExecKind.CALCULATED if is_forced else ExecKind.TRADE
+    tell_order(world, account, order, exec_kind, fill=fill, snapshot=snapshot)
+    if not order.status.is_open:
+        _finish_conditional(world, account, order)
+
+
+def _fill_order(
+    world: World, account: AccountState, order: LiveOrder, qty: Decimal, quote: Decimal
+) -> None:
+    state = world.symbol_state(account, order.request.symbol)
+    side = world.books[order.request.symbol].side(order.side)
+    is_resting = side.holds(order)
+    order.updated_ms = world.now_ms
+    order.filled_qty += qty
+    order.filled_quote += quote
+    state.add_notional(order, -order.price * qty)
+    if is_resting:
+        side.reduce(order, qty)
+        world.books[order.request.symbol].update_id += 1
+        if order.is_reducing:
+            key = (order.request.position_side, order.side)
+            state.reducing_qty[key] -= qty
+    if order.remaining:
+        order.status = OrderStatus.PARTIALLY_FILLED
+        return
+    order.status = OrderStatus.FILLED
+    unrest(world, account, order)
+    forget_open(world, account, order)
+
+
+def book_house(
+    world: World,
+    symbol: str,
+    side: Side,
+    qty: Decimal,
+    price: Decimal,
+    *,
+    trade_id: int,
+    is_maker: bool,
+) -> None:
+    """Write the house's side of a trade: no fee, no margin, nobody told."""
+    state = world.symbol_state(world.house, symbol)
+    position = state.position(PositionSide.BOTH)
+    realized = position.apply(side, qty, price, ZERO)
+    asset = state.instrument.settle
+    pay(
+        world,
+        world.house,
+        asset,
+        realized,
+        IncomeType.REALIZED_PNL,
+        payer=CLEARING,
+        symbol=symbol,
+        trade_id=trade_id,
+    )
+    world.ledger.write_fill(
+        Fill(
+            account_id=world.house.account_id,
+            symbol=symbol,
+            trade_id=trade_id,
+            order_id=0,
+            client_order_id="",
+            side=side,
+            position_side=PositionSide.BOTH,
+            qty=qty,
+            price=price,
+            quote_qty=qty * price,
+            is_maker=is_maker,
+            commission=ZERO,
+            commission_asset=asset,
+            realized_pnl=realized,
+            kind=OrderKind.USER,
+            time_ms=world.now_ms,
+        )
+    )

@@ -1,0 +1,364 @@
+"""Margin of linear contracts in single-asset mode: formulas, then whole accounts.
+
+Source: Binance USD-M documentation and FAQ (leverage and margin, liquidation
+price, position risk), read 2026-11; the numbers of their examples are tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from connector.paper.engine.state import (
+    AccountState,
+    PositionState,
+    SymbolState,
+    World,
+    money,
+)
+from connector.paper.types import (
+    ZERO,
+    AccountView,
+    AssetBalance,
+    Bracket,
+    Instrument,
+    Position,
+    SymbolConfig,
+)
+from connector.paper.words import MarginType, PositionSide, Side
+
+
+# formulas ------------------------------------------------------------------
+def bracket_of(instrument: Instrument, notional: Decimal) -> Bracket:
+    """The bracket whose range holds *notional* (its size); the last one above."""
+    for bracket in instrument.brackets:
+        if notional <= bracket.cap:
+            return bracket
+    return instrument.brackets[-1]
+
+
+def maintenance_margin(instrument: Instrument, notional: Decimal) -> Decimal:
+    """size * rate - cum of the bracket of *notional* (its size)."""
+    bracket = bracket_of(instrument, notional)
+    return money(notional * bracket.mmr - bracket.cum)
+
+
+def max_notional(instrument: Instrument, leverage: int) -> Decimal:
+    """Largest position, with its open orders, that *leverage* allows."""
+    caps = [b.cap for b in instrument.brackets if b.max_leverage >= leverage]
+    return caps[-1] if caps else ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One position as the liquidation formula sees it; ``qty`` is signed."""
+
+    qty: Decimal
+    entry: Decimal
+    mmr: Decimal
+    cum: Decimal
+
+
+def liquidation_price(
+    *,
+    wallet: Decimal,
+    other_maintenance: Decimal,
+    other_pnl: Decimal,
+    own: list[Exposure],
+) -> Decimal:
+    """Price of one contract at which margin balance meets maintenance margin.
+
+    *wallet* is the cross wallet, or the isolated wallet with both *other* terms 0;
+    *own* are the positions in the contract (one, or both sides of a hedge). 0 when
+    there is no such price.
+    """
+    numerator = wallet - other_maintenance + other_pnl
+    denominator = ZERO
+    for item in own:
+        numerator += item.cum - item.qty * item.entry
+        denominator += abs(item.qty) * item.mmr - item.qty
+    if not denominator:
+        return ZERO
+    return max(ZERO, money(numerator / denominator))
+
+
+def position_exposure(
+    instrument: Instrument, position: PositionState, mark: Decimal
+) -> Exposure:
+    """*position* at *mark*, with the entry price exact."""
+    bracket = bracket_of(instrument, abs(position.qty * mark))
+    return Exposure(
+        qty=position.qty,
+        entry=position.cost / position.qty,
+        mmr=bracket.mmr,
+        cum=bracket.cum,
+    )
+
+
+# one symbol ----------------------------------------------------------------
+def side_margin(
+    state: SymbolState,
+    side: PositionSide,
+    mark: Decimal,
+    *,
+    bids: Decimal = ZERO,
+    asks: Decimal = ZERO,
+) -> Decimal:
+    """Initial margin of position and open orders of one position side.
+
+    One-way: the larger of what all bids or all asks would make of it. Hedge:
+    position plus opening orders. *bids* and *asks* are notionals to add on trial.
+    """
+    position = state.positions.get(side)
+    notional = position.qty * mark if position is not None else ZERO
+    bids += state.notional(side, Side.BUY)
+    asks += state.notional(side, Side.SELL)
+    if side is PositionSide.LONG:
+        size = notional + bids
+    elif side is PositionSide.SHORT:
+        size = asks - notional
+    else:
+        size = max(abs(notional + bids), abs(notional - asks))
+    return money(size / state.leverage)
+
+
+def position_margin(
+    state: SymbolState, position: PositionState, mark: Decimal
+) -> Decimal:
+    """Initial margin of the position alone."""
+    return money(abs(position.qty * mark) / state.leverage)
+
+
+# one account ---------------------------------------------------------------
+@dataclass(slots=True)
+class Totals:
+    """Sums over the symbols of one account that settle in one asset."""
+
+    wallet: Decimal
+    isolated_wallet: Decimal = ZERO
+    pnl: Decimal = ZERO
+    cross_pnl: Decimal = ZERO
+    maintenance: Decimal = ZERO
+    cross_maintenance: Decimal = ZERO
+    position_margin: Decimal = ZERO
+    open_order_margin: Decimal = ZERO
+    blocked: Decimal = ZERO  # taken from the cross wallet
+
+    @property
+    def cross_wallet(self) -> Decimal:
+        """Wallet less what isolated positions hold."""
+        return self.wallet - self.isolated_wallet
+
+    @property
+    def cross_balance(self) -> Decimal:
+        """Margin balance of the cross positions."""
+        return self.cross_wallet + self.cross_pnl
+
+    @property
+    def available(self) -> Decimal:
+        """What new orders may use."""
+        return max(ZERO, self.cross_balance - self.blocked)
+
+
+def totals(world: World, account: AccountState, asset: str) -> Totals:
+    """Sum up *account* in *asset* at the marks of now."""
+    sums = Totals(account.wallets.get(asset, ZERO))
+    for symbol, state in account.symbols.items():
+        if state.instrument.settle != asset:
+            continue
+        mark = world.markets[symbol].mark
+        is_cross = state.margin_type is MarginType.CROSS
+        for side in used_sides(state):
+            total = side_margin(state, side, mark)
+            position = state.positions.get(side)
+            own = ZERO
+            if position is not None and position.qty:
+                notional = abs(position.qty * mark)
+                own = money(notional / state.leverage)
+                pnl = position.unrealized(mark)
+                maintenance = maintenance_margin(state.instrument, notional)
+                sums.pnl += pnl
+                sums.maintenance += maintenance
+                sums.isolated_wallet += position.isolated_wallet
+                if is_cross:
+                    sums.cross_pnl += pnl
+                    sums.cross_maintenance += maintenance
+            sums.position_margin += own
+            sums.open_order_margin += total - own
+            sums.blocked += total if is_cross else total - own
+    return sums
+
+
+def used_sides(state: SymbolState) -> Iterator[PositionSide]:
+    """Position sides with a position or an open order."""
+    for side in PositionSide:
+        position = state.positions.get(side)
+        if (
+            (position is not None and position.qty)
+            or state.notional(side, Side.BUY)
+            or state.notional(side, Side.SELL)
+        ):
+            yield side
+
+
+# views ---------------------------------------------------------------------
+def position_view(
+    world: World,
+    account: AccountState,
+    state: SymbolState,
+    side: PositionSide,
+    sums: Totals | None = None,
+) -> Position:
+    """Every number of one position; *sums* may be given to save work."""
+    symbol, mark = state.instrument.symbol, world.markets[state.instrument.symbol].mark
+    position = state.position(side)
+    notional = position.qty * mark
+    pnl = position.unrealized(mark)
+    own_margin = position_margin(state, position, mark)
+    total = side_margin(state, side, mark)
+    is_isolated = state.margin_type is MarginType.ISOLATED
+    break_even = position.entry
+    if position.qty:
+        break_even = money(position.entry + position.open_fees / position.qty)
+    return Position(
+        symbol=symbol,
+        position_side=side,
+        qty=position.qty,
+        entry_price=position.entry,
+        break_even_price=break_even,
+        mark_price=mark,
+        notional=notional,
+        unrealized_pnl=pnl,
+        realized_pnl=position.realized,
+        liquidation_price=_liquidation_price(world, account, state, position, sums),
+        leverage=state.leverage,
+        max_notional=max_notional(state.instrument, state.leverage),
+        margin_type=state.margin_type,
+        margin_asset=state.instrument.settle,
+        isolated_wallet=position.isolated_wallet,
+        isolated_margin=position.isolated_wallet + pnl if is_isolated else ZERO,
+        initial_margin=total,
+        position_margin=own_margin,
+        open_order_margin=total - own_margin,
+        maintenance_margin=maintenance_margin(state.instrument, abs(notional)),
+        bid_notional=state.notional(side, Side.BUY),
+        ask_notional=state.notional(side, Side.SELL),
+        adl_quantile=_adl_quantile(state, position, pnl),
+        updated_ms=position.updated_ms,
+    )
+
+
+def _liquidation_price(
+    world: World,
+    account: AccountState,
+    state: SymbolState,
+    position: PositionState,
+    sums: Totals | None,
+) -> Decimal:
+    if not position.qty:
+        return ZERO
+    instrument, mark = state.instrument, world.markets[state.instrument.symbol].mark
+    if state.margin_type is MarginType.ISOLATED:
+        return liquidation_price(
+            wallet=position.isolated_wallet,
+            other_maintenance=ZERO,
+            other_pnl=ZERO,
+            own=[position_exposure(instrument, position, mark)],
+        )
+    if sums is None:
+        sums = totals(world, account, instrument.settle)
+    own = [item for item in state.positions.values() if item.qty]
+    own_maintenance = sum(
+        (maintenance_margin(instrument, abs(item.qty * mark)) for item in own), ZERO
+    )
+    own_pnl = sum((item.unrealized(mark) for item in own), ZERO)
+    return liquidation_price(
+        wallet=sums.cross_wallet,
+        other_maintenance=sums.cross_maintenance - own_maintenance,
+        other_pnl=sums.cross_pnl - own_pnl,
+        own=[position_exposure(instrument, item, mark) for item in own],
+    )
+
+
+def _adl_quantile(state: SymbolState, position: PositionState, pnl: Decimal) -> int:
+    """0 flat, then 1 (losing) to 4 by leveraged profit."""
+    if not position.qty:
+        return 0
+    leveraged = pnl * state.leverage / abs(position.cost) if position.cost else ZERO
+    bounds = (ZERO, Decimal("0.25"), Decimal(1))
+    return 1 + sum(leveraged > bound for bound in bounds)
+
+
+def balance_view(account: AccountState, asset: str, sums: Totals) -> AssetBalance:
+    """Every number of one asset."""
+    return AssetBalance(
+        asset=asset,
+        wallet=sums.wallet,
+        unrealized_pnl=sums.pnl,
+        margin_balance=sums.wallet + sums.pnl,
+        maintenance_margin=sums.maintenance,
+        initial_margin=sums.position_margin + sums.open_order_margin,
+        position_margin=sums.position_margin,
+        open_order_margin=sums.open_order_margin,
+        cross_wallet=sums.cross_wallet,
+        cross_unrealized_pnl=sums.cross_pnl,
+        available=sums.available,
+        max_withdraw=max(ZERO, min(sums.available, sums.cross_wallet)),
+        updated_ms=account.wallet_ms.get(asset, 0),
+    )
+
+
+def account_view(world: World, account: AccountState) -> AccountView:
+    """Totals, assets and all positions of *account*.
+
+    Totals are over the assets that instruments settle in, taken at par.
+    """
+    settles = {item.settle for item in world.instruments.values()}
+    assets = sorted(set(account.wallets) | settles)
+    by_asset = {asset: totals(world, account, asset) for asset in assets}
+    balances = [balance_view(account, a, by_asset[a]) for a in assets]
+    positions = [
+        position_view(world, account, state, side, by_asset[state.instrument.settle])
+        for state in account.symbols.values()
+        for side in used_sides(state)
+    ]
+    return AccountView(
+        account_id=account.account_id,
+        is_hedge=account.is_hedge,
+        is_multi_assets=account.is_multi_assets,
+        totals=_add_up([item for item in balances if item.asset in settles]),
+        assets=tuple(balances),
+        positions=tuple(positions),
+    )
+
+
+def _add_up(items: list[AssetBalance]) -> AssetBalance:
+    def total(name: str) -> Decimal:
+        return sum((getattr(item, name) for item in items), ZERO)
+
+    return AssetBalance(
+        asset="",
+        wallet=total("wallet"),
+        unrealized_pnl=total("unrealized_pnl"),
+        margin_balance=total("margin_balance"),
+        maintenance_margin=total("maintenance_margin"),
+        initial_margin=total("initial_margin"),
+        position_margin=total("position_margin"),
+        open_order_margin=total("open_order_margin"),
+        cross_wallet=total("cross_wallet"),
+        cross_unrealized_pnl=total("cross_unrealized_pnl"),
+        available=total("available"),
+        max_withdraw=total("max_withdraw"),
+        updated_ms=max((item.updated_ms for item in items), default=0),
+    )
+
+
+def config_view(state: SymbolState) -> SymbolConfig:
+    """Leverage and margin type."""
+    return SymbolConfig(
+        symbol=state.instrument.symbol,
+        leverage=state.leverage,
+        margin_type=state.margin_type,
+        max_notional=max_notional(state.instrument, state.leverage),
+    )
