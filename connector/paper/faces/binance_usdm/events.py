@@ -187,8 +187,13 @@ def balance_row(row: BalanceChange) -> dict[str, str]:
         "a": row.asset,
         "wb": money(row.wallet),
         "cw": money(row.cross_wallet),
-        "bc": plain(row.delta),
+        "bc": change_text(row.delta),
     }
+
+
+def change_text(value: Decimal) -> str:
+    """A balance change: whole amounts bare, others with eight digits."""
+    return plain(value) if value == value.to_integral_value() else money(value)
 
 
 def position_row(row: Position, renderer: Renderer) -> dict[str, str]:

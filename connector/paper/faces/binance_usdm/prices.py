@@ -89,7 +89,7 @@ def _symbol_row(instrument: Instrument) -> dict[str, Any]:
         "underlyingType": "COIN",
         "underlyingSubType": ["PoW"],
         "settlePlan": 0,
-        "triggerProtect": "0.0500",
+        "triggerProtect": f"{instrument.trigger_protect:.4f}",
         "liquidationFee": f"{instrument.liquidation_fee:.6f}",
         "marketTakeBound": plain(instrument.market_take_bound),
         "maxMoveOrderLimit": 10000,
