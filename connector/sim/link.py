@@ -71,6 +71,10 @@ class End(Protocol):
     def arrive(self, segment: Segment) -> None:
         """A segment reached this end; called inside *context*."""
 
+    @property
+    def wants_room(self) -> bool:
+        """Whether `pump` would have something to do."""
+
     def pump(self) -> None:
         """Room for more bytes; called inside *context*."""
 
@@ -135,7 +139,8 @@ class Pipe:
     def consumed(self, size: int) -> None:
         """The receiving protocol took *size* bytes; the sender may go on."""
         self.unread -= size
-        self._loop.call_soon(self.source.pump, context=self.source.context)
+        if self.source.wants_room:
+            self._loop.call_soon(self.source.pump, context=self.source.context)
 
     def send(self, kind: SegmentKind, data: bytes = b"") -> None:
         """Put a segment on the way, after asking what shall befall it."""
@@ -156,7 +161,7 @@ class Pipe:
             arrival_ns = max(self._last_ns, self._loop.now_ns + delay_ns)
             self._last_ns = arrival_ns
             self._queue.append(Segment(kind, piece, arrival_ns))
-            delay_ns += self._hooks.latency_ns(self.connection, self.direction)
+            delay_ns *= 2  # the second half of a split segment is a bit later
         self._arm()
 
     def cut(self, after_bytes: int, kind: SegmentKind = SegmentKind.RESET) -> None:

@@ -219,7 +219,7 @@ class Endpoint(asyncio.Transport):
         if self._is_gone or not data:
             return
         if self._is_reset:
-            self._force_close(connection_reset())
+            self._force_close(self._write_error())
             return
         self._buffer += data
         self.pump()
@@ -260,6 +260,11 @@ class Endpoint(asyncio.Transport):
 
     # Called by the pipes, inside the context of this end
 
+    @property
+    def wants_room(self) -> bool:
+        """Whether `pump` would have something to do."""
+        return bool(self._buffer) or self._is_writing_paused
+
     def arrive(self, segment: Segment) -> None:
         """Take a segment, or answer it with a reset if nobody is here any more."""
         if self._is_gone:
@@ -275,28 +280,29 @@ class Endpoint(asyncio.Transport):
             self._is_reset = True
             if self._buffer or self._is_closing:
                 # A waiting writer learns at once; a paused reader does not.
-                self._force_close(connection_reset())
+                self._force_close(self._write_error())
                 return
         if self._protocol is not None:
             self._drain()
 
     def pump(self) -> None:
         """Move buffered bytes into the pipe as far as it has room."""
+        if self._is_gone:
+            return
         out = self._out()
         while self._buffer and (room := out.room()) > 0:
             chunk = bytes(self._buffer[: min(room, MAX_SEGMENT)])
             del self._buffer[: len(chunk)]
             out.send(SegmentKind.DATA, chunk)
-        if not self._buffer:
-            if self._wants_eof and not self._sent_eof and not self._is_gone:
-                self._sent_eof = True
-                out.send(SegmentKind.EOF)
-            if self._is_closing and not self._is_gone:
-                self._finish()
         if self._is_writing_paused and len(self._buffer) <= self._low_water:
             self._is_writing_paused = False
-            if not self._is_gone:
-                self.get_protocol().resume_writing()
+            self.get_protocol().resume_writing()
+        if not self._buffer:
+            if self._wants_eof and not self._sent_eof:
+                self._sent_eof = True
+                out.send(SegmentKind.EOF)
+            if self._is_closing:
+                self._finish()
 
     def give_up(self) -> None:
         """The kernel stopped retransmitting."""
@@ -330,7 +336,9 @@ class Endpoint(asyncio.Transport):
         while self._inbox and not self._is_reading_paused and not self._is_closing:
             segment = self._inbox.popleft()
             if segment.kind is SegmentKind.RESET:
-                self._force_close(connection_reset())
+                # After an orderly end nobody reads: the next write will find it.
+                if not self._got_eof:
+                    self._force_close(connection_reset())
                 return
             try:
                 if segment.kind is SegmentKind.DATA:
@@ -409,6 +417,11 @@ class Endpoint(asyncio.Transport):
                 "protocol": self._protocol,
             }
         )
+
+    def _write_error(self) -> OSError:
+        if self._got_eof:
+            return BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return connection_reset()
 
     def _has_unread(self) -> bool:
         return bool(self._inbox) or self._got_eof or self._is_gone

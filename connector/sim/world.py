@@ -146,9 +146,10 @@ class World:
 
         Its kernel closes its connections (bytes already written to the network
         still arrive) and its servers. Killed tasks never finish: do not await
-        them; look at what they left behind before main returns, because the end
-        of a world cancels them like all other tasks. Code that runs as *party* at this moment dies at its next await. What
-        the operating system would release besides (file locks) is the caller's.
+        them. Look at what they left behind before main returns, because the end of
+        a world cancels them like all other tasks. Code that runs as *party* at this
+        moment dies at its next await. What the operating system would release
+        besides (file locks) is the caller's.
         """
         self._killed.add(party)
         self.trace.add("kill", party.name)

@@ -1,4 +1,4 @@
-"""The scenario module, loaded by path: the same file also runs as a script."""
+"""Modules shared by these tests, loaded by path, and how to play a world."""
 
 from __future__ import annotations
 
@@ -21,15 +21,24 @@ def scenario_path() -> Path:
     return SCENARIO
 
 
-@pytest.fixture(scope="session")
-def scenario() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sim_scenario", SCENARIO)
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"sim_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["sim_scenario"] = module
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def scenario() -> ModuleType:
+    return _load(SCENARIO)
+
+
+@pytest.fixture(scope="session")
+def ends() -> ModuleType:
+    return _load(SCENARIO.with_name("ends.py"))
 
 
 @pytest.fixture

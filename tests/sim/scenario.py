@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 import h11
 import httpx
@@ -78,8 +79,9 @@ class TinyVenue(asyncio.Protocol):
         for event in stream.events_received():
             if isinstance(event, websockets.http11.Request):
                 stream.send_response(stream.accept(event))
-            elif event.opcode is websockets.frames.Opcode.TEXT:
-                stream.send_text(event.data)
+            elif isinstance(event, websockets.frames.Frame):
+                if event.opcode is websockets.frames.Opcode.TEXT:
+                    stream.send_text(event.data)
         for data in stream.data_to_send():
             if data:
                 self.transport.write(data)
@@ -93,7 +95,7 @@ async def open_venue(world: World) -> asyncio.AbstractServer:
         return await world.loop.create_server(TinyVenue, "0.0.0.0", 8080)
 
 
-def connect_stream(**options: object) -> websockets.asyncio.client.connect:
+def connect_stream(**options: Any) -> websockets.asyncio.client.connect:
     """A connection to the venue by the real client library."""
     return websockets.asyncio.client.connect(
         "ws://venue:8080/stream", proxy=None, compression=None, **options
