@@ -239,11 +239,10 @@ class Limiter:
         Their waiters expire. Unknown ids are ignored.
         """
         self._tick(now_ns)
-        gone = sorted(bucket_ids)
-        for charge in self._table.remove(gone):
+        for charge in self._table.remove(bucket_ids):
             for queue in charge.waiting:
                 for ticket in list(queue.values()):
-                    self._fail(ticket, NEVER_NS, gone)
+                    self._fail(ticket, NEVER_NS, ())
         self._serve()
 
     def observe(

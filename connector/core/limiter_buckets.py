@@ -29,6 +29,9 @@ NS = 1_000_000_000
 NEVER_NS = (1 << 63) - 1
 """A time after all deadlines: "this will not happen"."""
 
+LATE_ANSWER_NS = 5 * NS
+"""An answer within this time never takes our own requests for a stranger's."""
+
 CREDIT_HISTORY = 1024
 """Takes remembered per credit pool so that a refund can be exact."""
 
@@ -95,11 +98,14 @@ class Bucket:
         """Count the take of *key* as made at *at_ns*, not later than now."""
         raise NotImplementedError
 
-    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+    def observe(
+        self, used: int, window: tuple[int, int] | None, sent_ns: int, now_ns: int
+    ) -> None:
         """Believe the venue if it has counted more than we have.
 
         *window* is when the venue's calendar window began at the earliest and
-        ends at the latest, on our clock, or None if that is not known.
+        ends at the latest, on our clock, or None if that is not known. *sent_ns*
+        is when the request left whose answer says so.
         """
         raise NotImplementedError
 
@@ -116,7 +122,10 @@ class WindowBucket(Bucket):
         "_cap_new",
         "_foreign",
         "_forgotten",
+        "_late",
         "_ledger",
+        "_recent",
+        "_recent_ns",
         "_span",
         "_used",
     )
@@ -127,8 +136,12 @@ class WindowBucket(Bucket):
         # amount is >= 1. Expired entries leave when room is wanted.
         self._ledger: deque[tuple[int, int, int]] = deque()
         self._foreign: list[tuple[int, int]] = []  # (until_ns, amount), a heap
+        # Expired entries that an answer still under way may count.
+        self._late: deque[tuple[int, int, int]] = deque()
+        self._recent = 0
+        self._recent_ns = now_ns
         self._used = 0
-        self._forgotten = 0
+        self._forgotten = 0  # units expired since the window's length was set
         self._span = 0
         self.adopt(spec, now_ns)
 
@@ -177,13 +190,16 @@ class WindowBucket(Bucket):
     def take(self, amount: int, key: int, now_ns: int) -> None:
         self._ledger.append((now_ns, key, amount))
         self._used += amount
+        self._recent += amount
 
     def give_back(self, amount: int, key: int, now_ns: int) -> None:
         ledger = self._ledger
         for back, entry in enumerate(reversed(ledger), 1):
             if entry[1] == key:
                 del ledger[-back]
-                self._used -= entry[2]
+                self._used -= amount
+                if entry[0] >= self._recent_ns:
+                    self._recent -= amount
                 return
 
     def move(self, amount: int, key: int, at_ns: int, now_ns: int) -> None:
@@ -194,24 +210,45 @@ class WindowBucket(Bucket):
             at -= 1
         ledger.insert(at, (at_ns, key, amount))
         self._used += amount
+        if at_ns >= self._recent_ns:
+            self._recent += amount
 
-    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+    def observe(
+        self, used: int, window: tuple[int, int] | None, sent_ns: int, now_ns: int
+    ) -> None:
         self._expire(now_ns)
         if window is None:
-            counted, until_ns = self._used, now_ns + self._span
+            if used <= self._used:
+                return  # cheap: all that a window may hold is in here
+            self._count_since(sent_ns - self.spec.window_ns - self.spec.jitter_ns)
+            counted = self._recent + sum(amount for _, amount in self._foreign)
+            until_ns = now_ns + self._span
         else:
-            since_ns = window[0] - self.spec.jitter_ns
+            self._count_since(window[0] - self.spec.jitter_ns)
             until_ns = window[1]
-            counted = sum(a for t, _, a in self._ledger if t >= since_ns)
             # Estimates of the window's end wobble, by less than half a window.
             this_ns = until_ns - self.spec.window_ns // 2
-            counted += sum(a for t, a in self._foreign if t > this_ns)
+            counted = self._recent + sum(a for t, a in self._foreign if t > this_ns)
         if used > counted and until_ns > now_ns:
             self._borrow(used - counted, until_ns)
 
     def used_at(self, now_ns: int) -> int:
         self._expire(now_ns)
         return self._used
+
+    def _count_since(self, since_ns: int) -> None:
+        """Make `_recent` our own use since then, expired or not.
+
+        A calendar window is counted once and then kept up by every take.
+        """
+        if since_ns != self._recent_ns:
+            self._recent_ns = since_ns
+            self._recent = sum(
+                amount
+                for entries in (self._ledger, self._late)
+                for sent_ns, _, amount in entries
+                if sent_ns >= since_ns
+            )
 
     def _borrow(self, amount: int, until_ns: int) -> None:
         heapq.heappush(self._foreign, (until_ns, amount))
@@ -222,12 +259,14 @@ class WindowBucket(Bucket):
         return heapq.merge(own, sorted(self._foreign)) if self._foreign else own
 
     def _expire(self, now_ns: int) -> None:
-        ledger, horizon = self._ledger, now_ns - self._span
-        freed = 0
+        ledger, late, horizon = self._ledger, self._late, now_ns - self._span
         while ledger and ledger[0][0] <= horizon:
-            freed += ledger.popleft()[2]
-        self._used -= freed
-        self._forgotten = min(self._forgotten + freed, 1 << 40)
+            entry = ledger.popleft()
+            self._used -= entry[2]
+            self._forgotten += entry[2]
+            late.append(entry)
+        while late and late[0][0] <= horizon - LATE_ANSWER_NS:
+            late.popleft()
         while self._foreign and self._foreign[0][0] <= now_ns:
             self._used -= heapq.heappop(self._foreign)[1]
 
@@ -300,7 +339,9 @@ class CreditBucket(Bucket):
         self.give_back(amount, key, now_ns)
         self.take(amount, key, now_ns)
 
-    def observe(self, used: int, window: tuple[int, int] | None, now_ns: int) -> None:
+    def observe(
+        self, used: int, window: tuple[int, int] | None, sent_ns: int, now_ns: int
+    ) -> None:
         self._settle(now_ns)
         self._debt = max(self._debt, used * NS)
 

@@ -71,7 +71,8 @@ class LimitTable:
         """The venue counts *used* in the window in which *sent_ns* falls."""
         if self._exists(bucket_id, now_ns):
             bucket = self._buckets[bucket_id]
-            bucket.observe(used, self._venue_window(bucket.spec, sent_ns), now_ns)
+            window = self._venue_window(bucket.spec, sent_ns)
+            bucket.observe(used, window, sent_ns, now_ns)
 
     def set_venue_clock(self, offset_ns: int, error_ns: int) -> None:
         """See `Limiter.set_venue_clock`."""
@@ -131,6 +132,9 @@ class LimitTable:
             return None
         if not spec.calendar or 4 * error_ns >= spec.window_ns:
             return None
+        # Near the start the count may still be that of the window before: taking
+        # it for the new one would see a stranger where there is none.
+        at_ns -= error_ns
         start_ns = at_ns - (at_ns + offset_ns) % spec.window_ns
         return start_ns - error_ns, start_ns + spec.window_ns + error_ns
 

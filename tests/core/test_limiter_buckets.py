@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -56,7 +57,7 @@ def test_ready_walks_the_ledger_to_the_take_that_makes_room() -> None:
     bucket = window()
     bucket.take(4, 1, 0)
     bucket.take(4, 2, S)
-    bucket.observe(10, None, 2 * S)  # two of somebody else
+    bucket.observe(10, None, 2 * S, 2 * S)  # two of somebody else
     assert bucket.ready_ns(1, True, 2 * S) - SPAN == 0
     assert bucket.ready_ns(8, True, 2 * S) == SPAN + S
     assert bucket.ready_ns(10, True, 2 * S) == SPAN + 2 * S
@@ -198,8 +199,8 @@ def test_observed_use_corrects_upwards_only(
     """Less than we counted proves nothing, more is somebody else's."""
     bucket = make_bucket(bucket.spec, 0)
     bucket.take(4, 1, 0)
-    bucket.observe(said, None, 0)
-    bucket.observe(said, None, 0)
+    bucket.observe(said, None, 0, 0)
+    bucket.observe(said, None, 0, 0)
     assert used == bucket.used_at(0)
 
 
@@ -207,13 +208,42 @@ def test_foreign_use_in_a_calendar_window_ends_with_it() -> None:
     """The header describes the venue's current window, not our rolling one."""
     bucket = window()
     bucket.take(5, 1, 0)  # in the window that ended at 4 s
-    bucket.observe(3, (4 * S, 14 * S), 6 * S)  # 3 in this one, none of them ours
+    bucket.observe(3, (4 * S, 14 * S), 6 * S, 6 * S)  # 3 in this one, none of them ours
     assert bucket.used_at(6 * S) == 8
     bucket.take(2, 2, 7 * S)
-    bucket.observe(5, (4 * S, 14 * S), 8 * S)
+    bucket.observe(5, (4 * S, 14 * S), 8 * S, 8 * S)
     assert bucket.used_at(8 * S) == 10
-    bucket.observe(9, (4 * S, 14 * S), 15 * S)  # an answer that comes too late
+    bucket.observe(9, (4 * S, 14 * S), 15 * S, 15 * S)  # an answer that comes too late
     assert bucket.used_at(15 * S) == 2
+
+
+@given(st.integers(0, 2**32))
+def test_counting_as_it_goes_is_counting_afresh(seed: int) -> None:
+    """A window's own use is kept up by takes, refunds and moves, not recounted."""
+    chance = random.Random(seed)
+    kept, fresh = window(), window()
+    calendar, now = (5 * S, 15 * S), 0
+    open_keys: dict[int, int] = {}
+    for key in range(30):
+        now += chance.choice([0, MS, 700 * MS])
+        kept.observe(0, calendar, now, now)
+        amount = chance.randint(1, 3)
+        other = chance.choice(list(open_keys)) if open_keys else 0
+        for bucket in (kept, fresh):
+            bucket.take(amount, key, now)
+        open_keys[key] = amount
+        what = chance.random()
+        for bucket in (kept, fresh):
+            if what < 0.2 and other:
+                bucket.give_back(open_keys[other], other, now)
+            elif what < 0.4 and other:
+                bucket.move(open_keys[other], other, max(0, now - MS), now)
+        if what < 0.2:
+            open_keys.pop(other, None)
+    if now < 14 * S:
+        for bucket in (kept, fresh):
+            bucket.observe(1000, calendar, now, now)
+    assert kept.used_at(now) == fresh.used_at(now)
 
 
 # Changing limits
