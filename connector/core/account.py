@@ -82,6 +82,7 @@ class Account:
     _held: dict[PositionKey, _Held] = field(default_factory=dict)
     _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
     _fills_since: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _filled_ns: dict[PositionKey, int] = field(default_factory=dict)
     _wallet_base: dict[str, Decimal] = field(default_factory=dict)
     _ledger_since: dict[str, Decimal] = field(default_factory=dict)
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
@@ -229,6 +230,7 @@ class Account:
         key = (fill.symbol, fill.position_side)
         signed = (fill.qty - replaced) * fill.side.sign
         self._fills_since[key] = self._fills_since.get(key, ZERO) + signed
+        self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
 
     # --- tying out ---------------------------------------------------------------
 
@@ -255,33 +257,32 @@ class Account:
             for asset, balance in self.balances.items()
         }
 
-    def position_differences(self) -> list[Adjustment]:
-        """Positions that are not base + fills."""
+    def is_quiet_since(self, venue_ns: int) -> bool:
+        """Nothing moved since then: sums and words belong to the same moment."""
+        return all(
+            self._moved_ns(key) < venue_ns for key in self.position_keys()
+        ) and all(b.stamp.venue_ns < venue_ns for b in self.balances.values())
+
+    def differences(self, *, quiet_since_ns: int) -> list[Adjustment]:
+        """Positions that are not base + fills, wallets that are not base +
+        entries. What moved since *quiet_since_ns* is left out: its sum may be a
+        message behind."""
         found = []
         for key in self.position_keys():
-            expected = self._position_base.get(key, ZERO) + self._fills_since.get(
-                key, ZERO
-            )
+            expected = self._expected_qty(key)
             actual = self.position_qty(key)
-            if expected != actual:
-                symbol, side = key
+            if expected != actual and self._moved_ns(key) < quiet_since_ns:
                 found.append(
                     Adjustment(
-                        subject=f"position {symbol} {side.value}",
+                        subject=f"position {key[0]} {key[1].value}",
                         local=expected,
                         venue=actual,
                     )
                 )
-        return found
-
-    def wallet_differences(self) -> list[Adjustment]:
-        """Wallets that are not base + ledger entries."""
-        found = []
         for asset, balance in self.balances.items():
-            expected = self._wallet_base.get(asset, ZERO) + self._ledger_since.get(
-                asset, ZERO
-            )
-            if expected != balance.wallet:
+            expected = self._expected_wallet(asset)
+            is_quiet = balance.stamp.venue_ns < quiet_since_ns
+            if expected != balance.wallet and is_quiet:
                 found.append(
                     Adjustment(
                         subject=f"wallet {asset}", local=expected, venue=balance.wallet
@@ -289,16 +290,45 @@ class Account:
                 )
         return found
 
-    def accept_differences(self) -> None:
+    def position_mismatches(self) -> list[PositionKey]:
+        """Positions that are not base + fills at this instant."""
+        return [
+            key
+            for key in self.position_keys()
+            if self._expected_qty(key) != self.position_qty(key)
+        ]
+
+    def moved_within(
+        self, keys: Sequence[PositionKey], span_ns: int, venue_ns: int
+    ) -> bool:
+        """One of *keys* moved less than *span_ns* before *venue_ns*."""
+        return any(self._moved_ns(key) > venue_ns - span_ns for key in keys)
+
+    def accept(self, differences: Sequence[Adjustment]) -> None:
         """Named and reported: from here on the venue's word is the base."""
-        for key in self.position_keys():
-            self._position_base[key] = self.position_qty(key) - self._fills_since.get(
-                key, ZERO
-            )
-        for asset, balance in self.balances.items():
-            self._wallet_base[asset] = balance.wallet - self._ledger_since.get(
-                asset, ZERO
-            )
+        for difference in differences:
+            what, _, rest = difference.subject.partition(" ")
+            if what == "wallet":
+                base = self._wallet_base.get(rest, ZERO)
+                self._wallet_base[rest] = base + difference.difference
+            else:
+                symbol, _, side = rest.rpartition(" ")
+                key = (Symbol(symbol), PositionSide(side))
+                held = self._position_base.get(key, ZERO)
+                self._position_base[key] = held + difference.difference
+
+    def _expected_qty(self, key: PositionKey) -> Decimal:
+        since = self._fills_since.get(key, ZERO)
+        return self._position_base.get(key, ZERO) + since
+
+    def _expected_wallet(self, asset: str) -> Decimal:
+        since = self._ledger_since.get(asset, ZERO)
+        return self._wallet_base.get(asset, ZERO) + since
+
+    def _moved_ns(self, key: PositionKey) -> int:
+        held = self._held.get(key)
+        told_ns = held.stamp.venue_ns if held is not None else 0
+        return max(told_ns, self._filled_ns.get(key, 0))
 
     def prune_ledger_ids(self) -> None:
         """Forget entry ids that no query will bring again."""
@@ -315,18 +345,12 @@ class Account:
         """Sums as text, for the journal."""
         return {
             "position": {
-                f"{symbol} {side.value}": str(
-                    self._position_base.get((symbol, side), ZERO)
-                    + self._fills_since.get((symbol, side), ZERO)
-                )
-                for symbol, side in self.position_keys()
+                f"{key[0]} {key[1].value}": str(self._expected_qty(key))
+                for key in self.position_keys()
             },
             "wallet": {
-                asset: str(
-                    self._wallet_base.get(asset, ZERO)
-                    + self._ledger_since.get(asset, ZERO)
-                )
-                for asset in {*self._wallet_base, *self._ledger_since}
+                asset: str(self._expected_wallet(asset))
+                for asset in sorted({*self._wallet_base, *self._ledger_since})
             },
         }
 

@@ -350,7 +350,7 @@ class Commands:
         self._call(commands, request, now)
 
     def _call(self, commands: list[Command], request: Request, now: Now) -> None:
-        def on_signed(deadline_ms: int | None) -> None:
+        def on_signed(deadline_ms: int | None, _: Now) -> None:
             for command in commands:
                 command.deadline_ms = deadline_ms
 

@@ -84,6 +84,10 @@ class Orders:
         rows = self._open if only_open else self._by_client
         return [tracked.snapshot() for tracked in rows.values()]
 
+    def has_fill(self, key: FillKey) -> bool:
+        """Whether this execution was counted."""
+        return key in self._fill_keys
+
     @property
     def fill_keys(self) -> frozenset[FillKey]:
         """Every fill that was counted."""

@@ -35,8 +35,7 @@ OnReply = Callable[[Reply, Now], None]
 class _Call:
     request: Request
     on_reply: OnReply
-    on_signed: Callable[[int | None], None] | None
-    sent: Now | None = None
+    on_signed: Callable[[int | None, Now], None] | None
 
 
 class Outbox:
@@ -86,12 +85,12 @@ class Outbox:
         now: Now,
         *,
         wait_s: float,
-        on_signed: Callable[[int | None], None] | None = None,
+        on_signed: Callable[[int | None, Now], None] | None = None,
     ) -> int:
         """Make a call; *on_reply* gets its Reply, also when there is no answer.
 
-        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT or
-        RATE_LIMITED when no byte left, UNKNOWN with code NO_ANSWER when bytes may have left.
+        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT or RATE_LIMITED
+        when no byte left, UNKNOWN with code NO_ANSWER when bytes may have left.
         """
         self._call_id += 1
         self._calls[self._call_id] = _Call(request, on_reply, on_signed)
@@ -105,16 +104,10 @@ class Outbox:
         call = self._calls.get(signed.call_id)
         if call is None:
             return
-        call.sent = now
         self.requests_made += 1
         self.weight_used += sum(n for name, n in call.request.cost if "weight" in name)
         if call.on_signed is not None:
-            call.on_signed(signed.deadline_ms)
-
-    def sent_at(self, call_id: int) -> Now | None:
-        """When an open call left; None if it has not."""
-        call = self._calls.get(call_id)
-        return call.sent if call else None
+            call.on_signed(signed.deadline_ms, now)
 
     def on_answered(self, answered: CallAnswered, now: Now) -> None:
         """Read the answer and hand it to whoever asked."""

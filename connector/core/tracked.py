@@ -100,6 +100,7 @@ class Tracked:
         "qty",
         "reason",
         "reduce_only",
+        "seen_on_stream",
         "side",
         "snapshot_cache",
         "status",
@@ -154,6 +155,7 @@ class Tracked:
         self.created_ns = created_ns
         self.venue_ns = 0
         self.last_seq = 0
+        self.seen_on_stream = False
         self.snapshot_cache: Order | None = None
 
     @classmethod
@@ -242,7 +244,7 @@ class Tracked:
         """Durable form; `from_json` restores it."""
         body = {}
         for name in self.__slots__:
-            if name in {"snapshot_cache", "last_seq", "pending"}:
+            if name in {"snapshot_cache", "last_seq", "pending", "seen_on_stream"}:
                 continue
             value = getattr(self, name)
             body[name] = str(value) if isinstance(value, Decimal) else value
@@ -282,7 +284,7 @@ def intent_from_json(text: str) -> OrderIntent:
 
 def restore_values(body: dict[str, Any]) -> dict[str, Any]:
     """Turn texts back into Decimals and enums, by field name."""
-    restored = {}
+    restored: dict[str, Any] = {}
     for name, value in body.items():
         if value is None:
             restored[name] = None

@@ -1,0 +1,108 @@
+"""Mark prices of what is held: the public stream that keeps margin alive."""
+
+from __future__ import annotations
+
+import random
+
+from connector.config import SessionConfig
+from connector.core.account import Account
+from connector.core.inputs import LinkRole
+from connector.core.link import Link, LinkEvents
+from connector.core.orders import Orders
+from connector.core.outbox import Outbox
+from connector.dialect import Dialect, Endpoints, LinkScript
+from connector.model.clock import NS_PER_S, Now
+from connector.model.events import Alarm
+from connector.model.ids import Symbol
+
+_SETTLE_S = 0.2
+
+
+class MarkFeed:
+    """Follows the instruments with a position or an open order.
+
+    Instruments are added by bringing up a connection that has them all before
+    the old one is closed; those no longer needed fall away at the next change.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        endpoints: Endpoints,
+        outbox: Outbox,
+        config: SessionConfig,
+        account: Account,
+        orders: Orders,
+        rng: random.Random,
+    ) -> None:
+        self._dialect = dialect
+        self._endpoints = endpoints
+        self._outbox = outbox
+        self._account = account
+        self._orders = orders
+        self._subscribed: frozenset[Symbol] = frozenset()
+        self._started = False
+        self._change_ns: int | None = None
+        self._seen_version = -1
+        self.link = Link(
+            LinkRole.PUBLIC,
+            self._script,
+            outbox,
+            config,
+            ping_interval_s=dialect.facts.ping_interval_s,
+            rotate_after_s=dialect.facts.rotate_after_s,
+            rng=rng,
+            events=LinkEvents(
+                on_state=lambda *_: None,
+                on_ready=lambda _: None,
+                on_lost=lambda *_: None,
+                on_key_refused=lambda _: None,
+                on_alarm=self._alarm,
+            ),
+        )
+
+    @property
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        times = (self._change_ns, self.link.next_wake_ns)
+        return min((t for t in times if t is not None), default=None)
+
+    def follow(self, now: Now) -> None:
+        """Look whether other instruments are at stake now (cheap if not)."""
+        if self._account.version == self._seen_version:
+            return
+        self._seen_version = self._account.version
+        if self._change_ns is None and not self._wanted() <= self._subscribed:
+            self._change_ns = now.mono_ns + int(_SETTLE_S * NS_PER_S)
+
+    def tick(self, now: Now) -> None:
+        """Do what is due."""
+        if self._change_ns is not None and self._change_ns <= now.mono_ns:
+            self._change_ns = None
+            if not self._started:
+                self._started = True
+                self.link.start(now)
+            elif not self._wanted() <= self._subscribed:
+                self.link.rotate(now)
+        self.link.tick(now)
+
+    def stop(self) -> None:
+        """Close."""
+        self._change_ns = None
+        self.link.stop()
+
+    def _wanted(self) -> frozenset[Symbol]:
+        held = {
+            key[0]
+            for key in self._account.position_keys()
+            if self._account.position_qty(key) != 0
+        }
+        held.update(tracked.symbol for tracked in self._orders.open())
+        return frozenset(held & self._account.instruments.keys())
+
+    def _script(self) -> LinkScript:
+        self._subscribed = self._wanted()
+        return self._dialect.public_script(self._endpoints, sorted(self._subscribed))
+
+    def _alarm(self, code: str, text: str) -> None:
+        self._outbox.publish(Alarm(code=code, text=text))

@@ -1,0 +1,545 @@
+"""One routine restores the truth: at start, after a gap, in doubt, on a timer.
+
+    ask      open orders, positions, ledger
+    fills    of every instrument that may have traded, from the last good time
+             minus an overlap
+    missing  every order that should be open and is not listed, and every order
+             that a fill names and nobody knows, one by one
+    again    positions and balances; if positions moved meanwhile, fills again
+    merge    all facts by the ordinary rules, fills in the order they happened
+    drain    what the stream delivered meanwhile
+    check    fills = cumulative, positions and wallets tie out; what does not is
+             read again after a pause, then named
+    report
+
+In GAP mode the stream's facts wait in a buffer until the merge; an AUDIT runs
+beside a live stream and must find nothing. Every run belongs to one gap: a new
+gap aborts the run and starts over, what was found so far stays merged (merging
+twice does no harm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from connector.config import SessionConfig
+from connector.core.account import Account, PositionKey
+from connector.core.orders import Orders
+from connector.core.outbox import Outbox
+from connector.core.tracked import Tracked
+from connector.dialect import Dialect, FillCursor, Part
+from connector.dialect.facts import (
+    Fact,
+    FillFact,
+    LedgerFact,
+    OrderFact,
+    PositionFact,
+)
+from connector.dialect.wire import Reply, Request, Verdict
+from connector.model.account import LedgerEntry
+from connector.model.clock import NS_PER_MS, NS_PER_S, ClockOffset, Now
+from connector.model.events import Adjustment, GapReason, ReconcileReport
+from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
+from connector.model.limits import Priority
+from connector.model.order import (
+    Fill,
+    Order,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Side,
+)
+
+_ROUNDS = 3
+_CHECK_PAUSES_S = (0.3, 1.0, 2.5)
+_TRIES = 6
+_RETRY_S = 0.25
+
+
+class SyncMode(StrEnum):
+    """Whether the stream's facts wait."""
+
+    GAP = "gap"
+    AUDIT = "audit"
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One execution of the routine. The lists at the end fill the report."""
+
+    mode: SyncMode
+    reason: GapReason
+    gap_start_ns: int
+    begun: Now
+    with_settings: bool
+    rounds: int = 1
+    checks: int = 0
+    waiting: int = 0
+    then: Callable[[Now], None] | None = None
+    resume_ns: int | None = None
+    retries: list[tuple[int, Callable[[Now], None]]] = field(default_factory=list)
+    asked_ns: int = 0
+    asked_wall_ns: int = 0
+    facts: list[Fact] = field(default_factory=list)
+    listed: list[OrderFact] = field(default_factory=list)
+    positions: dict[PositionKey, PositionFact] = field(default_factory=dict)
+    positions_asked_ns: int = 0
+    ledger_symbols: set[Symbol] = field(default_factory=set)
+    doubted: list[Tracked] = field(default_factory=list)
+    requests_before: int = 0
+    weight_before: int = 0
+    dropped_before: int = 0
+    fills: list[Fill] = field(default_factory=list)
+    changed: dict[ClientOrderId, Tracked] = field(default_factory=dict)
+    external: dict[ClientOrderId, Tracked] = field(default_factory=dict)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    differences: list[Adjustment] = field(default_factory=list)
+    unknowable: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPorts:
+    """What reconciliation needs from the rest of the machine."""
+
+    clock: Callable[[], ClockOffset]
+    merge: Callable[[Run, Sequence[Fact], Now], None]  # snapshot facts, recovered
+    drain: Callable[[Run, Now], None]  # buffered stream facts
+    flatten: Callable[[Run, set[PositionKey], int, Now], None]
+    close_unknown: Callable[[Run, Tracked, Now], None]
+    infer: Callable[[Run, Tracked, Now], None]
+    done: Callable[[Run, ReconcileReport, Now], None]
+    failed: Callable[[Run, str, Now], None]
+    in_doubt: Callable[[], list[Tracked]]
+    is_busy: Callable[[Tracked], bool]
+
+
+class Reconciler:
+    """Runs the routine; at most one run at a time."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        outbox: Outbox,
+        orders: Orders,
+        account: Account,
+        config: SessionConfig,
+        ports: SyncPorts,
+    ) -> None:
+        self._dialect = dialect
+        self._outbox = outbox
+        self._orders = orders
+        self._account = account
+        self._config = config
+        self._ports = ports
+        self._run: Run | None = None
+        self._dropped: Run | None = None
+        self.synced_ms: int | None = None
+        self.history_start_ns = 0
+
+    # --- reading ---
+
+    @property
+    def run(self) -> Run | None:
+        """The run in progress."""
+        return self._run
+
+    @property
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        run = self._run
+        if run is None:
+            return None
+        times = [due for due, _ in run.retries]
+        if run.resume_ns is not None:
+            times.append(run.resume_ns)
+        return min(times, default=None)
+
+    # --- commands ---
+
+    def begin(
+        self,
+        mode: SyncMode,
+        reason: GapReason,
+        gap_start_ns: int,
+        now: Now,
+        *,
+        with_settings: bool = False,
+    ) -> None:
+        """Start a run; a run in progress is dropped."""
+        run = Run(mode, reason, gap_start_ns, now, with_settings)
+        run.requests_before = self._outbox.requests_made
+        run.weight_before = self._outbox.weight_used
+        run.dropped_before = self._orders.duplicates_dropped
+        run.doubted = self._ports.in_doubt()
+        if mode is SyncMode.GAP:
+            self._inherit(run)
+        self._run = run
+        self._ask(run, now)
+
+    def abort(self) -> None:
+        """Drop the run in progress; what it found is told by the next one."""
+        self._dropped = self._run or self._dropped
+        self._run = None
+
+    def _inherit(self, run: Run) -> None:
+        """A dropped run of the same gap found things nobody was told of yet."""
+        old = self._run or self._dropped
+        self._dropped = None
+        if old is None or old.mode is not SyncMode.GAP:
+            return
+        run.fills = old.fills
+        run.changed = old.changed
+        run.external = old.external
+        run.ledger = old.ledger
+        run.unknowable = old.unknowable
+        run.requests_before = old.requests_before
+        run.weight_before = old.weight_before
+        run.dropped_before = old.dropped_before
+        known = {tracked.client_order_id for tracked in run.doubted}
+        run.doubted += [t for t in old.doubted if t.client_order_id not in known]
+
+    def tick(self, now: Now) -> None:
+        """Continue after a pause."""
+        run = self._run
+        if run is None:
+            return
+        due = [item for item in run.retries if item[0] <= now.mono_ns]
+        for item in due:
+            run.retries.remove(item)
+            item[1](now)
+        if run.resume_ns is not None and run.resume_ns <= now.mono_ns:
+            run.resume_ns = None
+            self._ask(run, now)
+
+    # --- the steps ---
+
+    def _since_ms(self, now: Now) -> int:
+        synced_ms = self.synced_ms
+        if synced_ms is None:
+            synced_ms = self._venue_ms(now)
+        return synced_ms - int(self._config.overlap_s * 1000)
+
+    def _venue_ms(self, now: Now) -> int:
+        return self._ports.clock().venue_ns(now) // NS_PER_MS
+
+    def _ask(self, run: Run, now: Now) -> None:
+        run.facts.clear()
+        run.listed.clear()
+        run.positions.clear()
+        run.ledger_symbols.clear()
+        run.asked_ns = self._ports.clock().venue_ns_late(now)
+        run.asked_wall_ns = now.wall_ns
+        parts = [Part.OPEN_ORDERS, Part.POSITIONS, Part.LEDGER]
+        if run.with_settings:
+            parts.append(Part.SETTINGS)
+        requests = [
+            (request, self._collector(run, part))
+            for part in parts
+            for request in self._query(part, now)
+        ]
+        self._all(run, requests, lambda later: self._fills(run, later), now)
+
+    def _query(self, part: Part, now: Now) -> tuple[Request, ...]:
+        symbols = {t.symbol for t in self._orders.open()}
+        symbols.update(symbol for symbol, _ in self._account.position_keys())
+        return self._dialect.query(
+            part,
+            symbols=sorted(symbols),
+            since_ms=self._since_ms(now),
+            now_ms=self._venue_ms(now),
+        )
+
+    def _collector(self, run: Run, part: Part) -> Callable[[Reply], None]:
+        def collect(reply: Reply) -> None:
+            run.facts.extend(reply.facts)
+            for fact in reply.facts:
+                if part is Part.OPEN_ORDERS and isinstance(fact, OrderFact):
+                    run.listed.append(fact)
+                elif part is Part.POSITIONS and isinstance(fact, PositionFact):
+                    run.positions[fact.symbol, fact.position_side] = fact
+                elif isinstance(fact, LedgerFact) and fact.symbol is not None:
+                    run.ledger_symbols.add(fact.symbol)
+
+        return collect
+
+    def _fills(self, run: Run, now: Now) -> None:
+        symbols = set(run.ledger_symbols)
+        symbols.update(fact.symbol for fact in run.listed)
+        symbols.update(tracked.symbol for tracked in self._orders.open())
+        symbols.update(tracked.symbol for tracked in run.doubted)
+        symbols.update(symbol for symbol, _ in run.positions)
+        symbols.update(symbol for symbol, _ in self._account.position_keys())
+        since_ms = self._since_ms(now)
+        retained_ms = self._dialect.facts.fill_retention_s * 1000
+        if self._venue_ms(now) - since_ms > retained_ms:
+            self._note(run, "fills older than the venue keeps them")
+        cursors = [
+            FillCursor(symbol=s, trade_id=None, venue_ms=since_ms, since_ms=since_ms)
+            for s in sorted(symbols)
+        ]
+
+        def collect(reply: Reply) -> None:
+            run.facts.extend(reply.facts)
+
+        requests = [
+            (request, collect)
+            for cursor in cursors
+            for request in self._dialect.query_fills(cursor, now_ms=self._venue_ms(now))
+        ]
+        self._all(run, requests, lambda later: self._missing(run, later), now)
+
+    def _missing(self, run: Run, now: Now) -> None:
+        """Orders that should be listed and are not, and orders known by a fill
+        only."""
+        listed = {(f.symbol, f.venue_order_id) for f in run.listed}
+        listed_clients = {f.client_order_id for f in run.listed}
+        wanted: list[tuple[Order, Tracked | None]] = []
+        for tracked in self._orders.open():
+            ids = (tracked.venue_order_id, tracked.triggered_order_id)
+            if any((tracked.symbol, venue_id) in listed for venue_id in ids):
+                continue
+            if tracked.client_order_id in listed_clients:
+                continue
+            if tracked.status is OrderStatus.PENDING_NEW:
+                if tracked.in_doubt_since_ns is None:
+                    continue  # not sent yet, or its answer is on the way
+            elif tracked.created_ns >= run.asked_wall_ns:
+                continue  # younger than the list
+            wanted.append((tracked.snapshot(), tracked))
+        known = set(listed)
+        for fact in run.facts:
+            if not isinstance(fact, FillFact):
+                continue
+            key = (fact.symbol, fact.venue_order_id)
+            if key in known or self._orders.find(*key) is not None:
+                continue
+            known.add(key)
+            wanted.append((_shadow(fact.symbol, fact.venue_order_id), None))
+        requests = []
+        for order, missing in wanted:
+            requests += self._order_queries(run, order, missing, now)
+        self._all(run, requests, lambda later: self._again(run, later), now)
+
+    def _order_queries(
+        self, run: Run, order: Order, tracked: Tracked | None, now: Now
+    ) -> list[tuple[Request, Callable[[Reply], None]]]:
+        requests = self._dialect.query_order(order)
+        replies: list[Reply] = []
+
+        def collect(reply: Reply) -> None:
+            run.facts.extend(reply.facts)
+            replies.append(reply)
+            if len(replies) < len(requests) or tracked is None:
+                return
+            absent = all(r.verdict is Verdict.NOT_FOUND for r in replies)
+            if absent and tracked.is_known_to_venue:
+                self._absent(run, tracked)
+
+        return [(request, collect) for request in requests]
+
+    def _absent(self, run: Run, tracked: Tracked) -> None:
+        """The venue accepted it once and now tells nothing: beyond retention,
+        or a lagging read. Only age can tell which."""
+        age_ns = run.asked_ns - tracked.venue_ns
+        retained_ns = self._dialect.facts.unfilled_retention_s * NS_PER_S
+        if age_ns > retained_ns or run.checks >= len(_CHECK_PAUSES_S):
+            run.unknowable.append(
+                f"how order {tracked.client_order_id} ended: the venue no longer "
+                "tells it"
+            )
+            run.changed[tracked.client_order_id] = tracked
+
+    def _again(self, run: Run, now: Now) -> None:
+        before = {key: fact.qty for key, fact in run.positions.items() if fact.qty}
+        run.positions.clear()
+        run.positions_asked_ns = self._ports.clock().venue_ns_late(now)
+        requests = [
+            (request, self._collector(run, part))
+            for part in (Part.POSITIONS, Part.BALANCES)
+            for request in self._query(part, now)
+        ]
+
+        def compare(later: Now) -> None:
+            after = {key: f.qty for key, f in run.positions.items() if f.qty}
+            if before != after and run.rounds < _ROUNDS:
+                run.rounds += 1
+                self._fills(run, later)
+            else:
+                self._merge(run, later)
+
+        self._all(run, requests, compare, now)
+
+    def _merge(self, run: Run, now: Now) -> None:
+        lost = [t for t in run.changed.values() if not t.is_terminal]
+        self._ports.merge(run, _causal(run.facts, self._orders), now)
+        self._ports.flatten(run, set(run.positions), run.positions_asked_ns, now)
+        for tracked in lost:
+            if not tracked.is_terminal and not self._ports.is_busy(tracked):
+                self._ports.close_unknown(run, tracked, now)
+        self._ports.drain(run, now)
+        if self._run is run:
+            self._check(run, now)
+
+    def _check(self, run: Run, now: Now) -> None:
+        short = [
+            t
+            for t in self._orders.all()
+            if t.missing_fills > 0 and not self._is_before_our_time(t)
+        ]
+        is_first = self.synced_ms is None
+        if is_first:
+            self._account.take_bases()
+        differences = self._account.differences(quiet_since_ns=run.asked_ns)
+        unsettled = is_first and not self._account.is_quiet_since(run.asked_ns)
+        if (short or differences or unsettled) and run.checks < len(_CHECK_PAUSES_S):
+            run.resume_ns = now.mono_ns + int(_CHECK_PAUSES_S[run.checks] * NS_PER_S)
+            run.checks += 1
+            return
+        for tracked in short:
+            self._ports.infer(run, tracked, now)
+        run.adjustments = differences
+        self._account.accept(differences)
+        self._finish(run, now)
+
+    def _is_before_our_time(self, tracked: Tracked) -> bool:
+        """Filled partly before this journal began: take that as the base."""
+        if tracked.origin is Origin.OWN or tracked.is_stub:
+            return False
+        if tracked.created_ns >= self.history_start_ns:
+            return False
+        tracked.base_filled = tracked.filled_qty - tracked.fills_qty
+        return True
+
+    def _finish(self, run: Run, now: Now) -> None:
+        self._run = None
+        self.synced_ms = max(self.synced_ms or 0, run.asked_ns // NS_PER_MS)
+        resolved = [t for t in run.doubted if t.in_doubt_since_ns is None]
+        left = [t for t in run.doubted if t.in_doubt_since_ns is not None]
+        external = run.external
+        changed = [t for key, t in run.changed.items() if key not in external]
+        report = ReconcileReport(
+            reason=run.reason,
+            gap_start_ns=run.gap_start_ns,
+            gap_end_ns=now.wall_ns,
+            duration_ms=(now.mono_ns - run.begun.mono_ns) / 1e6,
+            rounds=run.rounds,
+            missed_fills=tuple(run.fills),
+            orders_changed=tuple(t.snapshot() for t in changed),
+            external_orders=tuple(t.snapshot() for t in external.values()),
+            in_doubt_resolved=tuple(t.snapshot() for t in resolved),
+            in_doubt_left=tuple(t.snapshot() for t in left),
+            ledger_entries=tuple(run.ledger),
+            duplicates_dropped=self._orders.duplicates_dropped - run.dropped_before,
+            adjustments=tuple(run.adjustments),
+            differences_left=tuple(run.differences),
+            unknowable=tuple(run.unknowable),
+            requests=self._outbox.requests_made - run.requests_before,
+            weight=self._outbox.weight_used - run.weight_before,
+        )
+        self._ports.done(run, report, now)
+
+    # --- calls ---
+
+    def _all(
+        self,
+        run: Run,
+        requests: Sequence[tuple[Request, Callable[[Reply], None]]],
+        then: Callable[[Now], None],
+        now: Now,
+    ) -> None:
+        """Make calls together, every page of each; then go on."""
+        run.waiting = len(requests)
+        run.then = then
+        if not requests:
+            then(now)
+            return
+        for request, collect in requests:
+            self._one(run, request, collect, 1, now)
+
+    def _one(
+        self,
+        run: Run,
+        request: Request,
+        collect: Callable[[Reply], None],
+        attempt: int,
+        now: Now,
+    ) -> None:
+        def on_reply(reply: Reply, later: Now) -> None:
+            if self._run is not run:
+                return
+            if reply.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.NOT_FOUND):
+                collect(reply)
+                if reply.next_request is not None:
+                    self._one(run, reply.next_request, collect, 1, later)
+                    return
+                run.waiting -= 1
+                if run.waiting == 0 and run.then is not None:
+                    run.then(later)
+                return
+            if attempt >= _TRIES:
+                self.abort()
+                why = f"{request.op}: {reply.code} {reply.text}".strip()
+                self._ports.failed(run, why, later)
+                return
+            pause_ns = int(_RETRY_S * 2 ** (attempt - 1) * NS_PER_S)
+            run.retries.append(
+                (
+                    later.mono_ns + pause_ns,
+                    lambda then: self._one(run, request, collect, attempt + 1, then),
+                )
+            )
+
+        wait_s = self._config.query_wait_s
+        self._outbox.call(
+            replace(request, priority=Priority.RECONCILE), on_reply, now, wait_s=wait_s
+        )
+
+    @staticmethod
+    def _note(run: Run, what: str) -> None:
+        if what not in run.unknowable:
+            run.unknowable.append(what)
+
+
+def _causal(facts: Sequence[Fact], orders: Orders) -> list[Fact]:
+    """Snapshot facts as they happened: unknown orders appear first, then fills
+    by time, then what orders became, then the account."""
+    fills = [f for f in facts if isinstance(f, FillFact)]
+    states = [f for f in facts if isinstance(f, OrderFact)]
+    rest = [f for f in facts if not isinstance(f, (FillFact, OrderFact))]
+    births = []
+    seen = set()
+    for fact in states:
+        key = (fact.symbol, fact.venue_order_id)
+        if fact.venue_order_id is None or key in seen:
+            continue
+        seen.add(key)
+        if orders.find(fact.symbol, fact.venue_order_id) is None:
+            births.append(
+                replace(
+                    fact,
+                    status=OrderStatus.NEW,
+                    filled_qty=None,
+                    avg_price=None,
+                    venue_ns=fact.created_ns or 0,
+                )
+            )
+    fills.sort(key=lambda fact: fact.venue_ns)
+    states.sort(key=lambda fact: fact.venue_ns)
+    return [*births, *fills, *states, *rest]
+
+
+def _shadow(symbol: Symbol, venue_order_id: VenueOrderId) -> Order:
+    """Just enough of an order to ask the venue for it."""
+    return Order(
+        client_order_id=ClientOrderId(""),
+        venue_order_id=venue_order_id,
+        symbol=symbol,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        status=OrderStatus.NEW,
+        qty=None,
+        price=None,
+    )

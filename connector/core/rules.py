@@ -1,0 +1,166 @@
+"""What is refused before anything is journaled or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from connector.core.account import Account
+from connector.dialect import Capability, Dialect
+from connector.errors import InvalidOrder, Unsupported
+from connector.model.ids import Symbol
+from connector.model.instrument import Instrument
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderType,
+    PositionSide,
+    SelfTradePrevention,
+    TimeInForce,
+)
+
+
+def instrument_of(
+    instruments: Mapping[Symbol, Instrument], symbol: object
+) -> Instrument:
+    """The instrument; InvalidOrder with close names if there is none."""
+    found = instruments.get(Symbol(symbol)) if isinstance(symbol, str) else None
+    if found is not None:
+        return found
+    shown = str(symbol)[:40].upper()
+    letters = "".join(c for c in shown if c.isalnum())
+    near = [s for s in instruments if s.startswith(letters[:3])] if letters else []
+    some = ", ".join(sorted(near or instruments)[:5])
+    raise InvalidOrder("symbol", symbol, f"the venue trades {some} and others")
+
+
+def check_intent(
+    intent: OrderIntent,
+    account: Account,
+    dialect: Dialect,
+    *,
+    open_orders: int,
+    now_ms: int,
+) -> Instrument:
+    """Raise InvalidOrder or Unsupported; returns the instrument."""
+    instrument = instrument_of(account.instruments, intent.symbol)
+    if not instrument.is_trading:
+        raise InvalidOrder("status", intent.symbol, "an instrument that is trading")
+    _check_capabilities(intent, dialect)
+    _check_combination(intent, now_ms)
+    _check_position_side(intent, account)
+    mark = account.mark_of(intent.symbol)
+    if intent.qty is not None:
+        instrument.check_qty(intent.qty, is_market=not intent.order_type.has_price)
+    if intent.price is not None:
+        band = None if intent.order_type.is_conditional else mark
+        instrument.check_price(intent.price, mark=band)
+    for name in ("trigger_price", "activation_price"):
+        value = getattr(intent, name)
+        if value is not None:
+            instrument.check_price(value, rule=name)
+    if intent.qty is not None and not intent.reduces:
+        price = intent.price or intent.trigger_price or mark
+        if price is not None:
+            instrument.check_notional(intent.qty, price)
+    limit = instrument.max_open_orders
+    if limit is not None and open_orders >= limit:
+        raise InvalidOrder(
+            "max_open_orders", open_orders, f"at most {limit} on {intent.symbol}"
+        )
+    return instrument
+
+
+def check_amend(
+    order: Order, qty: Decimal, price: Decimal, account: Account, dialect: Dialect
+) -> Instrument:
+    """Raise unless these terms may replace those of *order*."""
+    if Capability.AMEND not in dialect.facts.capabilities:
+        raise Unsupported(dialect.facts.name, Capability.AMEND.value)
+    if order.order_type is not OrderType.LIMIT:
+        raise InvalidOrder(
+            "order_type", order.order_type.value, "only limit orders can be amended"
+        )
+    if not order.is_open:
+        raise InvalidOrder(
+            "status", order.status.value, "only open orders can be amended"
+        )
+    instrument = instrument_of(account.instruments, order.symbol)
+    instrument.check_qty(qty, is_market=False)
+    instrument.check_price(price, mark=account.mark_of(order.symbol))
+    if not order.reduce_only:
+        instrument.check_notional(qty, price)
+    return instrument
+
+
+def _check_capabilities(intent: OrderIntent, dialect: Dialect) -> None:
+    wanted = []
+    if intent.order_type.is_conditional:
+        wanted.append(Capability.CONDITIONAL)
+    if intent.order_type is OrderType.TRAILING_STOP:
+        wanted.append(Capability.TRAILING_STOP)
+    if intent.time_in_force is TimeInForce.GTD:
+        wanted.append(Capability.GTD)
+    if intent.position_side is not PositionSide.NET:
+        wanted.append(Capability.HEDGE_MODE)
+    if intent.close_position:
+        wanted.append(Capability.CLOSE_POSITION)
+    if intent.price_protect:
+        wanted.append(Capability.PRICE_PROTECT)
+    if intent.self_trade_prevention is not SelfTradePrevention.DEFAULT:
+        wanted.append(Capability.SELF_TRADE_PREVENTION)
+    for capability in wanted:
+        if capability not in dialect.facts.capabilities:
+            raise Unsupported(dialect.facts.name, capability.value)
+
+
+def _check_combination(intent: OrderIntent, now_ms: int) -> None:
+    kind = intent.order_type
+    if (intent.qty is None) != intent.close_position:
+        raise InvalidOrder(
+            "qty", intent.qty, "a quantity, or close_position without one"
+        )
+    if kind.has_price and intent.price is None:
+        raise InvalidOrder("price", None, f"a {kind.value} order needs a price")
+    if not kind.has_price and intent.price is not None:
+        raise InvalidOrder("price", intent.price, f"none on a {kind.value} order")
+    needs_trigger = kind.is_conditional and kind is not OrderType.TRAILING_STOP
+    if needs_trigger != (intent.trigger_price is not None):
+        wanted = "needs a trigger price" if needs_trigger else "has no trigger price"
+        raise InvalidOrder(
+            "trigger_price", intent.trigger_price, f"a {kind.value} order {wanted}"
+        )
+    is_trailing = kind is OrderType.TRAILING_STOP
+    if is_trailing != (intent.callback_rate is not None):
+        wanted = "needs a callback rate" if is_trailing else "has no callback rate"
+        raise InvalidOrder(
+            "callback_rate", intent.callback_rate, f"a {kind.value} order {wanted}"
+        )
+    if intent.post_only and (
+        kind is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC
+    ):
+        raise InvalidOrder(
+            "post_only",
+            f"{kind.value} {intent.time_in_force.value}",
+            "post-only goes with a GTC limit order",
+        )
+    is_gtd = intent.time_in_force is TimeInForce.GTD
+    if is_gtd != (intent.good_till_ms is not None):
+        raise InvalidOrder(
+            "good_till_ms", intent.good_till_ms, "GTD orders need a date, others none"
+        )
+    if intent.good_till_ms is not None and intent.good_till_ms <= now_ms:
+        raise InvalidOrder("good_till_ms", intent.good_till_ms, "a time in the future")
+
+
+def _check_position_side(intent: OrderIntent, account: Account) -> None:
+    if account.is_hedge_mode and intent.position_side is PositionSide.NET:
+        raise InvalidOrder(
+            "position_side", "NET", "LONG or SHORT while the account is in hedge mode"
+        )
+    if not account.is_hedge_mode and intent.position_side is not PositionSide.NET:
+        raise InvalidOrder(
+            "position_side",
+            intent.position_side.value,
+            "NET while the account is in one-way mode",
+        )

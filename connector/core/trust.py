@@ -1,0 +1,405 @@
+"""Whether the local state can be trusted, and what is done when it cannot.
+
+Two kinds of doubt. The stream may be *gone* (closed, stalled, key expired): the
+link reconnects and reconciliation follows. Or it may be *lying by silence*: it
+answers pings and delivers nothing. Silence is found out by expectations:
+
+    echo       an accepted order must show on the stream
+    hint       an early copy of a fill must be followed by the fill
+    shortfall  an order filled according to its state must have its fills
+    tie-out    a position must equal base + fills
+    audit      REST must not know a fill that the stream never told
+
+An expectation that is not met in time is a gap like any other. After every gap a
+few audits follow at growing distance, since REST itself may lag the matching
+engine by tens of seconds and nobody could tell at the time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connector.core.account import PositionKey
+from connector.core.effects import Resolve
+from connector.core.reconcile import Run, SyncMode, SyncPorts
+from connector.core.tracked import Tracked
+from connector.dialect.facts import Fact, FillFact, PositionFact
+from connector.errors import SessionClosed
+from connector.model.account import Source
+from connector.model.clock import NS_PER_S, Now
+from connector.model.events import (
+    Alarm,
+    Gap,
+    GapReason,
+    LinkChanged,
+    LinkState,
+    MarginUpdate,
+    ReconcileReport,
+    Resynced,
+)
+from connector.model.ids import ClientOrderId
+from connector.model.order import OrderStatus
+
+if TYPE_CHECKING:
+    from connector.core.machine import SessionCore
+
+_FOLLOW_UPS_S = (1.0, 5.0, 15.0, 45.0)
+_RETRY_SYNC_S = 1.0
+_NOTICE_PAUSE_S = 2.0
+
+
+class Trust:
+    """Owns the state LIVE / not LIVE, gaps, expectations and audits."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+        self.state = LinkState.DISCONNECTED
+        self._buffer: list[Fact] = []
+        self._gap_reason = GapReason.START
+        self._gap_since_ns = 0
+        self._gap_since_mono_ns = 0
+        self._gap_detail = ""
+        self._echoes: dict[ClientOrderId, int] = {}
+        self._untied_since_ns: int | None = None
+        self._audits: list[int] = []
+        self._retry_ns: int | None = None
+        self._margin_ns: int | None = None
+        self._margin_version = -1
+        self._was_live = False
+        self._live_since_venue_ns = 0
+        self._tickets: list[int] = []
+        self._started = False
+        self.last_report: ReconcileReport | None = None
+        self.reports = 0
+
+    def ports(self) -> SyncPorts:
+        """What reconciliation calls back."""
+        core = self._core
+        return SyncPorts(
+            clock=lambda: core.clock.offset,
+            merge=lambda run, facts, now: core.merger.apply(
+                facts, Source.REST, now, run=run
+            ),
+            drain=self._drain,
+            flatten=self._flatten,
+            close_unknown=self._close_unknown,
+            infer=lambda run, tracked, _: core.merger.infer_fill(run, tracked),
+            done=self._done,
+            failed=self._failed,
+            in_doubt=core.commands.in_doubt,
+            is_busy=core.commands.is_busy,
+        )
+
+    # --- reading ---
+
+    @property
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        times = [self._retry_ns, self._margin_ns]
+        budget = self._budget_ns
+        if self._audits:
+            times.append(self._audits[0])
+        if self.state is LinkState.LIVE:
+            times.append(min(self._echoes.values(), default=None))
+            hint = min(self._core.merger.hints.values(), default=None)
+            times.append(None if hint is None else hint + budget)
+            if self._untied_since_ns is not None:
+                times.append(self._untied_since_ns + budget)
+        return min((t for t in times if t is not None), default=None)
+
+    def why_not_live(self, now: Now) -> str:
+        """One phrase for people."""
+        age_s = (now.mono_ns - self._gap_since_mono_ns) / 1e9
+        return (
+            f"the state is {self.state.value} since {age_s:.1f} s "
+            f"({self._gap_reason.value})"
+        )
+
+    def age_s(self, now: Now) -> float:
+        """0 while live, else seconds since the state could last be trusted."""
+        if self.state is LinkState.LIVE:
+            return 0.0
+        return (now.mono_ns - self._gap_since_mono_ns) / 1e9
+
+    # --- the stream ---
+
+    def take(self, facts: list[Fact], now: Now) -> None:
+        """Facts of the private stream: merged when live, buffered until then."""
+        if self.state is LinkState.LIVE:
+            self._core.merger.apply(facts, Source.STREAM, now)
+            self._after_facts(facts, now)
+            return
+        self._buffer.extend(facts)
+        if len(self._buffer) > self._core.config.buffer_max:
+            self._buffer.clear()
+            self.gap(GapReason.OVERFLOW, "too many messages while syncing", now)
+
+    def on_link_state(self, state: LinkState, why: str) -> None:
+        """The current connection moved towards being ready."""
+        if self.state is not LinkState.LIVE:
+            self._set_state(state, why)
+
+    def on_stream_ready(self, now: Now) -> None:
+        """Subscribed: everything from here on is buffered, so ask for the rest."""
+        self._buffer.clear()
+        self._sync(now)
+
+    def on_stream_lost(self, reason: GapReason, why: str, now: Now) -> None:
+        """The stream is gone; the link is already on its way back."""
+        self._open_gap(reason, why, now)
+        self._core.reconciler.abort()
+        self._set_state(LinkState.DISCONNECTED, why)
+
+    def gap(self, reason: GapReason, why: str, now: Now) -> None:
+        """The stream is up but something was missed: re-sync beside it."""
+        self._open_gap(reason, why, now)
+        if self._core.link.is_ready:
+            self._sync(now)
+
+    def distrust(self, reason: GapReason, why: str, now: Now) -> None:
+        """The stream is up and mute: replace it."""
+        self._open_gap(reason, why, now)
+        self._core.link.reset(reason, why, now)
+
+    # --- expectations ---
+
+    def expect_echo(self, tracked: Tracked, now: Now) -> None:
+        """An answer accepted this order: the stream must show it."""
+        if self.state is LinkState.LIVE and not tracked.seen_on_stream:
+            self._echoes[tracked.client_order_id] = now.mono_ns + self._budget_ns
+
+    def on_echo(self, tracked: Tracked) -> None:
+        """The stream spoke of this order."""
+        tracked.seen_on_stream = True
+        self._echoes.pop(tracked.client_order_id, None)
+
+    def on_change(self, tracked: Tracked, now: Now) -> None:
+        """An order changed: its fills must follow."""
+        if tracked.missing_fills > 0 and self.state is LinkState.LIVE:
+            self._note_untied(now)
+
+    def audit_soon(self, now: Now) -> None:
+        """Something must be asked for that the stream only announced."""
+        self._plan_audit(now, _NOTICE_PAUSE_S)
+
+    # --- wishes ---
+
+    def resync(self, ticket: int, now: Now) -> None:
+        """Reconcile on demand; answered when the next run has finished."""
+        self._tickets.append(ticket)
+        if self._core.reconciler.run is not None:
+            return
+        if self.state is LinkState.LIVE:
+            self._core.reconciler.begin(
+                SyncMode.AUDIT, GapReason.REQUESTED, now.wall_ns, now
+            )
+        elif self._core.link.is_ready:
+            self._sync(now)
+
+    def stop(self) -> None:
+        """Closing: nobody waits any longer."""
+        for ticket in self._tickets:
+            self._core.outbox.emit(Resolve(ticket, SessionClosed("session closed")))
+        self._tickets.clear()
+        self._audits.clear()
+        self._retry_ns = self._margin_ns = None
+        self._set_state(LinkState.DISCONNECTED, "closed")
+
+    # --- time ---
+
+    def tick(self, now: Now) -> None:
+        """Do what is due."""
+        due = now.mono_ns
+        if self._retry_ns is not None and self._retry_ns <= due:
+            self._retry_ns = None
+            if self._core.link.is_ready and self._core.reconciler.run is None:
+                self._sync(now)
+        if self.state is LinkState.LIVE:
+            self._check_expectations(now)
+        if self._audits and self._audits[0] <= due:
+            self._audits.pop(0)
+            self._audit(now)
+        if self._margin_ns is not None and self._margin_ns <= due:
+            self._margin_ns = None
+            self._publish_margin(now)
+
+    def watch_margin(self, now: Now) -> None:
+        """Margin may have changed: tell it, not too often."""
+        account = self._core.account
+        if account.version == self._margin_version or self._margin_ns is not None:
+            return
+        if self._was_live:
+            every_ns = int(self._core.config.margin_every_s * NS_PER_S)
+            self._margin_ns = now.mono_ns + every_ns
+
+    # --- how ---
+
+    @property
+    def _budget_ns(self) -> int:
+        return int(self._core.config.echo_budget_s * NS_PER_S)
+
+    def _set_state(self, state: LinkState, why: str) -> None:
+        if state is self.state:
+            return
+        before, self.state = self.state, state
+        self._core.outbox.publish(LinkChanged(before=before, after=state, why=why))
+
+    def _open_gap(self, reason: GapReason, why: str, now: Now) -> None:
+        self._echoes.clear()
+        self._core.merger.hints.clear()
+        self._untied_since_ns = None
+        self._audits.clear()
+        if self.state is not LinkState.LIVE and self._started:
+            return  # the same gap goes on; its first cause counts
+        self._started = True
+        self._gap_reason = reason
+        self._gap_since_ns = now.wall_ns
+        self._gap_since_mono_ns = now.mono_ns
+        self._gap_detail = why
+        self._set_state(LinkState.STALE, f"{reason.value}: {why}")
+        self._core.outbox.publish(
+            Gap(reason=reason, since_wall_ns=now.wall_ns, detail=why)
+        )
+
+    def _sync(self, now: Now) -> None:
+        if not self._started:
+            self._started = True
+            self._gap_since_ns = now.wall_ns
+            self._gap_since_mono_ns = now.mono_ns
+        self._retry_ns = None
+        self._set_state(LinkState.SYNCING, "")
+        self._core.commands.search_all(now)
+        self._core.reconciler.begin(
+            SyncMode.GAP,
+            self._gap_reason,
+            self._gap_since_ns,
+            now,
+            with_settings=True,
+        )
+
+    def _audit(self, now: Now) -> None:
+        core = self._core
+        if self.state is LinkState.LIVE and core.reconciler.run is None:
+            core.reconciler.begin(
+                SyncMode.AUDIT, GapReason.AUDIT_MISMATCH, now.wall_ns, now
+            )
+
+    def _plan_audit(self, now: Now, pause_s: float) -> None:
+        self._audits.append(now.mono_ns + int(pause_s * NS_PER_S))
+        self._audits.sort()
+
+    def _drain(self, run: Run, now: Now) -> None:
+        facts, self._buffer = self._buffer, []
+        self._core.merger.apply(facts, Source.STREAM, now)
+
+    def _flatten(
+        self, run: Run, told: set[PositionKey], asked_ns: int, now: Now
+    ) -> None:
+        core = self._core
+        for key in core.account.flatten_absent(told, asked_ns, now):
+            core.merger.publish_position(key, recovered=True)
+
+    def _close_unknown(self, run: Run, tracked: Tracked, now: Now) -> None:
+        core = self._core
+        core.orders.end(tracked, OrderStatus.CANCELED, "closed, cause unknown")
+        core.merger.save_order(tracked)
+        core.merger.publish_order(tracked, recovered=True)
+
+    def _done(self, run: Run, report: ReconcileReport, now: Now) -> None:
+        core = self._core
+        core.save_sync_point()
+        found = bool(
+            report.missed_fills
+            or report.orders_changed
+            or report.external_orders
+            or report.adjustments
+        )
+        if run.mode is SyncMode.GAP:
+            self._go_live(report, now)
+        elif found or report.ledger_entries or self._tickets:
+            self._tell_report(report)
+        for ticket in self._tickets:
+            core.outbox.emit(Resolve(ticket, report))
+        self._tickets.clear()
+        if run.mode is SyncMode.AUDIT:
+            core.forget_closed(now)
+            if not self._audits:
+                self._plan_audit(now, core.config.audit_interval_s)
+            self._suspect_stream(report, now)
+
+    def _go_live(self, report: ReconcileReport, now: Now) -> None:
+        self._was_live = True
+        self._live_since_venue_ns = self._core.clock.offset.venue_ns(now)
+        self._set_state(LinkState.LIVE, "")
+        self._tell_report(report)
+        self._audits.clear()
+        for pause_s in _FOLLOW_UPS_S:
+            self._plan_audit(now, pause_s)
+
+    def _tell_report(self, report: ReconcileReport) -> None:
+        self.last_report = report
+        self.reports += 1
+        self._core.outbox.publish(Resynced(report=report))
+
+    def _suspect_stream(self, report: ReconcileReport, now: Now) -> None:
+        """A fill that happened while the stream was trusted came by REST."""
+        late = [
+            fill
+            for fill in report.missed_fills
+            if fill.venue_ns > self._live_since_venue_ns
+        ]
+        if late and self.state is LinkState.LIVE:
+            why = f"{len(late)} fills were not told by the stream"
+            self._core.outbox.publish(Alarm(code="stream.missed", text=why))
+            self.distrust(GapReason.AUDIT_MISMATCH, why, now)
+
+    def _failed(self, run: Run, why: str, now: Now) -> None:
+        if run.mode is SyncMode.AUDIT:
+            interval_s = self._core.config.audit_interval_s
+            self._plan_audit(now, _RETRY_SYNC_S if self._tickets else interval_s)
+            return
+        self._core.outbox.publish(Alarm(code="reconcile.failed", text=why))
+        self._retry_ns = now.mono_ns + int(_RETRY_SYNC_S * NS_PER_S)
+
+    def _after_facts(self, facts: list[Fact], now: Now) -> None:
+        if any(isinstance(fact, (FillFact, PositionFact)) for fact in facts):
+            self._note_untied(now)
+
+    def _note_untied(self, now: Now) -> None:
+        if self._untied_since_ns is None:
+            self._untied_since_ns = now.mono_ns
+
+    def _check_expectations(self, now: Now) -> None:
+        budget = self._budget_ns
+        due = now.mono_ns
+        for client_order_id, limit_ns in self._echoes.items():
+            if limit_ns <= due:
+                why = f"accepted order {client_order_id} did not show on the stream"
+                self.distrust(GapReason.MUTE, why, now)
+                return
+        for key, seen_ns in self._core.merger.hints.items():
+            if seen_ns + budget <= due:
+                why = f"trade {key[2]} of {key[0]} was announced and never told"
+                self.distrust(GapReason.MUTE, why, now)
+                return
+        since = self._untied_since_ns
+        if since is None or since + budget > due:
+            return
+        self._untied_since_ns = None
+        core = self._core
+        short = [t for t in core.orders.open() if t.missing_fills > 0]
+        untied = core.account.position_mismatches()
+        if not short and not untied:
+            return
+        if core.account.moved_within(untied, budget, core.clock.offset.venue_ns(now)):
+            self._note_untied(now)  # still moving: look again later
+            return
+        self.gap(GapReason.MUTE, "fills and positions do not tie out", now)
+
+    def _publish_margin(self, now: Now) -> None:
+        core = self._core
+        self._margin_version = core.account.version
+        open_orders = core.orders.snapshots(only_open=True)
+        margin = core.account.margin(open_orders, now)
+        if margin is not None:
+            core.outbox.publish(MarginUpdate(margin=margin))
