@@ -14,7 +14,8 @@ Credits (capacity C, refill r): the venue's pool never runs dry exactly when
 every interval of length d costs at most ``C + r*d``. What arrives in such an
 interval was sent in one longer by the jitter, so a local pool of capacity
 ``C - r*jitter`` is safe. The sum is kept in billionths of a credit: integers,
-no rounding.
+no rounding. A request held up longer than the jitter breaks the proof: where an
+empty pool ends the session, let *jitter_ns* cover a retransmission (a second).
 """
 
 from __future__ import annotations
@@ -74,10 +75,6 @@ class Bucket:
         """Put *spec* in force and keep what is already used."""
         raise NotImplementedError
 
-    def cap(self, is_cancel: bool) -> int:
-        """Most that this class may ever have in use, in units."""
-        raise NotImplementedError
-
     def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
         """Whether *amount* may be taken now."""
         raise NotImplementedError
@@ -103,9 +100,9 @@ class Bucket:
     ) -> None:
         """Believe the venue if it has counted more than we have.
 
-        *window* is when the venue's calendar window began at the earliest and
-        ends at the latest, on our clock, or None if that is not known. *sent_ns*
-        is when the request left whose answer says so.
+        *window* is when the venue's calendar window began at the earliest (not
+        after now) and ends at the latest, on our clock, or None if that is not
+        known. *sent_ns* is when the request left whose answer says so.
         """
         raise NotImplementedError
 
@@ -163,9 +160,6 @@ class WindowBucket(Bucket):
                 min(self._forgotten, self._cap_all), now_ns - old_span + self._span
             )
             self._forgotten = 0
-
-    def cap(self, is_cancel: bool) -> int:
-        return self._cap_all if is_cancel else self._cap_new
 
     def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
         cap = self._cap_all if is_cancel else self._cap_new
@@ -293,9 +287,6 @@ class CreditBucket(Bucket):
         capacity = max(1, spec.limit // half) * NS - spec.refill_per_s * spec.jitter_ns
         self._cap_all = max(0, capacity)
         self._cap_new = max(0, self._cap_all - spec.reserve // half * NS)
-
-    def cap(self, is_cancel: bool) -> int:
-        return (self._cap_all if is_cancel else self._cap_new) // NS
 
     def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
         self._settle(now_ns)
