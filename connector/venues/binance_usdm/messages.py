@@ -52,7 +52,7 @@ RAW_MAX = 4096
 LOGON_ID = "logon"
 
 _KIND = re.compile(rb'"e"\s*:\s*"([A-Za-z_]{1,64})"')
-_WRAPPED = re.compile(rb'\s*\{\s*"stream"\s*:')
+_WRAPPED = re.compile(rb'\s*\{\s*"(?:stream|data)"\s*:')
 _NOTICE = re.compile(rb'\s*\{\s*"event"\s*:')
 # A stream key may stand in a frame: in its own field, or as a stream's name.
 _STREAM_KEY = re.compile(r'("(?:listenKey|stream)"\s*:\s*")[^"@]{20,}')

@@ -1,0 +1,47 @@
+"""Tests of connector.venues.registry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from connector.errors import ConfigError
+from connector.venues.registry import dialect_for, venue_names, venue_of
+
+
+@pytest.mark.parametrize("name", ["binance", "binance-usdm"])
+def test_a_name_and_its_alias_give_the_same_venue(name: str) -> None:
+    """One venue, however it is called."""
+    assert venue_of(name) == "binance-usdm"
+    assert dialect_for(name).facts.name == "binance-usdm"
+
+
+def test_every_listed_venue_has_a_dialect_of_that_name() -> None:
+    """A registry line that cannot be loaded is a broken promise."""
+    for name in venue_names():
+        assert dialect_for(name).facts.name == name
+
+
+@pytest.mark.parametrize("name", ["", "kraken", "Binance", "x" * 500])
+def test_an_unknown_venue_is_refused_with_what_exists(name: str) -> None:
+    """The error lists every venue and shortcut, and stays short."""
+    with pytest.raises(ConfigError) as caught:
+        dialect_for(name)
+    text = str(caught.value)
+    assert all(known in text for known in venue_names())
+    assert "binance for binance-usdm" in text
+    assert len(text) < 400
+
+
+def test_venues_are_imported_when_asked_for() -> None:
+    """Asking for the names loads no venue package."""
+    code = (
+        "import sys, connector.venues.registry as r; r.venue_names();"
+        "print([m for m in sys.modules if m.startswith('connector.venues.b')])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
