@@ -124,6 +124,7 @@ class Pipe:
         self.unread = 0
         self.is_stalled = False
         self.is_dead = False
+        self._is_sealed = False
         self._cut_at: int | None = None
         self._cut_kind = SegmentKind.RESET
         self._queue: deque[Segment] = deque()
@@ -144,6 +145,8 @@ class Pipe:
 
     def send(self, kind: SegmentKind, data: bytes = b"") -> None:
         """Put a segment on the way, after asking what shall befall it."""
+        if self._is_sealed:
+            return
         if self.is_dead:
             if kind is SegmentKind.DATA:
                 self._tell(self.source, RESET)
@@ -229,6 +232,8 @@ class Pipe:
     def _arm(self) -> None:
         if self._timer is not None or not self._queue:
             return
+        if self.is_stalled and self._is_sealed:
+            return
         if self.is_stalled:
             when_ns, callback = self._loop.now_ns + GIVE_UP_NS, self._give_up
             context = self.source.context
@@ -278,9 +283,13 @@ class Pipe:
         self._tell(self.source, RESET)
 
     def _give_up(self) -> None:
+        self._timer = None
         self.connection.note("give_up", self.direction)
-        self.kill()
         self.source.give_up()
+        # Bytes are missing now: should the path heal, the peer gets no more of
+        # this direction than a reset.
+        self._is_sealed = True
+        self._queue = deque([RESET])
 
     def _tell(self, end: End, segment: Segment) -> None:
         self._loop.call_soon(end.arrive, segment, context=end.context)

@@ -77,6 +77,7 @@ class Network:
         self._jitter: dict[tuple[int, Direction], Random] = {}
         self._servers: dict[Address, SimulatedServer] = {}
         self._verdicts: dict[str, ConnectFate] = {}
+        self._hidden: dict[str, None] = {}
         self._client_ports: dict[str, int] = {}
         self._dead_ends: list[End] = []
         self._next_port = _FIRST_PORT
@@ -107,7 +108,7 @@ class Network:
         """IPv4 addresses of *host*; raises socket.gaierror for unknown names."""
         if host is None:
             return [_WILDCARDS[0] if passive else "127.0.0.1"]
-        if host in self._names:
+        if host in self._names and host not in self._hidden:
             return [self._names[host]]
         try:
             return [str(ipaddress.ip_address(host))]
@@ -126,8 +127,13 @@ class Network:
         """Attempts to connect to *host* get no answer from now on."""
         self._verdicts[self.resolve(host)[0]] = ConnectFate.DROP
 
+    def hide(self, host: str) -> None:
+        """The name *host* does not resolve from now on."""
+        self._hidden[host] = None
+
     def admit(self, host: str) -> None:
-        """Undo `refuse` and `drop`."""
+        """Undo `refuse`, `drop` and `hide`."""
+        self._hidden.pop(host, None)
         self._verdicts.pop(self.resolve(host)[0], None)
 
     def stall_all(self) -> None:
@@ -138,6 +144,7 @@ class Network:
     def heal(self) -> None:
         """No more chaos, no verdicts, nothing stalled: the network works again."""
         self.chaos = None
+        self._hidden.clear()
         self._verdicts.clear()
         for connection in list(self.connections.values()):
             connection.heal()

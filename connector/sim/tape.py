@@ -10,7 +10,8 @@ the world still fails. What is left is the list of faults that matter.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from random import Random
 
 _monotonic = time.monotonic  # the real clock, also while a world replaces it
@@ -75,22 +76,22 @@ def shrink(
 ) -> list[int]:
     """The smallest tape found that still fails; *tape* itself must fail.
 
-    Deletes chunks, zeroes chunks and lowers single entries until nothing helps,
-    *max_steps* runs of *fails* are spent, or *budget_s* seconds of real time have
-    passed; at either limit the best tape so far is returned. Shorter is better,
-    then fewer nonzero entries, then smaller ones. Trailing zeros are dropped: a
-    replay answers 0 past its end. Raises ValueError if *tape* does not fail.
+    Zeroes groups of faults, lowers single ones and deletes stretches of the tape
+    until nothing helps, *max_steps* runs of *fails* are spent, or *budget_s* seconds
+    of real time have passed; at either limit the best tape so far is returned.
+    Fewer faults are better, then a shorter tape, then smaller numbers. Trailing
+    zeros are dropped: a replay answers 0 past its end. Raises ValueError if *tape*
+    does not fail.
     """
     search = _Shrinker(fails, max_steps, budget_s)
-    best = list(tape)
+    best = _without_trailing_zeros(list(tape))
     if not fails(list(best)):
         raise ValueError("the tape to shrink does not fail")
-    best = search.better(best, _without_trailing_zeros(best))
     while not search.is_spent:
         before = best
-        for candidates in (_deletions, _zeroings):
-            best = search.sweep(best, candidates)
+        best = search.sweep(best, _faults, _zeroed)
         best = search.lower(best)
+        best = search.sweep(best, _positions, _deleted)
         if best == before:
             break
     return best
@@ -108,10 +109,11 @@ class _Shrinker:
         self._fails = fails
         self._steps_left = max_steps
         self._deadline = None if budget_s is None else _monotonic() + budget_s
-        self._known: dict[tuple[int, ...], bool] = {}
+        self._known: dict[bytes, bool] = {}
 
     @property
     def is_spent(self) -> bool:
+        """Whether the budget is used up."""
         late = self._deadline is not None and _monotonic() >= self._deadline
         return self._steps_left <= 0 or late
 
@@ -120,7 +122,7 @@ class _Shrinker:
         candidate = _without_trailing_zeros(candidate)
         if _size(candidate) >= _size(best) or self.is_spent:
             return best
-        key = tuple(candidate)
+        key = blake2b(repr(candidate).encode()).digest()
         if key not in self._known:
             self._steps_left -= 1
             self._known[key] = self._fails(list(candidate))
@@ -129,26 +131,28 @@ class _Shrinker:
     def sweep(
         self,
         best: list[int],
-        candidates: Callable[[list[int], int], Iterator[list[int]]],
+        places: Callable[[list[int]], Sequence[int]],
+        edit: Callable[[list[int], Sequence[int]], list[int]],
     ) -> list[int]:
-        """Try *candidates* with chunks from half the tape down to one entry."""
-        length = max(1, len(best) // 2)
+        """Edit groups of places, from half of them down to single ones.
+
+        From the end: late decisions depend on early ones, not the reverse, so an
+        edit leaves the places before it as they are.
+        """
+        length = max(1, len(places(best)) // 2)
         while True:
-            improved = True
-            while improved and not self.is_spent:
-                improved = False
-                for candidate in candidates(best, length):
-                    found = self.better(best, candidate)
-                    if found is not best:
-                        best, improved = found, True
-                        break
+            end = len(places(best))
+            while end > 0:
+                start = max(0, end - length)
+                best = self.better(best, edit(best, places(best)[start:end]))
+                end = min(start, len(places(best)))
             if length == 1:
                 return best
             length //= 2
 
     def lower(self, best: list[int]) -> list[int]:
-        """Lower every entry by bisection towards the smallest that still fails."""
-        for position in range(len(best)):
+        """Lower every fault by bisection towards the smallest that still fails."""
+        for position in _faults(best):
             low = 0
             while position < len(best) and low < best[position]:
                 middle = (low + best[position]) // 2
@@ -160,16 +164,23 @@ class _Shrinker:
         return best
 
 
-def _deletions(tape: list[int], length: int) -> Iterator[list[int]]:
-    # From the end: late decisions depend on early ones, not the reverse.
-    for start in range(len(tape) - length, -1, -1):
-        yield tape[:start] + tape[start + length :]
+def _faults(tape: list[int]) -> list[int]:
+    return [position for position, value in enumerate(tape) if value]
 
 
-def _zeroings(tape: list[int], length: int) -> Iterator[list[int]]:
-    for start in range(len(tape) - length, -1, -1):
-        if any(tape[start : start + length]):
-            yield [*tape[:start], *[0] * length, *tape[start + length :]]
+def _positions(tape: list[int]) -> range:
+    return range(len(tape))
+
+
+def _zeroed(tape: list[int], places: Sequence[int]) -> list[int]:
+    edited = list(tape)
+    for place in places:
+        edited[place] = 0
+    return edited
+
+
+def _deleted(tape: list[int], places: Sequence[int]) -> list[int]:
+    return tape[: places[0]] + tape[places[-1] + 1 :]
 
 
 def _without_trailing_zeros(tape: list[int]) -> list[int]:
@@ -180,4 +191,4 @@ def _without_trailing_zeros(tape: list[int]) -> list[int]:
 
 
 def _size(tape: list[int]) -> tuple[int, int, int]:
-    return len(tape), sum(1 for value in tape if value), sum(tape)
+    return len(_faults(tape)), len(tape), sum(tape)

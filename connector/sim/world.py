@@ -57,7 +57,8 @@ class WorldConfig:
     """What a world is like before anything happens in it.
 
     *chaos* None is a quiet network (a test may set `world.network.chaos` later).
-    *executor_delay_s*: see `VirtualTimeLoop`. *trace_lines*: how many stay readable.
+    *executor_delay_s*: see `VirtualTimeLoop`. *trace_lines* is how many lines of the
+    trace stay readable, *trace_preview* how many bytes of each write they show.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -65,6 +66,7 @@ class WorldConfig:
     chaos: Chaos | None = None
     executor_delay_s: float | None = 0.0
     trace_lines: int = 10_000
+    trace_preview: int = 0
     epoch_ns: int = EPOCH_NS
 
 
@@ -94,7 +96,9 @@ class World:
         self.loop = VirtualTimeLoop(
             limits=config.limits, executor_delay_s=config.executor_delay_s
         )
-        self.trace = Trace(self.mono_ns, keep=config.trace_lines)
+        self.trace = Trace(
+            self.mono_ns, keep=config.trace_lines, preview=config.trace_preview
+        )
         self.network = Network(self.loop, trace=self.trace, tape=tape, seed=seed)
         self.network.profile = config.profile
         self.network.chaos = config.chaos

@@ -79,9 +79,11 @@ class TinyVenue(asyncio.Protocol):
         for event in stream.events_received():
             if isinstance(event, websockets.http11.Request):
                 stream.send_response(stream.accept(event))
-            elif isinstance(event, websockets.frames.Frame):
-                if event.opcode is websockets.frames.Opcode.TEXT:
-                    stream.send_text(event.data)
+            elif (
+                isinstance(event, websockets.frames.Frame)
+                and event.opcode is websockets.frames.Opcode.TEXT
+            ):
+                stream.send_text(event.data)
         for data in stream.data_to_send():
             if data:
                 self.transport.write(data)

@@ -291,3 +291,20 @@ def test_the_kernel_gives_up_in_the_end(play: Play, ends: ModuleType) -> None:
     seen, waited = play(main)
     assert seen == ["made", "lost TimeoutError"]
     assert waited == pytest.approx(GIVE_UP_NS / 1e9)
+
+
+def test_after_giving_up_a_healed_path_brings_a_reset(
+    play: Play, ends: ModuleType
+) -> None:
+    """Law: bytes are never missing in the middle: the peer is reset instead."""
+
+    async def main(world: World) -> list[str]:
+        client, server, connection = await ends.pair(world)
+        connection.stall(Direction.TO_SERVER)
+        client.transport.write(b"never")
+        await client.gone
+        connection.heal()
+        await server.gone
+        return [text for _, text in server.seen]
+
+    assert play(main) == ["made", "lost ConnectionResetError"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -219,3 +220,19 @@ def test_heal_ends_all_faults(play: Play, ends: ModuleType) -> None:
 
     found = "".join(play(main))
     assert found in ("heldfree", "free")
+
+
+def test_a_hidden_name_does_not_resolve(play: Play, ends: ModuleType) -> None:
+    """Law: name resolution can fail, and comes back."""
+
+    async def main(world: World) -> bool:
+        await ends.pair(world)
+        world.network.hide("venue")
+        with pytest.raises(socket.gaierror):
+            await asyncio.open_connection("venue", 9)
+        world.network.admit("venue")
+        _, writer = await asyncio.open_connection("venue", 9)
+        writer.close()
+        return True
+
+    assert play(main)

@@ -104,3 +104,21 @@ def test_the_step_budget_is_kept() -> None:
     runs = 0
     shrink([1] * 60, fails, budget_s=0.0)
     assert runs == 1
+
+
+def test_a_long_tape_with_few_faults_is_cheap_to_shrink() -> None:
+    """Law: the cost grows with the faults, not with the length of the world."""
+    tape = [0] * 20_000
+    for position in range(500, 20_000, 1_000):
+        tape[position] = 1 + position // 1_000 % 5
+    runs = 0
+
+    def fails(values: list[int]) -> bool:
+        nonlocal runs
+        runs += 1
+        return sum(1 for value in values if value >= 3) >= 2
+
+    small = shrink(tape, fails, max_steps=400)
+    assert [value for value in small if value] == [3, 3]
+    assert len(small) < 2_000
+    assert runs <= 401

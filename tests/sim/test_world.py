@@ -430,3 +430,16 @@ def test_a_failing_world_says_how_to_replay_and_shrinks(scenario: ModuleType) ->
     with pytest.raises(websockets.exceptions.ConnectionClosed) as caught:
         result.unwrap()
     assert "seed=1" in "".join(caught.value.__notes__)
+
+
+def test_the_trace_can_show_bytes_without_changing_its_hash(
+    scenario: ModuleType,
+) -> None:
+    """Law: looking closer does not change the world; memory stays bounded."""
+    plain = run_world(scenario.exchange, 1)
+    config = WorldConfig(trace_preview=16, trace_lines=50)
+    shown = run_world(scenario.exchange, 1, config=config)
+    assert plain.trace_hash == shown.trace_hash
+    assert plain.trace.count == shown.trace.count > len(shown.trace.lines) == 50
+    assert "HTTP/1.1 200" in str(shown.trace)
+    assert "HTTP/1.1 200" not in str(plain.trace)
