@@ -243,7 +243,7 @@ def income(ask: Ask) -> object:
     rows = ask.reads.income(
         ask.account_id,
         symbol=ask.symbol_or_none(),
-        type=IncomeType(word) if word else None,
+        kind=IncomeType(word) if word else None,
         start_ms=start,
         end_ms=end,
         limit=ask.params.limit(100, 1000),
