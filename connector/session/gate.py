@@ -288,9 +288,7 @@ class Gate:
         alarm.stop()
         delay_ns = max(alarm.at_ns - self._now_ns(), 0)
         grains = -(-delay_ns // TIMER_GRAIN_NS)
-        alarm.handle = loop.call_later(
-            max(grains, 1) * TIMER_GRAIN_NS / 1e9, self._fired, loop
-        )
+        alarm.handle = loop.call_later(grains * TIMER_GRAIN_NS / 1e9, self._fired, loop)
 
     def _rearm(self, loop: asyncio.AbstractEventLoop) -> None:
         """Takes the lock; another thread asked for an earlier timer."""

@@ -153,6 +153,18 @@ def test_too_many_waiters_of_a_class_are_refused(
     }
 
 
+def test_those_who_gave_up_are_forgotten() -> None:
+    """Memory is flat: neither deadlines nor queues keep who left."""
+    of = limiter()
+    fill(of, "ip", 10)
+    charge = of.charge((("ip", 1),))
+    wait(of, charge, Priority.PLACE)
+    for _ in range(1000):
+        assert of.try_acquire(charge, Priority.PLACE, 0) is None
+        assert len(of._deadlines) < 100
+    assert of.snapshot(0).waiting[Priority.PLACE] == 1
+
+
 def test_time_that_runs_backwards_is_the_latest_seen() -> None:
     """Clocks read in another thread may be a little old; never an excuse."""
     of = limiter()

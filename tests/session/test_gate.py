@@ -81,6 +81,11 @@ def test_what_cannot_be_in_time_raises_before_sending() -> None:
     play(scene)
 
 
+def _timers(loop: Any) -> list[asyncio.TimerHandle]:
+    timers: list[asyncio.TimerHandle] = loop._scheduled
+    return timers
+
+
 async def _outcome(waiting: Awaitable[Permit]) -> Permit | RateLimited:
     try:
         return await waiting
@@ -101,6 +106,8 @@ def test_a_cancelled_waiter_leaves_its_place() -> None:
             large.cancel()
         assert small.result().ticket.state is TicketState.GRANTED
         assert loop.now_ns < 2 * S
+        assert not gate._alarms
+        assert all(timer.cancelled() for timer in _timers(loop))
 
     play(scene)
 
@@ -301,6 +308,32 @@ def test_a_timer_in_one_thread_serves_waiters_in_another(
     assert second.result().ticket.counted_ns == SPAN
 
 
+def test_a_refund_in_one_thread_brings_the_timer_of_another_forward(
+    workers: list[Worker],
+) -> None:
+    """The waiter now goes sooner than its own loop had been told."""
+    clock = [0]
+    gate = Gate(Limiter([W], 0), lambda: clock[0])
+    workers[0].start(gate.acquire(ONE, Priority.PLACE, FAR)).result()
+    clock[0] = 9000 * MS
+    later = workers[0].start(gate.acquire(ONE, Priority.PLACE, FAR)).result()
+    waiter = workers[1].start(gate.acquire(TWO, Priority.PLACE, FAR))
+    until(lambda: waiting(gate) == 1)
+    alarm = gate._alarms[workers[1].loop]
+    assert alarm.at_ns == SPAN + 9000 * MS
+    later.refund()  # here, in a thread without a loop
+    assert alarm.at_ns == SPAN
+    # Its clock stands still at 9 s: a timer of about a second, not of ten.
+    until(lambda: alarm.handle is not None and _seconds(workers[1], alarm) < 2)
+    clock[0] = SPAN
+    assert waiter.result().ticket.counted_ns == SPAN
+
+
+def _seconds(worker: Worker, alarm: Any) -> float:
+    when: float = alarm.handle.when()
+    return when - worker.loop.time()
+
+
 def test_a_grant_to_a_loop_that_is_gone_is_given_back(
     workers: list[Worker],
 ) -> None:
@@ -317,6 +350,7 @@ def test_a_grant_to_a_loop_that_is_gone_is_given_back(
     permit.refund()
     assert other.result().ticket.state is TicketState.GRANTED
     assert used(gate) == 1
+    assert workers[1].loop not in gate._alarms
     del lost_task, lost
     gc.collect()
     assert used(gate) == 1
