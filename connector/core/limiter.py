@@ -348,6 +348,8 @@ class Limiter:
                 ready_ns, _ = self._ready(charge, is_cancel)
                 if ready_ns > now:
                     wake_ns = min(wake_ns, ready_ns)
+                if self._is_shut(charge, is_cancel):
+                    continue  # no claim: an account closed for long holds up nobody
                 for bucket, amount in charge.parts:
                     claims[bucket] = claims.get(bucket, 0) + amount
         due = self._deadlines

@@ -179,6 +179,16 @@ def test_an_account_is_closed_alone() -> None:
     assert [goes(name) for name in names] == [True, False, True, False, True]
 
 
+def test_who_waits_for_a_closed_gate_claims_nothing() -> None:
+    """An account that is closed for long does not hold up the others."""
+    of = limiter()
+    of.close(300 * S, "10006", 0, scope=BucketScope.ACCOUNT, owner="a")
+    held = wait(of, of.charge((("ip", 8), ("orders@a", 1))), Priority.PLACE)
+    other = of.charge((("ip", 10), ("orders@b", 1)))
+    assert of.try_acquire(other, Priority.QUERY, 0) is not None
+    assert of.poll(300 * S) == [held]
+
+
 def test_an_overload_spares_cancels() -> None:
     """Binance -1008 never hits cancels and reduce-only orders: let them go."""
     of = limiter()
