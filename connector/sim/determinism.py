@@ -7,7 +7,8 @@ for ids (`os.urandom`). `virtual_process` replaces these module attributes with
 functions of the world and restores them afterwards, also after errors:
 
     time.time, time_ns, monotonic, monotonic_ns, perf_counter, perf_counter_ns
-    time.sleep                      refused: it would stop the world
+    time.sleep, threading.Thread.start, socket.getaddrinfo, socket.create_connection
+                                    refused: they would stop or leave the world
     os.urandom, secrets.token_bytes, random.SystemRandom (all through one stream)
     the state of the shared generator in `random`
     automatic garbage collection    off; the loop collects at fixed steps instead
@@ -24,6 +25,8 @@ import gc
 import os
 import random
 import secrets
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,7 +53,10 @@ def virtual_process(
         (time, "monotonic_ns", mono_ns),
         (time, "perf_counter", lambda: mono_ns() / 1e9),
         (time, "perf_counter_ns", mono_ns),
-        (time, "sleep", _refuse_sleep),
+        (time, "sleep", _refused("time.sleep")),
+        (threading.Thread, "start", _refused("a thread")),
+        (socket, "getaddrinfo", _refused("socket.getaddrinfo")),
+        (socket, "create_connection", _refused("socket.create_connection")),
         (os, "urandom", stream.randbytes),
         (secrets, "token_bytes", token_bytes),
         # What random.SystemRandom, and with it the rest of secrets, reads from.
@@ -73,5 +79,8 @@ def virtual_process(
             gc.enable()
 
 
-def _refuse_sleep(seconds: float) -> None:
-    raise SimulationError(f"time.sleep({seconds}) would stop the world")
+def _refused(what: str) -> Callable[..., Any]:
+    def refuse(*_: object, **__: object) -> None:
+        raise SimulationError(f"{what} has no place in a simulated world")
+
+    return refuse

@@ -45,7 +45,11 @@ BytesHook = Callable[[Direction, Connection, bytes], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkProfile:
-    """One-way delay: *latency_s* plus a uniform random part up to *jitter_s*."""
+    """One-way delay: *latency_s* plus a uniform random part up to *jitter_s*.
+
+    Bandwidth is not limited: a write of any size arrives as a whole, as far as the
+    receiver's window goes.
+    """
 
     latency_s: float = 0.005
     jitter_s: float = 0.002
@@ -71,6 +75,7 @@ class Network:
         self.on_connect: list[Callable[[Connection], None]] = []
         self.connections: dict[int, Connection] = {}
         self._seed = seed
+        self._attempts = 0
         self._opened = 0
         self._names: dict[str, str] = {"localhost": "127.0.0.1"}
         self._profiles: dict[str, LinkProfile] = {}
@@ -183,7 +188,8 @@ class Network:
         host = self._name_of(address[0])
         self.trace.add("connect", f"{host}:{address[1]}")
         profile = self._profiles.get(address[0], self.profile)
-        handshake = Random(f"{self._seed}/connect/{self.trace.count}")  # noqa: S311
+        self._attempts += 1
+        handshake = Random(f"{self._seed}/connect/{self._attempts}")  # noqa: S311
         fate, delay_ns = self._connect_fate(address[0])
         if fate is ConnectFate.DROP:
             await asyncio.sleep(SYN_TIMEOUT_S)

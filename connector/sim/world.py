@@ -73,7 +73,8 @@ class WorldConfig:
 class Party:
     """A named participant on a host of its own, whose wall clock is off by *skew_ns*.
 
-    Positive skew: the party's clock is ahead. Two parties are the same only if they
+    Positive skew: the party's clock is ahead; assign to *skew_ns* to let it jump.
+    Two parties are the same only if they
     are the same object: a restarted one is another party on the same host.
     """
 
@@ -211,7 +212,9 @@ class Result(Generic[T]):
     def unwrap(self) -> T:
         """What main returned; raises what it raised, noting how to replay it."""
         if self.error is not None:
-            self.error.add_note(f"world: seed={self.seed} faults={self.faults}")
+            note = f"world: seed={self.seed} faults={self.faults}"
+            if note not in getattr(self.error, "__notes__", ()):
+                self.error.add_note(note)
             raise self.error
         return self.returned  # type: ignore[return-value]  # set when error is None
 

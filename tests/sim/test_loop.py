@@ -151,6 +151,20 @@ def test_executor_work_can_be_refused() -> None:
 def test_no_real_sockets_and_no_other_threads(play: Play) -> None:
     """Law: the outside world cannot get in."""
 
+    begin = threading.Event()
+    loops: list[VirtualTimeLoop] = []
+    outside: list[str] = []
+
+    def call_from_outside() -> None:
+        begin.wait(10)
+        try:
+            loops[0].call_soon_threadsafe(print)
+        except SimulationError as exc:
+            outside.append(str(exc))
+
+    thread = threading.Thread(target=call_from_outside)
+    thread.start()
+
     async def main(world: World) -> list[str]:
         refusals = []
         with socket.socket() as real:
@@ -164,16 +178,10 @@ def test_no_real_sockets_and_no_other_threads(play: Play) -> None:
             with pytest.raises(NotImplementedError):
                 world.loop.add_reader(real, print)
 
-        def outside() -> None:
-            try:
-                world.loop.call_soon_threadsafe(print)
-            except SimulationError as exc:
-                refusals.append(str(exc))
-
-        thread = threading.Thread(target=outside)
-        thread.start()
+        loops.append(world.loop)
+        begin.set()
         thread.join()
-        return refusals
+        return refusals + outside
 
     assert play(main) == [
         "a simulated world accepts no real sockets",

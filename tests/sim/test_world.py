@@ -7,8 +7,10 @@ import contextlib
 import os
 import random
 import secrets
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -318,6 +320,8 @@ def test_randomness_and_clocks_are_given_back() -> None:
         (time, "perf_counter"),
         (time, "perf_counter_ns"),
         (time, "sleep"),
+        (threading.Thread, "start"),
+        (socket, "getaddrinfo"),
         (os, "urandom"),
         (secrets, "token_bytes"),
     ]
@@ -358,7 +362,19 @@ def test_blocking_and_nesting_are_refused() -> None:
     async def nest(world: World) -> None:
         run_world(block, 1)
 
-    for main, text in ((block, "time.sleep"), (nest, "running event loop")):
+    async def thread(world: World) -> None:
+        threading.Thread(target=print).start()
+
+    async def look_up(world: World) -> None:
+        socket.create_connection(("localhost", 9))
+
+    refused = (
+        (block, "time.sleep"),
+        (nest, "running event loop"),
+        (thread, "a thread"),
+        (look_up, "socket.create_connection"),
+    )
+    for main, text in refused:
         with pytest.raises(SimulationError, match=text):
             run_world(main, 1).unwrap()
 
