@@ -5,6 +5,7 @@
     │   ├── InvalidOrder         an order breaks an instrument rule
     │   ├── Unsupported          the venue cannot do this
     │   ├── ConfigError          profile, environment or setting is wrong
+    │   │   └── WrongEnvironment paper, testnet and live would be mixed up
     │   ├── NotLive              new exposure refused while the state is stale
     │   └── SessionClosed        the session is not (or no longer) open
     ├── CredentialsError         credentials: missing, refused, unsafe
@@ -73,6 +74,10 @@ class Unsupported(UsageError):
 
 class ConfigError(UsageError):
     """A profile, an environment or a setting is wrong."""
+
+
+class WrongEnvironment(ConfigError):
+    """Paper, testnet and live would be mixed up; nothing was contacted."""
 
 
 class NotLive(UsageError):

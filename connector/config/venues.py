@@ -1,0 +1,52 @@
+"""The words for venues, known without importing any of them.
+
+The venues themselves are registered in `connector.venues`, which stands above this
+layer; a test compares both lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueWords:
+    """Short names of a venue, and the hosts that belong to one environment only."""
+
+    aliases: tuple[str, ...] = ()
+    live_hosts: frozenset[str] = frozenset()
+    testnet_hosts: frozenset[str] = frozenset()
+
+
+VENUES: Mapping[str, VenueWords] = {
+    "binance-usdm": VenueWords(
+        aliases=("binance",),
+        live_hosts=frozenset(
+            (
+                "fapi.binance.com",
+                "fstream.binance.com",
+                "ws-fapi.binance.com",
+                "api.binance.com",
+            )
+        ),
+        testnet_hosts=frozenset(("demo-fapi.binance.com", "demo-fstream.binance.com")),
+    ),
+}
+
+
+def venue_of(word: str) -> str | None:
+    """The full name of a venue or of its short name; None if there is none."""
+    for venue, words in VENUES.items():
+        if word == venue or word in words.aliases:
+            return venue
+    return None
+
+
+def venue_words() -> tuple[str, ...]:
+    """Full and short names, sorted."""
+    return tuple(
+        sorted(
+            word for venue, words in VENUES.items() for word in (venue, *words.aliases)
+        )
+    )
