@@ -5,6 +5,7 @@ Never the command line: arguments show in the process list and in shell historie
 
 from __future__ import annotations
 
+import base64
 import getpass
 import sys
 from collections.abc import Callable
@@ -14,7 +15,11 @@ from pathlib import Path
 from connector.errors import ConfigError
 from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
 from connector.runtime.keystore.document import decode
-from connector.runtime.keystore.private_files import TEXT_BYTES_MAX, read_private_text
+from connector.runtime.keystore.private_files import (
+    TEXT_BYTES_MAX,
+    decode_utf8,
+    read_private,
+)
 from connector.runtime.keystore.vault import PassphraseSource
 
 Ask = Callable[[str, bool], Secret]
@@ -29,7 +34,10 @@ def ask_terminal(question: str, is_hidden: bool) -> Secret:
             "or --file (and --vault-passphrase-file for the vault)"
         )
     if is_hidden:
-        return Secret(getpass.getpass(f"{question}: ", stream=sys.stderr))
+        try:
+            return Secret(getpass.getpass(f"{question}: ", stream=sys.stderr))
+        except EOFError:
+            raise ConfigError("nothing was typed") from None
     print(f"{question}: ", end="", file=sys.stderr, flush=True)
     return Secret(sys.stdin.readline().rstrip("\r\n"))
 
@@ -96,16 +104,24 @@ def asked_once(ask: Ask, vault: Path) -> PassphraseSource:
 
 
 def _read_file(path: Path) -> Secret:
+    """The text of a private file; a binary one (DER) as base64."""
     try:
-        return read_private_text(path)
+        content = read_private(path, bytes_max=TEXT_BYTES_MAX)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
+    text = decode_utf8(content)
+    if text is not None:
+        return text
+    return Secret(base64.b64encode(content.reveal().encode("latin-1")).decode("ascii"))
 
 
 def _read_stdin() -> Secret:
-    text = Secret(sys.stdin.read(TEXT_BYTES_MAX + 1))
-    if not text.reveal().strip() or len(text.reveal()) > TEXT_BYTES_MAX:
+    content = Secret(sys.stdin.buffer.read(TEXT_BYTES_MAX + 1).decode("latin-1"))
+    if not content.reveal().strip() or len(content.reveal()) > TEXT_BYTES_MAX:
         raise ConfigError("standard input is empty or longer than 64 KiB")
+    text = decode_utf8(content)
+    if text is None:
+        raise ConfigError("standard input is not UTF-8 text")
     return text
 
 

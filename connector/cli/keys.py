@@ -34,6 +34,7 @@ from connector.model.credentials import ApiKey, Credentials, KeyKind, KeyName, S
 from connector.runtime.keystore import (
     KeyStore,
     KeystoreConfig,
+    Located,
     locate_credentials,
     open_keystore,
     survey,
@@ -234,7 +235,7 @@ class _Commands:
         self,
         profile: Profile,
         store: StoreOption = "auto",
-        kind: GenerateOption = KeyKind.ED25519,
+        kind: KindOption = None,
         vault: VaultOption = None,
         vault_passphrase_file: PassphraseFileOption = None,
         as_json: JsonOption = False,
@@ -258,9 +259,11 @@ class _Commands:
                 _say(f"{report.name}: {report.reason}")
                 continue
             for key in report.store.list():
+                waits = key.name.endswith(_NEXT_SUFFIX)
+                state = "waits for its API key" if waits else "stored"
                 _print(
-                    {"profile": key.profile, "store": report.name},
-                    f"{key.profile}  {report.name}",
+                    {"profile": key.profile, "store": report.name, "state": state},
+                    f"{key.profile}  {report.name}" + (f"  {state}" if waits else ""),
                     as_json,
                 )
 
@@ -286,7 +289,7 @@ class _Commands:
             _print_stores(config, as_json)
             return
         key = self._hooks.resolve(profile)
-        located = locate_credentials(key, config)
+        located = _locate(key, config)
         signer = make_signer(located.credentials)
         signer.sign(b"check")
         found: dict[str, object] = {
@@ -375,7 +378,10 @@ class _Commands:
         try:
             private = keystore.load(waiting).secret
             public = public_pem(private)
-            _say(f"{key} has a generated key already, which waits for its API key")
+            _say(
+                f"{key} has a generated key already, which waits for its API key; "
+                f"`connector keys remove {waiting}` removes it"
+            )
         except KeyNotFound:
             private, public = generate_ed25519()
             keystore.save(
@@ -449,6 +455,23 @@ def _print_stores(config: KeystoreConfig, as_json: bool) -> None:
 def _waiting(key: KeyName) -> KeyName:
     """Where a generated key waits for its API key."""
     return replace(key, name=f"{key.name}{_NEXT_SUFFIX}")
+
+
+def _locate(key: KeyName, config: KeystoreConfig) -> Located:
+    """Find a key; if only its successor is there, say what it waits for."""
+    try:
+        return locate_credentials(key, config)
+    except KeyNotFound:
+        try:
+            locate_credentials(_waiting(key), config)
+        except ConnectorError:
+            pass
+        else:
+            raise KeyNotFound(
+                f"the generated key of {key} waits for the API key of the venue. "
+                f"Next: `connector keys add {key} --finish`"
+            ) from None
+        raise
 
 
 def _exists(keystore: KeyStore, key: KeyName) -> bool:

@@ -175,6 +175,42 @@ def test_add_a_document_file(desk: Desk, pem_file: Path) -> None:
     assert "ed25519" in result.stdout
 
 
+def test_add_a_binary_key_file(desk: Desk, pem_file: Path) -> None:
+    """DER files are taken as they are."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    pem_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    desk.answers = [API_KEY]
+    added = desk.run("add", "live:a", "--file", str(pem_file), "--store=vault")
+    assert added.exit_code == 0, added.stderr
+    assert make_signer(desk.stored("live:a")).sign(b"x") == key.sign(b"x")
+
+
+def test_binary_standard_input_is_refused_unquoted(desk: Desk) -> None:
+    """What is not text is refused without a decoding error that holds it."""
+    result = CliRunner().invoke(
+        build_keys_app(KeysHooks(config=lambda: KeystoreConfig(environ={}))),
+        [
+            "add",
+            "live:a",
+            "--stdin",
+            "--store=vault",
+            "--vault",
+            str(desk.vault),
+            "--vault-passphrase-file",
+            str(desk.directory / "none"),
+        ],
+        input=b"\xff" + CANARY.encode(),
+    )
+    assert result.exit_code == EXIT_USAGE
+    assert "not UTF-8" in result.stderr
+
+
 def test_files_open_to_others_are_refused(desk: Desk, pem_file: Path) -> None:
     """A key that others can read is refused before it is used."""
     pem_file.chmod(0o644)
@@ -194,13 +230,21 @@ def test_generate_keeps_the_private_half(desk: Desk) -> None:
     assert "register the public key" in made.stderr
     again = desk.run("generate", "live:binance", "--store=vault", "--json")
     assert desk.rows(again)[0]["public_key"].strip() == made.stdout.strip()
-    assert "waits" in again.stderr
+    assert "keys remove live:binance/default-next" in again.stderr
+    assert "waits for its API key" in desk.run("list").stdout
+    early = desk.run("check", "live:binance")
+    assert early.exit_code == EXIT_KEYS
+    assert "keys add live:binance --finish" in early.stderr
     desk.answers = [API_KEY]
     done = desk.run("add", "live:binance", "--finish", "--store=vault")
     assert f"ed25519  {SHOWN}" in done.stdout
     public.verify(make_signer(desk.stored()).sign(b"x"), b"x")
     assert desk.rows(desk.run("list", "--json")) == [
-        {"profile": "live:binance", "store": f"vault ({desk.vault})"}
+        {
+            "profile": "live:binance",
+            "store": f"vault ({desk.vault})",
+            "state": "stored",
+        }
     ]
 
 
@@ -359,7 +403,7 @@ USAGE = {
     "profile": ["add", "binance", "--stdin"],
     "store": ["add", "live:a", "--store", "cloud"],
     "reserved": ["add", "live:a/b-next", "--store", "vault"],
-    "rsa": ["generate", "live:a", "--generate", "rsa", "--store", "vault"],
+    "rsa": ["generate", "live:a", "--kind", "rsa", "--store", "vault"],
     "both": ["add", "live:a", "--generate", "ed25519", "--finish", "--store", "vault"],
     "no-input": ["add", "live:a", "--stdin", "--store", "vault"],
     "no-such-kind": ["add", "live:a", "--kind", "dsa"],
@@ -427,10 +471,18 @@ def test_prompts_on_a_real_terminal_do_not_echo(tmp_path: Path) -> None:
     """On a terminal the secret is typed, and the terminal never shows it."""
     code = "from connector.cli.keys import build_keys_app; build_keys_app()()"
     arguments = ["add", "live:a", "--store", "vault", "--vault", str(tmp_path / "v")]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ |= {"HOME": str(tmp_path), "NO_COLOR": "1"}
-        os.execv(sys.executable, [sys.executable, "-c", code, *arguments])
+    # The child makes the terminal its own, as a shell would have done.
+    code = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {code}"
+    terminal, child_side = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=child_side,
+        stdout=child_side,
+        stderr=child_side,
+        start_new_session=True,
+        env=os.environ | {"HOME": str(tmp_path), "NO_COLOR": "1"},
+    )
+    os.close(child_side)
     script = [
         (b"API key", API_KEY),
         (b"Secret", CANARY),
@@ -453,8 +505,8 @@ def test_prompts_on_a_real_terminal_do_not_echo(tmp_path: Path) -> None:
                 os.write(terminal, f"{answer}\n".encode())
     finally:
         os.close(terminal)
-        _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, shown.decode(errors="replace")
+        child.wait(20)
+    assert child.returncode == 0, shown.decode(errors="replace")
     assert not script
     assert SHOWN in shown.decode()
     Canary(CANARY, PASSPHRASE).assert_text_clean(shown.decode(), "the terminal")

@@ -186,13 +186,13 @@ class Seen(logging.Handler):
 
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:
-    raw = secret.encode()
+    raw = secret.encode("utf-8", "surrogatepass")
     yield "plain", secret
     yield "hex", raw.hex()
     yield "JSON", json.dumps(secret)[1:-1]
     yield "repr", repr(secret)[1:-1]
-    yield "percent-encoded", urllib.parse.quote(secret, safe="")
-    yield "form", urllib.parse.quote_plus(secret)
+    yield "percent-encoded", urllib.parse.quote(raw, safe="")
+    yield "form", urllib.parse.quote_plus(raw)
     # base64 at each of the three alignments, without the ends that depend on context
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw).decode()

@@ -2,8 +2,8 @@
 
 A keyring may wait for ever for a dialogue on a screen nobody looks at. The call runs
 in a daemon thread, which never keeps the process from exiting; after the bound the
-caller goes on without it. While a call hangs, further calls fail at once: at most one
-thread per `Bounded` is ever lost.
+caller goes on without it. While a call hangs, further calls of the same resource fail
+at once, so that at most one thread per resource is ever lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from connector.errors import KeystoreUnavailable
 
@@ -31,23 +31,31 @@ class Answer(Generic[T]):
 
 
 class Bounded:
-    """Runs calls of one store, one at a time, each for at most *timeout_s*."""
+    """Runs calls of one store, one at a time, each for at most *timeout_s*.
 
-    def __init__(self, label: str, timeout_s: float) -> None:
+    *resource* is what may hang, shared by all objects of this process that name it;
+    without it each object is its own.
+    """
+
+    _hanging: ClassVar[dict[object, threading.Thread]] = {}
+
+    def __init__(self, label: str, timeout_s: float, resource: object = None) -> None:
         self.label = label
         self.timeout_s = timeout_s
-        self._hanging: threading.Thread | None = None
+        self._resource = self if resource is None else resource
 
     def call(self, function: Callable[[], T], verb: str) -> Answer[T]:
         """Run *function*; raises KeystoreUnavailable if it does not return in time.
 
         After a timeout it is not known whether the call took effect.
         """
-        if self._hanging is not None and self._hanging.is_alive():
+        earlier = self._hanging.get(self._resource)
+        if earlier is not None and earlier.is_alive():
             raise KeystoreUnavailable(
                 f"{self.label} still hangs in an earlier call: is it waiting for a "
                 "dialogue to be answered? Unlock it, then try again"
             )
+        self._hanging.pop(self._resource, None)
         answer: Answer[T] = Answer()
 
         def run() -> None:
@@ -62,7 +70,7 @@ class Bounded:
         thread.start()
         thread.join(self.timeout_s)
         if thread.is_alive():
-            self._hanging = thread
+            self._hanging[self._resource] = thread
             raise KeystoreUnavailable(
                 f"{self.label} did not answer within {self.timeout_s:g} s ({verb}): "
                 "is it locked, or waiting for a dialogue? Whether the call took "

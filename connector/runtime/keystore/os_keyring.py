@@ -68,7 +68,11 @@ class OsKeyring:
         backend: keyring.backend.KeyringBackend | None = None,
     ) -> None:
         """Find the backend and judge it; KeystoreUnavailable if it is not allowed."""
-        self._bounded = Bounded("the OS keyring", timeout_s)
+        self._bounded = Bounded(
+            "the OS keyring",
+            timeout_s,
+            resource="OS keyring" if backend is None else None,
+        )
         self._backend, title = self._admit(backend)
         self.name = f"OS keyring ({title})"
         self._bounded.label = self.name

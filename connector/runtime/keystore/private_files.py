@@ -35,7 +35,7 @@ _CREATE = (
 def read_private_text(path: Path, *, forbidden: int = OTHERS) -> Secret:
     """The text of a private file of at most 64 KiB; errors as `read_private`."""
     text = read_private(path, bytes_max=TEXT_BYTES_MAX, forbidden=forbidden)
-    decoded = _decode_utf8(text)
+    decoded = decode_utf8(text)
     if decoded is None:
         raise KeystoreUnavailable(f"{path}: not a UTF-8 text")
     return decoded
@@ -119,7 +119,8 @@ def _unsafe(path: Path, status: os.stat_result, forbidden: int) -> str:
     return ""
 
 
-def _decode_utf8(content: Secret) -> Secret | None:
+def decode_utf8(content: Secret) -> Secret | None:
+    """The text in *content* (one latin-1 character per byte); None if not UTF-8."""
     try:
         return Secret(content.reveal().encode("l1").decode("utf-8"))
     except UnicodeDecodeError:  # it carries the bytes

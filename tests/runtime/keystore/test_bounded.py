@@ -37,9 +37,10 @@ def test_even_an_exit_in_the_backend_is_only_an_error() -> None:
     assert Bounded("the store", 5).call(leave, "load").error is SystemExit
 
 
-def test_a_hang_is_bounded_and_further_calls_fail_at_once() -> None:
+def test_a_hang_is_bounded_and_further_calls_fail_at_once(
+    release: threading.Event,
+) -> None:
     """Law 12: after the bound the caller goes on, and no threads pile up."""
-    release = threading.Event()
     bounded = Bounded("the store", 0.05)
     before = threading.active_count()
     with pytest.raises(KeystoreUnavailable, match=r"within 0\.05 s \(load\)"):
