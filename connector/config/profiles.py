@@ -99,7 +99,7 @@ class Profile:
     """All that the word of a profile stands for.
 
     *endpoints* None: the venue's own addresses, for paper the embedded venue.
-    *key* names the key in every store, the venue always by its full name.
+    *key_name* names the key in every store, the venue always by its full name.
     *paper_credentials* are given for paper profiles only, where the file may hold
     them. *file* is where it is defined, None if it is built in.
     """
@@ -107,7 +107,7 @@ class Profile:
     environment: Environment
     name: str
     venue: str
-    key: KeyName
+    key_name: KeyName
     endpoints: EndpointUrls | None = None
     config: SessionConfig = field(default_factory=SessionConfig)
     key_options: KeyOptions = field(default_factory=KeyOptions)
@@ -124,8 +124,13 @@ class Profile:
         """Whether the simulated venue inside the program is meant."""
         return self.environment is Environment.PAPER and self.endpoints is None
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """The word itself: ``paper:binance``."""
         return f"{self.environment.value}:{self.name}"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def resolve(
@@ -199,7 +204,7 @@ def _built_in(
         environment=environment,
         name=name,
         venue=venue,
-        key=KeyName(
+        key_name=KeyName(
             venue=venue,
             environment=environment.value,
             name=key_name if slash else DEFAULT_NAME,
@@ -358,7 +363,7 @@ def _defined(
         environment=environment,
         name=name,
         venue=venue,
-        key=key,
+        key_name=key,
         endpoints=endpoints,
         config=_session_config(table.session, f"{where} session"),
         key_options=_key_options(table.keys),
