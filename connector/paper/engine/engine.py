@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from connector.paper.engine import accounts, clock, forced, matching, orders, triggers
+from connector.paper.engine.audit import audit
 from connector.paper.engine.state import AccountState, World
 from connector.paper.engine.views import Views
 from connector.paper.instruments import DEFAULT_INSTRUMENTS
@@ -353,6 +354,10 @@ class Engine(Views):
             triggers.cancel_conditional(self._world, account, item)
             for item in self.open_conditionals(account_id, symbol)
         ]
+
+    def audit(self) -> None:
+        """Prove state and ledger equal and whole; raises `LedgerError`. Slow."""
+        audit(self._world)
 
     # inside ------------------------------------------------------------------
     def _enter(self, account_id: str, now_ms: int) -> AccountState:

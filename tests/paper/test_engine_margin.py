@@ -1,0 +1,306 @@
+"""Margin: the documented examples, then what orders may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connector.paper.engine.margin import (
+    Exposure,
+    bracket_of,
+    liquidation_price,
+    maintenance_margin,
+    max_notional,
+)
+from connector.paper.instruments import DEFAULT_INSTRUMENTS, make_brackets
+from connector.paper.types import Bracket, Instrument
+from connector.paper.words import MarginType, PositionSide, Reason
+
+D = Decimal
+BTC, ETH, SOL = DEFAULT_INSTRUMENTS
+CENT = D("0.01")
+
+
+def _flat(base: Instrument, mark: str, mmr: str, cum: str) -> Instrument:
+    """No fees and one bracket."""
+    bracket = Bracket(
+        number=1,
+        max_leverage=125,
+        floor=D(0),
+        cap=D(10) ** 9,
+        mmr=D(mmr),
+        cum=D(cum),
+    )
+    return replace(
+        base,
+        tick_size=D("0.01"),
+        min_price=D("0.01"),
+        brackets=(bracket,),
+        maker_rate=D(0),
+        taker_rate=D(0),
+        initial_mark=D(mark),
+    )
+
+
+def test_the_documented_liquidation_example(make_desk: Callable[..., Any]) -> None:
+    """Binance FAQ: two cross positions, their margins and liquidation prices."""
+    instruments = (
+        _flat(BTC, "32481.98", "0.025", "16300"),
+        _flat(ETH, "1456.84", "0.1", "135365"),
+    )
+    desk = make_desk(house=False, balance="1535443.01", instruments=instruments)
+    desk.open("deep", "1000000000")
+    for symbol, qty, price in (
+        ("BTCUSDT", "109.488", "32481.98"),
+        ("ETHUSDT", "3683.979", "1456.84"),
+    ):
+        desk.order("deep", "SELL", qty, price, symbol=symbol)
+        desk.order("a", "BUY", qty, price, symbol=symbol)
+    desk.mark("1335.18", "ETHUSDT")
+    desk.mark("31967.27", "BTCUSDT")
+    btc, eth = desk.position("a", "BTCUSDT"), desk.position("a", "ETHUSDT")
+    assert D("356512.508") == eth.maintenance_margin.quantize(D("0.001"))
+    assert D("71200.811") == btc.maintenance_margin.quantize(D("0.001"))
+    assert D("1153.26") == eth.liquidation_price.quantize(CENT)
+    assert D("26316.89") == btc.liquidation_price.quantize(CENT)
+
+
+def test_the_documented_position_row(make_desk: Callable[..., Any]) -> None:
+    """ADAUSDT of the position risk documentation, field by field."""
+    ada = replace(
+        SOL,
+        symbol="ADAUSDT",
+        base="ADA",
+        tick_size=D("0.00010"),
+        min_price=D("0.00010"),
+        qty_step=D(1),
+        min_qty=D(1),
+        initial_mark=D("0.385"),
+        brackets=make_brackets([(75, "100000", "0.0065")]),
+    )
+    desk = make_desk(house=False, instruments=(ada,))
+    desk.order("a", "BUY", "30", "0.3850", symbol="ADAUSDT")
+    desk.order("b", "SELL", "30", "0.3850", symbol="ADAUSDT")
+    desk.mark("0.41047590", "ADAUSDT")
+    row = desk.position("a", "ADAUSDT")
+    assert D("0.385") == row.entry_price
+    assert D("0.385077") == row.break_even_price
+    assert D("0.76427700") == row.unrealized_pnl
+    assert D("12.31427700") == row.notional
+    assert D("0.61571385") == row.position_margin == row.initial_margin
+    assert D("0.08004280") == row.maintenance_margin
+    assert 0 == row.liquidation_price
+
+
+def test_the_documented_account(make_desk: Callable[..., Any]) -> None:
+    """0.010 long at 60000, mark 60250, 20x, 0.005 resting at 59000."""
+    desk = make_desk(house=False)
+    desk.order("a", "BUY", "0.010", "60000.0")
+    desk.order("b", "SELL", "0.010", "60000.0")
+    desk.mark("60250")
+    desk.order("a", "BUY", "0.005", "59000.0")
+    account = desk.engine.account("a")
+    totals = account.totals
+    assert D("4999.88") == totals.wallet == totals.cross_wallet
+    assert D("2.5") == totals.unrealized_pnl == totals.cross_unrealized_pnl
+    assert D("5002.38") == totals.margin_balance
+    assert D("2.41") == totals.maintenance_margin
+    assert D("44.875") == totals.initial_margin
+    assert D("30.125") == totals.position_margin
+    assert D("14.75") == totals.open_order_margin
+    assert D("4957.505") == totals.available == totals.max_withdraw
+    (row,) = account.positions
+    assert (D(295), D(0)) == (row.bid_notional, row.ask_notional)
+    assert (D("44.875"), D("14.75")) == (row.initial_margin, row.open_order_margin)
+
+
+def test_brackets_are_continuous() -> None:
+    """At every edge both brackets give the same maintenance margin."""
+    for instrument in DEFAULT_INSTRUMENTS:
+        for lower, upper in zip(
+            instrument.brackets, instrument.brackets[1:], strict=False
+        ):
+            edge = lower.cap
+            assert edge * lower.mmr - lower.cum == edge * upper.mmr - upper.cum
+    assert [D(0), D(300), D(1500), D(12000), D(132000)] == [
+        bracket.cum for bracket in BTC.brackets[:5]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("notional", "number"),
+    [("0", 1), ("300000", 1), ("300000.01", 2), ("99000000000", 12)],
+)
+def test_bracket_of(notional: str, number: int) -> None:
+    """Caps belong to the lower bracket; above all, the last one holds."""
+    assert number == bracket_of(BTC, D(notional)).number
+
+
+def test_leverage_bounds_the_position() -> None:
+    """The cap of the last bracket that still allows the leverage."""
+    assert D("300000") == max_notional(BTC, 125)
+    assert D("100000000") == max_notional(BTC, 20)
+    assert D("0") == max_notional(BTC, 126)
+    assert D("2000") == maintenance_margin(BTC, D("460000"))
+
+
+def test_liquidation_price_of_short_and_hedge() -> None:
+    """At the price it names, balance equals maintenance margin."""
+    for own in (
+        [(D("-2"), D("60000"))],
+        [(D("3"), D("60000")), (D("-1"), D("61000"))],
+    ):
+        exposures = [
+            Exposure(qty=qty, entry=entry, mmr=D("0.01"), cum=D("10"))
+            for qty, entry in own
+        ]
+        price = liquidation_price(
+            wallet=D("10000"),
+            other_maintenance=D("100"),
+            other_pnl=D("-50"),
+            own=exposures,
+        )
+        balance = D("10000") - 50 + sum(q * (price - e) for q, e in own)
+        needed = 100 + sum(abs(q) * price * D("0.01") - 10 for q, _ in own)
+        assert abs(balance - needed) < D("0.000001")
+
+
+def test_opposite_orders_share_margin(desk: Any) -> None:
+    """One-way: the larger side counts, so closing orders cost nothing."""
+    desk.order("a", "BUY", "0.1", "59000.0")
+    bid_only = desk.engine.account("a").totals.initial_margin
+    desk.order("a", "SELL", "0.1", "61000.0")
+    both = desk.engine.account("a").totals.initial_margin
+    assert (D(295), D(305)) == (bid_only, both)
+
+
+def test_hedge_sides_add_up(desk: Any) -> None:
+    """Hedge: both sides need margin, closing orders none."""
+    desk.engine.set_hedge("a", hedge=True, now_ms=desk.now_ms)
+    desk.order("a", "BUY", "0.1", "59000.0", position_side=PositionSide.LONG)
+    desk.order("a", "SELL", "0.1", "61000.0", position_side=PositionSide.SHORT)
+    assert D(600) == desk.engine.account("a").totals.initial_margin
+
+
+def test_a_losing_limit_needs_its_loss_too(make_desk: Callable[..., Any]) -> None:
+    """Margin plus what is lost at once must fit."""
+    desk = make_desk(balance="300", house=False)
+    assert Reason.MARGIN is desk.refused("a", "BUY", "0.1", "60000.1")
+    desk.order("a", "BUY", "0.1", "60000.0")
+
+
+def test_margin_is_free_for_closing(make_desk: Callable[..., Any]) -> None:
+    """With nothing available an account can still close."""
+    desk = make_desk(balance="305")
+    desk.order("a", "BUY", "0.1")
+    assert desk.engine.account("a").totals.available < 3
+    desk.order("a", "SELL", "0.1", "61000.0")
+    desk.order("a", "SELL", "0.1", reduce_only=True)
+    assert 0 == desk.position("a").qty
+
+
+# isolated ------------------------------------------------------------------
+def _isolated(desk: Any, name: str = "a") -> None:
+    refusal = desk.engine.set_margin_type(
+        name, "BTCUSDT", MarginType.ISOLATED, now_ms=desk.now_ms
+    )
+    assert refusal is None
+
+
+def test_isolated_margin_moves_with_the_position(desk: Any) -> None:
+    """Opening takes initial margin out of the cross wallet, closing gives it back."""
+    _isolated(desk)
+    desk.order("a", "BUY", "0.1", "60000.0")
+    desk.order("b", "SELL", "0.1", "60000.0")
+    row = desk.position("a")
+    assert D(300) == row.isolated_wallet
+    totals = desk.engine.account("a").totals
+    assert desk.wallet("a") - 300 == totals.cross_wallet
+    desk.engine.adjust_isolated_margin("a", "BTCUSDT", D(50), now_ms=desk.now_ms)
+    desk.order("a", "SELL", "0.05", reduce_only=True)
+    assert D(175) == desk.position("a").isolated_wallet
+    desk.order("a", "SELL", "0.05", reduce_only=True)
+    assert 0 == desk.position("a").isolated_wallet
+    assert desk.wallet("a") == desk.engine.account("a").totals.cross_wallet
+
+
+def test_isolated_margin_bounds(desk: Any) -> None:
+    """No more in than available, no more out than is spare."""
+    adjust = desk.engine.adjust_isolated_margin
+    refused = adjust("a", "BTCUSDT", D(50), now_ms=desk.now_ms)
+    assert Reason.NOT_ISOLATED is refused.reason
+    _isolated(desk)
+    refused = adjust("a", "BTCUSDT", D(50), now_ms=desk.now_ms)
+    assert Reason.NO_POSITION is refused.reason
+    desk.order("a", "BUY", "0.1")
+    for amount in (D(5000), D(-50)):
+        refused = adjust("a", "BTCUSDT", amount, now_ms=desk.now_ms)
+        assert Reason.ISOLATED_MARGIN is refused.reason
+    assert adjust("a", "BTCUSDT", D(50), now_ms=desk.now_ms) is None
+    assert adjust("a", "BTCUSDT", D(-40), now_ms=desk.now_ms) is None
+
+
+def test_isolated_liquidation_price_ignores_the_rest(desk: Any) -> None:
+    """Only the isolated wallet stands for the position."""
+    _isolated(desk)
+    desk.order("a", "BUY", "0.1", "60000.0")
+    desk.order("b", "SELL", "0.1", "60000.0")
+    price = desk.position("a").liquidation_price
+    expected = (D(300) - D(6000)) / (D("0.1") * D("0.004") - D("0.1"))
+    assert expected.quantize(CENT) == price.quantize(CENT)
+
+
+def test_settings_that_are_refused(desk: Any) -> None:
+    """Modes cannot change under orders or positions."""
+    engine, now = desk.engine, desk.now_ms
+    order = desk.order("a", "BUY", "0.1", "59000.0")
+    for refusal in (
+        engine.set_hedge("a", hedge=True, now_ms=now),
+        engine.set_margin_type("a", "BTCUSDT", MarginType.ISOLATED, now_ms=now),
+    ):
+        assert Reason.OPEN_ORDERS is refusal.reason
+    engine.cancel("a", "BTCUSDT", order.order_id, now_ms=now)
+    desk.order("a", "BUY", "0.1")
+    for refusal in (
+        engine.set_hedge("a", hedge=True, now_ms=now),
+        engine.set_margin_type("a", "BTCUSDT", MarginType.ISOLATED, now_ms=now),
+    ):
+        assert Reason.OPEN_POSITION is refusal.reason
+    for refusal in (
+        engine.set_hedge("a", hedge=False, now_ms=now),
+        engine.set_multi_assets("a", multi_assets=False, now_ms=now),
+        engine.set_margin_type("a", "BTCUSDT", MarginType.CROSS, now_ms=now),
+    ):
+        assert Reason.NO_CHANGE is refusal.reason
+
+
+def test_leverage(desk: Any) -> None:
+    """Changes are told once; too much, or too little for the margin, is refused."""
+    engine, now = desk.engine, desk.now_ms
+    for bad in (0, 126):
+        assert (
+            Reason.LEVERAGE
+            is engine.set_leverage("a", "BTCUSDT", bad, now_ms=now).reason
+        )
+    config = engine.set_leverage("a", "BTCUSDT", 50, now_ms=now)
+    assert (50, D(12000000)) == (config.leverage, config.max_notional)
+    engine.set_leverage("a", "BTCUSDT", 50, now_ms=now)
+    assert 1 == len(desk.told("a"))
+    desk.order("a", "BUY", "3", "59000.0")
+    refused = engine.set_leverage("a", "BTCUSDT", 10, now_ms=now)
+    assert Reason.MARGIN is refused.reason
+    assert 50 == engine.symbol_config("a", "BTCUSDT").leverage
+
+
+def test_withdrawals_leave_the_margin(desk: Any) -> None:
+    """Only what is available and not profit may leave."""
+    desk.order("a", "BUY", "0.1", "59000.0")
+    refused = desk.engine.withdraw("a", "USDT", D(4800), now_ms=desk.now_ms)
+    assert (Reason.BALANCE, D(4705)) == (refused.reason, refused.allowed)
+    desk.engine.withdraw("a", "USDT", D(4705), now_ms=desk.now_ms)
+    assert D(295) == desk.wallet("a")
+    desk.engine.audit()
