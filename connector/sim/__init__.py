@@ -7,9 +7,9 @@ with `connector.sim.world`.
 
 from connector.sim.errors import Deadlock, LimitExceeded, SimulationError
 from connector.sim.faults import Chaos, ConnectFate, FateKind
-from connector.sim.link import Connection, Direction
+from connector.sim.link import Connection, Direction, LinkProfile
 from connector.sim.loop import Limits, VirtualTimeLoop
-from connector.sim.network import LinkProfile, Network
+from connector.sim.network import Network
 from connector.sim.tape import Tape, shrink
 from connector.sim.trace import Trace, TraceLine
 from connector.sim.world import EPOCH_NS, Party, Result, World, WorldConfig, run_world

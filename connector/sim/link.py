@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 from typing import Protocol
 
 from connector.sim.connecting import Address
@@ -39,6 +40,31 @@ class Direction(StrEnum):
 
     TO_SERVER = "to_server"
     TO_CLIENT = "to_client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkProfile:
+    """One-way delay: *latency_s* plus a uniform random part up to *jitter_s*.
+
+    *return_latency_s* and *return_jitter_s* are for the way to the client, where it
+    differs. Bandwidth is not limited: a write of any size arrives as a whole, as
+    far as the receiver's window goes.
+    """
+
+    latency_s: float = 0.005
+    jitter_s: float = 0.002
+    return_latency_s: float | None = None
+    return_jitter_s: float | None = None
+
+    def delay_ns(self, direction: Direction, random: Random) -> int:
+        """Draw the delay of one segment."""
+        latency_s, jitter_s = self.latency_s, self.jitter_s
+        if direction is Direction.TO_CLIENT:
+            if self.return_latency_s is not None:
+                latency_s = self.return_latency_s
+            if self.return_jitter_s is not None:
+                jitter_s = self.return_jitter_s
+        return int(latency_s * 1e9) + random.randrange(int(jitter_s * 1e9) + 1)
 
 
 class SegmentKind(StrEnum):
@@ -103,6 +129,9 @@ class Hooks(Protocol):
     def fate(self, connection: Connection, direction: Direction, size: int) -> Fate:
         """What befalls a segment of *size* bytes, drawn from the tape."""
 
+    def leaves(self, direction: Direction, connection: Connection, data: bytes) -> None:
+        """Bytes are being sent."""
+
     def arrived(
         self, direction: Direction, connection: Connection, data: bytes
     ) -> None:
@@ -125,6 +154,7 @@ class Pipe:
         self.is_stalled = False
         self.is_dead = False
         self._is_sealed = False
+        self._has_ended = False
         self._cut_at: int | None = None
         self._cut_kind = SegmentKind.RESET
         self._queue: deque[Segment] = deque()
@@ -145,12 +175,17 @@ class Pipe:
 
     def send(self, kind: SegmentKind, data: bytes = b"") -> None:
         """Put a segment on the way, after asking what shall befall it."""
+        if kind is SegmentKind.DATA:
+            self._hooks.leaves(self.direction, self.connection, data)
+            if self._has_ended:  # a hook killed the sender
+                return
         if self._is_sealed:
             return
         if self.is_dead:
             if kind is SegmentKind.DATA:
                 self._tell(self.source, RESET)
             return
+        self._has_ended = kind in (SegmentKind.EOF, SegmentKind.RESET)
         self.connection.note(kind.value, self.direction, data)
         delay_ns = self._hooks.latency_ns(self.connection, self.direction)
         pieces: tuple[bytes, ...] = (data,)
@@ -299,7 +334,8 @@ class Connection:
     """One connection: two pipes and the faults a test can cause.
 
     *id* counts connections of the network from 1; *host* is the name the client
-    connected to, as far as the network knows one, else the address.
+    connected to, as far as the network knows one, else the address. *profile*
+    overrides the delays of the network for this connection.
     """
 
     def __init__(
@@ -318,6 +354,7 @@ class Connection:
         self.opened_ns = hooks.loop.now_ns
         self.to_server = Pipe(self, Direction.TO_SERVER, client, server)
         self.to_client = Pipe(self, Direction.TO_CLIENT, server, client)
+        self.profile: LinkProfile | None = None
         self.open_ends = 2
         self.on_closed: Callable[[Connection], None] | None = None
 

@@ -18,14 +18,13 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Self
 
 from connector.sim.connecting import Address
 from connector.sim.errors import SimulationError
 from connector.sim.faults import NO_FATE, Chaos, ConnectFate, Fate
-from connector.sim.link import Connection, Direction, End, SegmentKind
+from connector.sim.link import Connection, Direction, End, LinkProfile, SegmentKind
 from connector.sim.loop import IsDead, VirtualTimeLoop
 from connector.sim.tape import Tape
 from connector.sim.trace import Trace
@@ -43,24 +42,14 @@ _own_address: contextvars.ContextVar[str] = contextvars.ContextVar(
 BytesHook = Callable[[Direction, Connection, bytes], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkProfile:
-    """One-way delay: *latency_s* plus a uniform random part up to *jitter_s*.
-
-    Bandwidth is not limited: a write of any size arrives as a whole, as far as the
-    receiver's window goes.
-    """
-
-    latency_s: float = 0.005
-    jitter_s: float = 0.002
-
-
 class Network:
     """Everything between the parties of one world.
 
     Set *chaos* to let the tape cause faults, None for a quiet network. Append to
-    *on_bytes* to see all delivered bytes, to *on_connect* to see (and cut, stall,
-    ...) every new connection before its first byte.
+    *on_bytes* to see all bytes as they are delivered, to *on_sent* to see them as
+    they leave (one call per segment, before its fate is drawn), to *on_connect* to
+    see every new connection before its first byte. Hooks may cut, stall and reset
+    the connection, set its *profile*, or kill a party.
     """
 
     def __init__(
@@ -72,6 +61,7 @@ class Network:
         self.chaos: Chaos | None = None
         self.profile = LinkProfile()
         self.on_bytes: list[BytesHook] = []
+        self.on_sent: list[BytesHook] = []
         self.on_connect: list[Callable[[Connection], None]] = []
         self.connections: dict[int, Connection] = {}
         self._seed = seed
@@ -187,7 +177,7 @@ class Network:
         """
         host = self._name_of(address[0])
         self.trace.add("connect", f"{host}:{address[1]}")
-        profile = self._profiles.get(address[0], self.profile)
+        profile = self._profile_of(address[0])
         self._attempts += 1
         handshake = Random(f"{self._seed}/connect/{self._attempts}")  # noqa: S311
         fate, delay_ns = self._connect_fate(address[0])
@@ -195,9 +185,11 @@ class Network:
             await asyncio.sleep(SYN_TIMEOUT_S)
             self.trace.add("unanswered", f"{host}:{address[1]}")
             raise TimeoutError(errno.ETIMEDOUT, f"Connect call failed {address}")
-        await asyncio.sleep(_delay_ns(profile, handshake) / 1e9 + delay_ns / 1e9)
+        delay_ns += profile.delay_ns(Direction.TO_SERVER, handshake)
+        await asyncio.sleep(delay_ns / 1e9)
         server = self._server_at(address)
-        await asyncio.sleep(_delay_ns(profile, handshake) / 1e9)
+        delay_ns = profile.delay_ns(Direction.TO_CLIENT, handshake)
+        await asyncio.sleep(delay_ns / 1e9)
         if server is None or fate is ConnectFate.REFUSE:
             self.trace.add("refused", f"{host}:{address[1]}")
             raise ConnectionRefusedError(
@@ -243,8 +235,8 @@ class Network:
             jitter = self._jitter[key] = Random(  # noqa: S311
                 f"{self._seed}/{connection.id}/{direction}"
             )
-        profile = self._profiles.get(connection.server_address[0], self.profile)
-        return _delay_ns(profile, jitter)
+        profile = connection.profile or self._profile_of(connection.server_address[0])
+        return profile.delay_ns(direction, jitter)
 
     def fate(self, connection: Connection, direction: Direction, size: int) -> Fate:
         """What befalls a segment: nothing unless there is chaos."""
@@ -259,6 +251,11 @@ class Network:
                 direction=direction,
             )
         return fate
+
+    def leaves(self, direction: Direction, connection: Connection, data: bytes) -> None:
+        """Show bytes that are being sent."""
+        for hook in self.on_sent:
+            hook(direction, connection, data)
 
     def arrived(
         self, direction: Direction, connection: Connection, data: bytes
@@ -308,6 +305,9 @@ class Network:
         if self.chaos is None:
             return ConnectFate.NONE, 0
         return self.chaos.connect(self.tape)
+
+    def _profile_of(self, server_ip: str) -> LinkProfile:
+        return self._profiles.get(server_ip, self.profile)
 
     def _server_at(self, address: Address) -> SimulatedServer | None:
         found = self._servers.get(address)
@@ -447,8 +447,3 @@ class SimulatedServer(asyncio.AbstractServer):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-
-def _delay_ns(profile: LinkProfile, random: Random) -> int:
-    jitter_ns = int(profile.jitter_s * 1e9)
-    return int(profile.latency_s * 1e9) + (random.randrange(jitter_ns + 1))

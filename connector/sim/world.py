@@ -32,8 +32,9 @@ from typing import Any, Generic, TypeVar
 from connector.sim.determinism import virtual_process
 from connector.sim.errors import SimulationError
 from connector.sim.faults import Chaos
+from connector.sim.link import LinkProfile
 from connector.sim.loop import Limits, VirtualTimeLoop
-from connector.sim.network import LinkProfile, Network
+from connector.sim.network import Network
 from connector.sim.tape import Tape
 from connector.sim.tasks import has_started
 from connector.sim.trace import Trace

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.sim.link import Connection, Direction
 from connector.sim.world import World, run_world
 
 
@@ -103,3 +104,37 @@ async def _session(scenario: ModuleType, seen: list[str]) -> None:
             await stream.recv()
             seen.append("echo")
     seen.append("closed")
+
+
+def test_a_party_can_be_killed_as_its_bytes_leave() -> None:
+    """Law: killed in the middle of a write, nothing of that write arrives."""
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: Any) -> None:
+        received.append(await reader.read())
+        writer.close()
+
+    async def bot() -> None:
+        _, writer = await asyncio.open_connection("venue", 9)
+        writer.write(b"first")
+        await asyncio.sleep(1)
+        writer.write(b"second")
+        writer.close()
+
+    async def main(world: World) -> None:
+        with world.party("venue"):
+            await asyncio.start_server(serve, "venue", 9)
+        party = world.start("bot", bot())
+
+        def kill(_: Direction, __: Connection, data: bytes) -> None:
+            if data == b"second":
+                world.kill(party)
+
+        world.network.on_sent.append(kill)
+        await asyncio.sleep(5)
+
+    result = run_world(main, 1)
+    result.unwrap()
+    assert received == [b"first"]
+    assert result.left_open == 0
+    assert result.errors == ()

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.sim.link import GIVE_UP_NS, WINDOW, Direction
-from connector.sim.network import LinkProfile
+from connector.sim.link import GIVE_UP_NS, WINDOW, Connection, Direction, LinkProfile
 from connector.sim.world import World
 
 Play = Callable[..., Any]
@@ -308,3 +307,50 @@ def test_after_giving_up_a_healed_path_brings_a_reset(
         return [text for _, text in server.seen]
 
     assert play(main) == ["made", "lost ConnectionResetError"]
+
+
+def test_each_direction_and_connection_has_delays_of_its_own(
+    play: Play, ends: ModuleType
+) -> None:
+    """Law: the way back may be slower, and one connection slower than others."""
+
+    async def main(world: World) -> list[Any]:
+        client, server, connection = await ends.pair(world)
+        client.transport.write(b"a")
+        await asyncio.sleep(1)
+        server.transport.write(b"b")
+        await asyncio.sleep(1)
+        connection.profile = LinkProfile(latency_s=2.0, jitter_s=0.0)
+        client.transport.write(b"c")
+        await asyncio.sleep(10)
+        return [*client.seen, *server.seen]
+
+    profile = LinkProfile(
+        latency_s=0.01, jitter_s=0.0, return_latency_s=0.03, return_jitter_s=0.0
+    )
+    assert play(main, profile=profile) == [
+        (0.04, "made"),
+        (1.17, "b"),
+        (0.05, "made"),
+        (0.15, "a"),
+        (4.14, "c"),
+    ]
+
+
+def test_a_hook_can_act_the_moment_bytes_leave(play: Play, ends: ModuleType) -> None:
+    """Law: on_sent comes before the bytes travel, so a cut there loses them."""
+
+    async def main(world: World) -> list[str]:
+        client, server, _ = await ends.pair(world)
+
+        def cut(_: Direction, connection: Connection, data: bytes) -> None:
+            if data == b"order":
+                connection.cut(Direction.TO_SERVER, 2)
+
+        world.network.on_sent.append(cut)
+        client.transport.write(b"order")
+        await client.gone
+        await server.gone
+        return [text for _, text in server.seen]
+
+    assert play(main) == ["made", "or", "lost ConnectionResetError"]

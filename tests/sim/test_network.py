@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from connector.sim.faults import Chaos, ConnectFate, FateKind
-from connector.sim.link import Direction
-from connector.sim.network import SYN_TIMEOUT_S, LinkProfile
+from connector.sim.link import Direction, LinkProfile
+from connector.sim.network import SYN_TIMEOUT_S
 from connector.sim.tape import Tape
 from connector.sim.world import World, WorldConfig, run_world
 

@@ -27,9 +27,8 @@ import websockets.exceptions
 
 from connector.sim.errors import SimulationError
 from connector.sim.faults import Chaos
-from connector.sim.link import Connection, Direction
+from connector.sim.link import Connection, Direction, LinkProfile
 from connector.sim.loop import Limits
-from connector.sim.network import LinkProfile
 from connector.sim.tape import shrink
 from connector.sim.world import EPOCH_NS, World, WorldConfig, run_world
 
