@@ -489,6 +489,7 @@ def test_prompts_on_a_real_terminal_do_not_echo(tmp_path: Path) -> None:
         (b"Passphrase of the vault", PASSPHRASE),
         (b"The same again", PASSPHRASE),
     ]
+    canary = Canary(CANARY, PASSPHRASE)
     shown, asked = b"", b""
     try:
         while True:
@@ -502,6 +503,7 @@ def test_prompts_on_a_real_terminal_do_not_echo(tmp_path: Path) -> None:
             if script and script[0][0] in asked and asked.rstrip().endswith(b":"):
                 _, answer = script.pop(0)
                 asked = b""
+                canary.assert_process_clean(child.pid)
                 os.write(terminal, f"{answer}\n".encode())
     finally:
         os.close(terminal)
@@ -509,4 +511,5 @@ def test_prompts_on_a_real_terminal_do_not_echo(tmp_path: Path) -> None:
     assert child.returncode == 0, shown.decode(errors="replace")
     assert not script
     assert SHOWN in shown.decode()
-    Canary(CANARY, PASSPHRASE).assert_text_clean(shown.decode(), "the terminal")
+    canary.assert_text_clean(shown.decode(), "the terminal")
+    canary.assert_directory_clean(tmp_path)

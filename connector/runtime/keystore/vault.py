@@ -272,6 +272,10 @@ class Vault:
         sealed = self._unlock(header).encrypt(header, text)
         if len(sealed) > BYTES_MAX:
             raise KeystoreUnavailable(f"vault {self.path} would grow beyond 4 MiB")
+        for left in self.path.parent.glob(f".{self.path.name}.*"):
+            left.unlink(
+                missing_ok=True
+            )  # of a writer that was killed; we hold the lock
         write_private(self.path, sealed)
 
     def _unlock(self, header: _Header) -> _Unlocked:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -216,6 +218,42 @@ def test_writers_do_not_lose_each_others_entries(path: Path, cheap: Cost) -> Non
     for thread in threads:
         thread.join()
     assert len(Vault(path, right, cheap).entries()) == 8
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from connector.model.credentials import Secret
+from connector.runtime.keystore.vault import Cost, Vault
+
+cost = Cost(memory_kib=64, iterations=1, lanes=1)
+vault = Vault(Path(sys.argv[1]), lambda: Secret(sys.stdin.readline().strip()), cost)
+number = 0
+while True:
+    vault.put(f"entry{number % 50}", Secret("x" * number))
+    number += 1
+    print(number, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_vault(
+    path: Path, cheap: Cost
+) -> None:
+    """kill -9 between any two instructions: the old or the new content, never half."""
+    for lines in range(1, 12):
+        command = [sys.executable, "-c", WRITER, str(path)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe) as writer:
+            assert writer.stdin is not None
+            assert writer.stdout is not None
+            writer.stdin.write(f"{PASSPHRASE}\n".encode())
+            writer.stdin.flush()
+            for _ in range(lines):
+                writer.stdout.readline()
+            writer.kill()
+        assert len(Vault(path, right, cheap).entries()) >= lines
+    Vault(path, right, cheap).put("last", Secret("x"))
+    assert {found.name for found in path.parent.iterdir()} == {"vault", "vault.lock"}
 
 
 def test_the_wait_for_the_lock_is_bounded(
