@@ -41,7 +41,8 @@ MS = 1_000_000
 def ask(dialect, intent, order):
     """One request of every kind, by name."""
     stop = order(
-        order_type=OrderType.STOP_MARKET, venue_order_id=VenueOrderId("1000000033225453")
+        order_type=OrderType.STOP_MARKET,
+        venue_order_id=VenueOrderId("1000000033225453"),
     )
     snapshot = {
         request.op: request
@@ -231,7 +232,9 @@ def test_a_snapshot_of_the_account(dialect, ask, answer, golden) -> None:
         ("5012345678", Decimal("0.048")),
         ("5012345702", Decimal("0.072")),
     ]
-    ledger = dialect.read_answer(ask["ledger"], answer(golden("rest_income.json"))).facts
+    ledger = dialect.read_answer(
+        ask["ledger"], answer(golden("rest_income.json"))
+    ).facts
     assert all(isinstance(entry, LedgerFact) for entry in ledger)
     assert [(f.kind, f.entry_id, f.symbol, f.trade_id) for f in ledger] == [
         (LedgerKind.FUNDING, "FUNDING_FEE:9689322392001", BTC, None),
@@ -364,7 +367,7 @@ def test_recorded_failures(dialect, ask, answer, golden, index, op, verdict) -> 
     """By status, code and text; UNKNOWN wherever it may have been executed."""
     row = errors(golden)[index]
     body = row["body"] if isinstance(row["body"], dict) else row["body"].encode()
-    headers = {"retry_after": v for v in row.get("headers", {}).values()}
+    headers = row.get("headers", {})
     reply = dialect.read_answer(ask[op], answer(body, row["http"], **headers))
     assert verdict is reply.verdict
     assert reply.is_clock_error is (index in {0, 1, 10})

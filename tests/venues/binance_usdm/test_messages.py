@@ -217,7 +217,9 @@ def test_a_direction_nobody_knows_is_a_gap(cases, field, word) -> None:
     assert fact.is_gap
 
 
-@pytest.mark.parametrize("value", [0.010, 1, None, "NaN", "Infinity", "", "1e999", " 1"])
+@pytest.mark.parametrize(
+    "value", [0.010, 1, None, "NaN", "Infinity", "", "1e999", " 1"]
+)
 def test_an_amount_that_is_no_plain_text_is_a_gap(cases, value) -> None:
     """A JSON number would have passed through a float; others are no number."""
     message = json.loads(json.dumps(cases["cancel"]))
@@ -232,9 +234,7 @@ def test_account_updates_tell_what_changed(golden) -> None:
     hedge rows: balances, positions, and a notice of the reason."""
     told = [read_frame(frame(m)) for m in golden("stream_account_update.jsonl")]
     ledgers = [[f for f in facts if isinstance(f, LedgerFact)] for facts in told]
-    assert [
-        [(f.kind, f.amount, f.symbol) for f in facts] for facts in ledgers
-    ] == [
+    assert [[(f.kind, f.amount, f.symbol) for f in facts] for facts in ledgers] == [
         [],
         [(LedgerKind.FUNDING, Decimal("-0.06025000"), "BTCUSDT")],
         [(LedgerKind.FUNDING, Decimal("-0.06025000"), "BTCUSDT")],

@@ -52,7 +52,9 @@ def income(tran_id: int, time: int) -> wire.IncomeRow:
     )
 
 
-def by_cursor(trade_id: int | None, venue_ms: int = NOW, since_ms: int = NOW) -> Request:
+def by_cursor(
+    trade_id: int | None, venue_ms: int = NOW, since_ms: int = NOW
+) -> Request:
     cursor = FillCursor(
         symbol=BTC,
         trade_id=None if trade_id is None else TradeId(str(trade_id)),

@@ -175,7 +175,10 @@ def test_closing_a_position(intent) -> None:
         ({"price": None}, "price"),
         ({"qty": None}, "qty"),
         ({"order_type": OrderType.MARKET}, "price"),
-        ({"order_type": OrderType.MARKET, "price": None, "post_only": True}, "post_only"),
+        (
+            {"order_type": OrderType.MARKET, "price": None, "post_only": True},
+            "post_only",
+        ),
         ({"post_only": True, "time_in_force": TimeInForce.IOC}, "post_only"),
         ({"time_in_force": TimeInForce.GTD}, "good_till_ms"),
         ({"trigger_price": Decimal(1)}, "trigger_price"),

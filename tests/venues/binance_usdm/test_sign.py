@@ -258,9 +258,7 @@ def test_conditional_orders_have_frames_too(vectors, signer_of, intent) -> None:
         ),
         ClientOrderId("a"),
     )
-    wire = sign.sign_request_frame(
-        request, signer_of(vectors["hmac-ws-ascii"]), "1", 1
-    )
+    wire = sign.sign_request_frame(request, signer_of(vectors["hmac-ws-ascii"]), "1", 1)
     frame = json.loads(wire.text)
     assert frame["method"] == "algoOrder.place"
     assert frame["params"]["reduceOnly"] == "true"
