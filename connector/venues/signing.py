@@ -57,7 +57,8 @@ class Signer:
     """Signs bytes with one key; made by `make_signer`.
 
     *kind* is the kind the key turned out to have, *api_key* its public half,
-    *passphrase* the venue's passphrase if the venue has one (OKX).
+    *passphrase* the venue's passphrase if the venue has one (OKX); a passphrase that
+    only opened the key is not kept.
     """
 
     __slots__ = ("_sign", "api_key", "kind", "passphrase")
@@ -124,8 +125,11 @@ def make_signer(credentials: Credentials) -> Signer:
             "the key pair has no API key of the venue yet: register its public key "
             "there, then type `connector keys add PROFILE --finish`"
         )
-    kind, sign = _parse(credentials.secret, credentials.kind, credentials.passphrase)
-    return Signer(kind, credentials.api_key, credentials.passphrase, sign)
+    secret, passphrase = credentials.secret, credentials.passphrase
+    kind, sign = _parse(secret, credentials.kind, passphrase)
+    if kind is not KeyKind.HMAC and _is_encrypted(secret):
+        passphrase = None  # it opened the key; no dialect may take it for the venue's
+    return Signer(kind, credentials.api_key, passphrase, sign)
 
 
 def detect_kind(secret: Secret, passphrase: Secret | None = None) -> KeyKind:
@@ -362,6 +366,13 @@ def _try_load(
         return load(passphrase), ""
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None, "passphrase"
+
+
+def _is_encrypted(secret: Secret) -> bool:
+    armoured = "-----BEGIN" in secret.reveal()
+    return (armoured or _der(secret) is not None) and (
+        _try_load(secret, None, armoured=armoured)[1] == "encrypted"
+    )
 
 
 def _pem_bytes(secret: Secret) -> bytes:

@@ -272,6 +272,22 @@ def test_refusals_say_why_and_never_quote_the_key(
     Canary(*hidden).assert_exception_clean(caught.value)
 
 
+def test_only_the_venues_passphrase_is_kept() -> None:
+    """The passphrase of a PEM must never end up in a venue's header."""
+    assert signer("secret", None, "venue's").passphrase == Secret("venue's")
+    assert signer(ED_PEM, None, "venue's").passphrase == Secret("venue's")
+    assert signer(SEED, KeyKind.ED25519, "venue's").passphrase == Secret("venue's")
+    assert signer(ENCRYPTED, None, "open sesame").passphrase is None
+    encrypted_der = ED.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"open sesame"),
+    )
+    made = signer(base64.b64encode(encrypted_der).decode(), None, "open sesame")
+    assert made.passphrase is None
+    assert made.sign(b"x") == ED.sign(b"x")
+
+
 def test_a_pending_key_does_not_sign() -> None:
     """A key pair without the venue's key id is refused with the next command."""
     with pytest.raises(CredentialsError, match="--finish"):

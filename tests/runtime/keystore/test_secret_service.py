@@ -6,16 +6,18 @@ other run has no reason to touch the user's keyring, so it skips.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
-from connector.errors import KeyNotFound
+from connector.errors import KeyNotFound, KeystoreUnavailable
 from connector.model.credentials import ApiKey, Credentials, KeyKind, KeyName, Secret
 from connector.runtime.keystore import KeystoreConfig, locate_credentials, open_keystore
 from connector.runtime.keystore.os_keyring import OsKeyring
@@ -135,3 +137,21 @@ def test_the_command_line_uses_it(key: KeyName) -> None:
     assert key.profile in [found["profile"] for found in keys("list")]
     keys("remove", key.profile, "--yes")
     assert key.profile not in [found["profile"] for found in keys("list")]
+
+
+def test_last_a_locked_keyring_is_bounded(key: KeyName) -> None:
+    """Nobody answers the unlock dialogue here: an error within the bound, no hang.
+
+    Last in the file: nothing unlocks this session's keyring again.
+    """
+    import secretstorage  # only where keyring has brought it along
+
+    store = OsKeyring(timeout_s=3.0)
+    with contextlib.closing(secretstorage.dbus_init()) as bus:
+        collection = secretstorage.get_default_collection(bus)
+        collection.lock()
+        assert collection.is_locked()
+    began = time.monotonic()
+    with pytest.raises(KeystoreUnavailable):
+        store.load(key)
+    assert time.monotonic() - began < 5
