@@ -58,7 +58,6 @@ def asset_row(row: AssetBalance) -> dict[str, Any]:
         "availableBalance": money(row.available),
         "maxWithdrawAmount": money(row.max_withdraw),
         "updateTime": row.updated_ms,
-        "marginAvailable": True,
     }
 
 
@@ -103,7 +102,7 @@ def account_v2(
         **flags(view),
         "feeBurn": False,
         **totals(view),
-        "assets": [asset_row(row) for row in view.assets],
+        "assets": [{**asset_row(row), "marginAvailable": True} for row in view.assets],
         "positions": [_account_position_v2(row, renderer) for row in every],
     }
 
