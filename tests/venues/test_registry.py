@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from connector.config.venues import VENUES
 from connector.errors import ConfigError
 from connector.venues.registry import dialect_for, venue_names, venue_of
 
@@ -31,7 +32,7 @@ def test_an_unknown_venue_is_refused_with_what_exists(name: str) -> None:
         dialect_for(name)
     text = str(caught.value)
     assert all(known in text for known in venue_names())
-    assert "binance for binance-usdm" in text
+    assert "binance-usdm or binance" in text
     assert len(text) < 400
 
 
@@ -45,3 +46,17 @@ def test_venues_are_imported_when_asked_for() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_the_configuration_knows_the_same_venues() -> None:
+    """Profiles name exactly the venues that have a dialect, and the hosts that
+    the dialects publish are the ones that profiles call live or testnet."""
+    assert set(VENUES) == set(venue_names())
+    for name, known in VENUES.items():
+        for environment, hosts in (
+            ("live", known.live_hosts),
+            ("testnet", known.testnet_hosts),
+        ):
+            endpoints = dialect_for(name).endpoints(environment)
+            urls = endpoints.urls() if endpoints else ()
+            assert {url.split("/")[2] for url in urls} == hosts
