@@ -48,6 +48,9 @@ __all__ = [
 MAX_WAITING = 10_000
 """Requests of one class that may wait; one more is refused as if too late."""
 
+UNSAID_ANSWER_NS = NS
+"""How long ago a request is taken to have left if its answer does not say."""
+
 _GRANTED = TicketState.GRANTED  # an enum member costs two look-ups
 
 
@@ -227,7 +230,8 @@ class Limiter:
         """Add buckets and replace limits by id; what is used stays used.
 
         An id ``place:*`` (``place:*@owner``) is a template: one bucket per name.
-        Buckets not named stay as they are. Raises ValueError if a bucket would
+        Buckets not named stay as they are, and a spec that is not `learnt` never
+        replaces one that is. Raises ValueError if a bucket would
         change its kind. Waiters whose cost can never fit any more expire.
         """
         self._table.adopt(specs, self._tick(now_ns))
@@ -253,14 +257,17 @@ class Limiter:
         Corrects upwards only: more than we counted means that somebody else
         uses the budget; less proves nothing. Negative values and unknown
         buckets are ignored. *sent_ns* is when the request left whose answer
-        says so: the header belongs to the window of that time.
+        says so: the header belongs to the window of that time. If it is not
+        said, a second ago: safe, but blind for the first second of a window.
 
         Source: Binance USD-M docs, "Limits" (X-MBX-USED-WEIGHT-1M, which may
         read -1 on weight-0 calls), read 2026-11.
         """
         self._tick(now_ns)
         if used >= 0:
-            sent_ns = self._now if sent_ns is None else min(sent_ns, self._now)
+            if sent_ns is None:
+                sent_ns = self._now - UNSAID_ANSWER_NS
+            sent_ns = min(sent_ns, self._now)
             self._table.observe(bucket_id, used, sent_ns, self._now)
             self._expire_hopeless()
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from connector.core.limiter_buckets import Bucket, make_bucket
-from connector.core.limiter_owners import template_id
-from connector.core.limiter_tickets import BucketView, Charge, Closing
+from connector.core.limiter_tickets import BucketView, Charge, Closing, template_id
 from connector.model.limits import BucketKind, BucketSpec, Cost
 
 
@@ -50,6 +49,9 @@ class LimitTable:
         for spec in specs:
             if "*" not in spec.id:
                 self._adopt(spec, now_ns)
+                continue
+            known = self._templates.get(spec.id)
+            if known is not None and known.learnt and not spec.learnt:
                 continue
             self._templates[spec.id] = spec
             for bucket in self._named(spec.id, now_ns):
@@ -122,8 +124,8 @@ class LimitTable:
                 closing.apply(bucket)
         elif bucket.spec.kind is not spec.kind:
             raise ValueError(f"{spec.id} is a {bucket.spec.kind} bucket")
-        elif bucket.spec != spec:
-            bucket.adopt(spec, now_ns)
+        elif bucket.spec != spec and (spec.learnt or not bucket.spec.learnt):
+            bucket.adopt(spec, now_ns)  # a guess never replaces what was learnt
 
     def _venue_window(self, spec: BucketSpec, at_ns: int) -> tuple[int, int] | None:
         """Earliest start and latest end of the venue's window, if known."""

@@ -13,9 +13,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connector.core.limiter_buckets import Bucket
-from connector.core.limiter_owners import template_id
 from connector.errors import RateLimited
 from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
+
+
+def template_id(bucket_id: str) -> str:
+    """``place:BTCUSDT@3fa9`` -> ``place:*@3fa9``; "" if there is no such name.
+
+    What follows ``@`` is the owner: an account or a connection.
+    """
+    body, at, owner = bucket_id.partition("@")
+    kind, colon, _ = body.rpartition(":")
+    return f"{kind}:*{at}{owner}" if colon else ""
 
 
 class TicketState(StrEnum):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -115,6 +116,7 @@ class Gate:
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._alarms: dict[asyncio.AbstractEventLoop, _Alarm] = {}
+        self._orphans: deque[Ticket] = deque()  # of waiters closed, not cancelled
 
     async def acquire(
         self, cost: Cost | Charge, priority: Priority, deadline_ns: int
@@ -138,11 +140,18 @@ class Gate:
         if waiter is not None:
             try:
                 await waiter.future
-            except BaseException:
-                self._abandon(ticket)
+            except GeneratorExit:
+                # Closed, perhaps by the garbage collector while this very thread
+                # holds the lock: only note it here.
+                self._orphans.append(ticket)
                 raise
-            finally:
-                self._left(loop)
+            except BaseException:
+                with self._lock:
+                    self._give_up(ticket, waiter, loop)
+                    self._settle(loop)
+                raise
+            with self._lock:
+                self._leave(waiter, loop)
         if ticket.error is not None:
             raise ticket.error
         return Permit(self, ticket)
@@ -226,27 +235,32 @@ class Gate:
             self._settle(_running_loop())
         return told
 
-    def _abandon(self, ticket: Ticket) -> None:
-        """Takes the lock. Nobody will use this ticket: its place or grant is free."""
-        with self._lock:
-            now_ns = self._now_ns()
-            if not self._limiter.cancel(ticket, now_ns):
-                self._limiter.refund(ticket, now_ns)
-            self._settle(_running_loop())
+    def _give_up(
+        self, ticket: Ticket, waiter: _Waiter, here: asyncio.AbstractEventLoop | None
+    ) -> None:
+        """Nobody will use this ticket: its place, or its grant, is free."""
+        now_ns = self._now_ns()
+        if not self._limiter.cancel(ticket, now_ns):
+            self._limiter.refund(ticket, now_ns)
+        self._leave(waiter, here)
 
-    def _left(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Takes the lock; runs in the loop's own thread, where timers may stop."""
-        with self._lock:
-            alarm = self._alarms.get(loop)
-            if alarm is None:
-                return
-            alarm.waiters -= 1
-            if not alarm.waiters:
+    def _leave(self, waiter: _Waiter, here: asyncio.AbstractEventLoop | None) -> None:
+        """One waiter less in its loop; timers stop only in their own thread."""
+        alarm = self._alarms.get(waiter.loop)
+        if alarm is None:
+            return
+        alarm.waiters -= 1
+        if not alarm.waiters:
+            if waiter.loop is here:
                 alarm.stop()
-                del self._alarms[loop]
+            del self._alarms[waiter.loop]
 
     def _settle(self, here: asyncio.AbstractEventLoop | None) -> None:
         """Wake whoever was decided and keep the timers right."""
+        while self._orphans:
+            orphan = self._orphans.popleft()
+            assert isinstance(orphan.owner, _Waiter)
+            self._give_up(orphan, orphan.owner, here)
         if not self._alarms:
             return
         while decided := self._limiter.poll(self._now_ns()):

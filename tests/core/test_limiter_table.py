@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from connector.core.limiter import Charge, Limiter, Ticket, TicketState
-from connector.core.limiter_owners import Owners, template_id
+from connector.core.limiter_tickets import template_id
 from connector.model.limits import BucketKind, BucketScope, BucketSpec, Priority
 
 S = 1_000_000_000
@@ -77,6 +78,30 @@ def test_new_limits_apply_to_those_who_wait() -> None:
     assert of.poll(0) == [large]
     assert large.error is not None
     assert large.error.wait_s == math.inf
+
+
+@pytest.mark.parametrize("name", ["ip", "place:BTC"])
+def test_a_guess_never_replaces_what_was_learnt(name: str) -> None:
+    """A second session starts with guesses; the venue has told the first one."""
+    guess = BucketSpec(id="place:*", limit=10, window_ns=10 * S, learnt=False)
+    of = limiter(replace(guess, id="ip"), guess)
+    charge = of.charge(((name, 6),))
+    assert of.try_acquire(charge, Priority.PLACE, 0) is None
+    learnt = replace(guess, learnt=True)
+    of.set_limits([replace(learnt, id="ip"), learnt], 0)
+    of.set_limits([replace(guess, id="ip"), guess], 0)
+    assert of.try_acquire(charge, Priority.PLACE, 0) is not None
+
+
+def test_an_answer_of_unknown_age_is_not_taken_for_the_new_window() -> None:
+    """Just after the window's end, its last count is not a stranger's."""
+    of = limiter()
+    of.set_venue_clock(0, 0)
+    fill(of, "ip", 9, 9 * S)
+    of.observe("ip", 9, 10 * S + 50 * MS)
+    assert used(of, 10 * S + 50 * MS)["ip"] == 9
+    of.observe("ip", 3, 11 * S + 50 * MS)
+    assert used(of, 11 * S + 50 * MS)["ip"] == 12
 
 
 def test_a_bucket_keeps_its_kind() -> None:
@@ -233,28 +258,7 @@ def test_idle_means_that_a_new_limiter_is_as_good() -> None:
     assert of.is_idle(2 * SPAN)
 
 
-# Owners
-
-
-def test_owners_are_added_to_ids_where_the_scope_has_one() -> None:
-    """IP buckets are everybody's, the others carry the account."""
-    owners = Owners({BucketScope.ACCOUNT: "a"})
-    bare = [
-        BucketSpec(id="ip", limit=10, window_ns=S),
-        BucketSpec(id="orders", limit=4, window_ns=S, scope=BucketScope.ACCOUNT),
-        BucketSpec(id="place:*", limit=4, window_ns=S, scope=BucketScope.SYMBOL),
-        BucketSpec(id="frames", limit=4, window_ns=S, scope=BucketScope.CONNECTION),
-    ]
-    owned = owners.specs(bare)
-    assert [(spec.id, spec.owner) for spec in owned] == [
-        ("ip", ""),
-        ("orders@a", "a"),
-        ("place:*@a", "a"),
-        ("frames", ""),
-    ]
-    cost = owners.cost((("ip", 5), ("orders", 1), ("place:BTC", 1), ("frames", 1)))
-    assert cost == (("ip", 5), ("orders@a", 1), ("place:BTC@a", 1), ("frames", 1))
-    assert limiter(*owned).charge(cost).cost == cost
+# Names
 
 
 @pytest.mark.parametrize(

@@ -356,6 +356,45 @@ def test_a_grant_to_a_loop_that_is_gone_is_given_back(
     assert used(gate) == 1
 
 
+def test_a_waiter_that_is_collected_while_the_gate_is_busy() -> None:
+    """Garbage is collected anywhere, also where the lock is held: no deadlock."""
+
+    def clock() -> int:
+        gc.collect()  # the clock is read with the lock held
+        return 0
+
+    gate = Gate(Limiter([W], 0), clock)
+    permit = gate.try_acquire(TWO, Priority.PLACE)
+    assert permit is not None
+    loop = asyncio.new_event_loop()
+    lost: Any = loop.create_task(gate.acquire(TWO, Priority.PLACE, FAR))
+    lost._log_destroy_pending = False  # it is lost on purpose
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert waiting(gate) == 1
+    del lost
+    loop.close()
+    permit.refund()  # grants, finds the loop closed, and nobody knows the task
+    assert used(gate) == 0
+    assert waiting(gate) == 0
+
+
+def test_a_closed_coroutine_leaves_its_place() -> None:
+    """Closing is not cancelling, but it gives up all the same."""
+
+    async def scene(gate: Gate, loop: VirtualTimeLoop) -> None:
+        await gate.acquire(TWO, Priority.PLACE, FAR)
+        waiter = gate.acquire(TWO, Priority.PLACE, FAR)
+        waiter.send(None)
+        waiter.close()
+        await gate.acquire(ONE, Priority.PLACE, FAR)
+        assert used(gate) == 1
+        assert waiting(gate) == 0
+        assert not gate._alarms
+
+    play(scene)
+
+
 def test_threads_never_hold_more_than_the_limit(workers: list[Worker]) -> None:
     """Many loops taking and refunding: never two holders of a limit of one."""
     spec = BucketSpec(id="w", limit=1, window_ns=10 * S)
