@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connector.sim.errors import SimulationError
 from connector.sim.faults import Chaos, ConnectFate, FateKind
 from connector.sim.link import Direction, LinkProfile
 from connector.sim.network import SYN_TIMEOUT_S
@@ -236,3 +237,59 @@ def test_a_hidden_name_does_not_resolve(play: Play, ends: ModuleType) -> None:
         return True
 
     assert play(main)
+
+
+def test_a_server_does_what_asyncio_documents(play: Play) -> None:
+    """Law: start_serving, serve_forever and the rest of the server work."""
+
+    async def main(world: World) -> None:
+        loop = world.loop
+        late: Any = await loop.create_server(
+            asyncio.Protocol, "127.0.0.1", 9, start_serving=False
+        )
+        assert not late.is_serving()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", 9)
+        await late.start_serving()
+        assert late.is_serving()
+        assert late.get_loop() is loop
+        _, writer = await asyncio.open_connection("127.0.0.1", 9)
+        await asyncio.sleep(1)
+        late.abort_clients()
+        writer.close()
+        await asyncio.sleep(1)
+        assert world.network.connections == {}
+        with pytest.raises(OSError) as caught:
+            late.sockets[0].getpeername()
+        assert caught.value.errno == errno.ENOTCONN
+        with pytest.raises(SimulationError, match="recv"):
+            late.sockets[0].recv(1)
+        task = loop.create_task(late.serve_forever())
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not late.is_serving()
+        with pytest.raises(RuntimeError, match="closed"):
+            await late.start_serving()
+
+    play(main)
+
+
+def test_a_server_that_fails_to_accept_resets_the_client() -> None:
+    """Law: a failing protocol factory is told, and its client is not left hanging."""
+
+    def fail() -> asyncio.Protocol:
+        raise ZeroDivisionError
+
+    async def main(world: World) -> None:
+        await world.loop.create_server(fail, "127.0.0.1", 9)
+        reader, writer = await asyncio.open_connection("127.0.0.1", 9)
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    result = run_world(main, 1)
+    assert result.error is None
+    assert len(result.errors) == 1
+    assert "failed to accept: ZeroDivisionError" in result.errors[0]
