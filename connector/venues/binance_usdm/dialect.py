@@ -80,8 +80,8 @@ ENVIRONMENTS = {
     ),
     "testnet": Endpoints(
         rest="https://demo-fapi.binance.com",
-        stream="wss://demo-fstream.binance.com",
-        public="wss://demo-fstream.binance.com",
+        stream="wss://demo-fstream.binance.com/ws",
+        public="wss://demo-fstream.binance.com/stream",
     ),
 }
 

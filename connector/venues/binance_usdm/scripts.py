@@ -1,9 +1,9 @@
 """Conversations: the private stream, mark prices, order entry over WebSocket.
 
-Private:   Call(POST listenKey) -> Open(/ws?listenKey=...) -> Ready on open
+Private:   Call(POST listenKey) -> Open(/private/ws?listenKey=...) -> Ready on open
            every 30 min Call(PUT listenKey); another key or -1125 -> Fail(NEW_KEY)
            listenKeyExpired -> Fail(NEW_KEY)
-Public:    Open(/stream) -> SUBSCRIBE ... -> every ack -> Ready
+Public:    Open(/market/stream) -> SUBSCRIBE ... -> every ack -> Ready
 Orders:    Open(/ws-fapi/v1) -> session.logon | session.status -> answered -> Ready
 
 The handshake of the private stream succeeds with a wrong or dead key, and nothing
@@ -80,7 +80,7 @@ class PrivateScript:
             if reply.verdict is not Verdict.OK or told is None:
                 return (_failed(reply, "no listen key"),)
             self._key = told
-            return (Open(url=_stream_with_key(self._stream_url, told)),)
+            return (Open(url=_private_url(self._stream_url, told)),)
         if reply.code == str(codes.INVALID_LISTEN_KEY):
             return (Fail(failure=ScriptFailure.NEW_KEY, why="the listen key is dead"),)
         if reply.is_key_error:
@@ -118,7 +118,7 @@ class PublicScript:
     """Subscribes to mark prices, once a second each."""
 
     def __init__(self, public_url: str, symbols: Sequence[Symbol]) -> None:
-        self._url = f"{public_url}/stream"
+        self._url = _public_url(public_url)
         names = [f"{symbol.lower()}@markPrice@1s" for symbol in dict.fromkeys(symbols)]
         if len(names) > STREAMS_ONE_BY_ONE:
             names = ["!markPrice@arr@1s"]
@@ -210,12 +210,26 @@ class OrderScript:
         return ()
 
 
-def _stream_with_key(stream_url: str, key: Secret) -> Secret:
-    """Routed hosts take the key as a parameter, which keeps it out of paths; the
-    demo host is known to take it as a path on the un-routed address."""
-    if stream_url.endswith("/private"):
-        return Secret(f"{stream_url}/ws?listenKey={key.reveal()}")
-    return Secret(f"{stream_url}/ws/{key.reveal()}")
+def _private_url(base: str, key: Secret) -> Secret:
+    """Where the private stream is, from a configured address.
+
+    A host, or its ``/private`` route, takes the key as a parameter, which keeps it
+    out of paths; on the live host nothing private ever comes over another route.
+    An address that ends in ``/ws`` is the old un-routed one: the key is its path.
+    """
+    if base.endswith("/ws"):
+        return Secret(f"{base}/{key.reveal()}")
+    routed = base if base.endswith("/private") else f"{base}/private"
+    return Secret(f"{routed}/ws?listenKey={key.reveal()}")
+
+
+def _public_url(base: str) -> str:
+    """The combined market stream of a host, of its ``/market`` route, or as it is
+    if it ends in ``/stream`` (un-routed)."""
+    if base.endswith("/stream"):
+        return base
+    routed = base if base.endswith("/market") else f"{base}/market"
+    return f"{routed}/stream"
 
 
 def _subscribe(number: int, names: list[str]) -> str:

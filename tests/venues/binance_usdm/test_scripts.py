@@ -65,12 +65,35 @@ def test_the_private_stream_opens_with_the_account_key(key_reply) -> None:
     assert script.next_tick_ns == T0 + KEEP_ALIVE_NS
 
 
-def test_an_unrouted_host_takes_the_key_in_the_path(key_reply) -> None:
-    """The demo host is known to work that way."""
-    script = PrivateScript("wss://demo-fstream.binance.com")
+@pytest.mark.parametrize(
+    ("base", "private"),
+    [
+        ("wss://f.x", f"wss://f.x/private/ws?listenKey={KEY}"),
+        ("wss://f.x/private", f"wss://f.x/private/ws?listenKey={KEY}"),
+        ("wss://f.x/ws", f"wss://f.x/ws/{KEY}"),
+    ],
+)
+def test_the_route_of_the_private_stream(key_reply, base: str, private: str) -> None:
+    """Routed, because a socket on another route stays silent; un-routed only where
+    an address says so (the demo host is known to work that way)."""
+    script = PrivateScript(base)
     (call,) = script.start(T0)
     (step,) = script.on_reply(call.request, key_reply(call.request), T0)
-    assert step.url.reveal() == f"wss://demo-fstream.binance.com/ws/{KEY}"
+    assert step.url.reveal() == private
+
+
+@pytest.mark.parametrize(
+    ("base", "public"),
+    [
+        ("wss://f.x", "wss://f.x/market/stream"),
+        ("wss://f.x/market", "wss://f.x/market/stream"),
+        ("wss://f.x/stream", "wss://f.x/stream"),
+    ],
+)
+def test_the_route_of_the_mark_prices(base: str, public: str) -> None:
+    """Marks are on the market route, not on the private one."""
+    (step,) = PublicScript(base, []).start(T0)
+    assert step.url.reveal() == public
 
 
 def test_the_key_is_kept_alive_every_half_hour(key_reply) -> None:
