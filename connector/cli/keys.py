@@ -15,7 +15,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ParamSpec
 
@@ -62,14 +62,15 @@ class KeysHooks:
     """What the commands need from outside.
 
     *resolve* turns the word a user typed into a key name (the main program knows
-    the profiles of the configuration), *check_remote* asks the venue, *config* is
-    the base that options of the command line are laid over.
+    the profiles of the configuration), *check_remote* asks the venue, *config* tells
+    where the keys of that word (None: of no profile) are looked for; options of the
+    command line are laid over it.
     """
 
     resolve: Callable[[str], KeyName] = KeyName.of
     check_remote: CheckRemote | None = None
     ask: Ask = ask_terminal
-    config: Callable[[], KeystoreConfig] = field(default=KeystoreConfig)
+    config: Callable[[str | None], KeystoreConfig] = lambda word: KeystoreConfig()
 
 
 Profile = Annotated[
@@ -183,7 +184,7 @@ class _Commands:
     ) -> None:
         """Store the key of a profile."""
         key = self._new_key(profile)
-        config = self._config(vault, vault_passphrase_file)
+        config = self._config(profile, vault, vault_passphrase_file)
         keystore = open_keystore(config, store)
         if _exists(keystore, key):
             raise ConfigError(
@@ -216,7 +217,9 @@ class _Commands:
     ) -> None:
         """Replace the key of a profile by a new one of the same account."""
         key = self._new_key(profile)
-        keystore = open_keystore(self._config(vault, vault_passphrase_file), store)
+        keystore = open_keystore(
+            self._config(profile, vault, vault_passphrase_file), store
+        )
         old = keystore.load(key)
         source = KeySource(
             ask=self._hooks.ask,
@@ -242,7 +245,9 @@ class _Commands:
     ) -> None:
         """Make a key pair, keep the private half, print the public half."""
         key = self._new_key(profile)
-        keystore = open_keystore(self._config(vault, vault_passphrase_file), store)
+        keystore = open_keystore(
+            self._config(profile, vault, vault_passphrase_file), store
+        )
         self._generate(key, keystore, kind or KeyKind.ED25519, as_json)
 
     def list_keys(
@@ -253,7 +258,7 @@ class _Commands:
         as_json: JsonOption = False,
     ) -> None:
         """Names of all stored keys, in the order stores are asked."""
-        config = self._config(vault, vault_passphrase_file, secret_directory)
+        config = self._config(None, vault, vault_passphrase_file, secret_directory)
         for report in survey(config):
             if report.store is None:
                 _say(f"{report.name}: {report.reason}")
@@ -283,7 +288,7 @@ class _Commands:
     ) -> None:
         """Find the key, parse it, sign with it, and ask the venue about it."""
         config = self._config(
-            vault, vault_passphrase_file, secret_directory, allow_environment
+            profile, vault, vault_passphrase_file, secret_directory, allow_environment
         )
         if profile is None:
             _print_stores(config, as_json)
@@ -319,7 +324,9 @@ class _Commands:
     ) -> None:
         """Remove the key of a profile from the store."""
         key = self._hooks.resolve(profile)
-        keystore = open_keystore(self._config(vault, vault_passphrase_file), store)
+        keystore = open_keystore(
+            self._config(profile, vault, vault_passphrase_file), store
+        )
         if not yes:
             answer = self._hooks.ask(
                 f"Remove {key} from {keystore.name}? Type yes", False
@@ -403,13 +410,14 @@ class _Commands:
 
     def _config(
         self,
+        profile: str | None,
         vault: Path | None,
         passphrase_file: Path | None,
         secret_directory: Path | None = None,
         allow_environment: bool = False,
     ) -> KeystoreConfig:
         """The base configuration with the options laid over it."""
-        base = self._hooks.config()
+        base = self._hooks.config(profile)
         config = replace(
             base,
             vault_path=vault or base.vault_path,

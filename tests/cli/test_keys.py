@@ -43,6 +43,7 @@ class Desk:
     questions: list[tuple[str, bool]] = field(default_factory=list)
     check_remote: Callable[[str], Mapping[str, object]] | None = None
     environ: dict[str, str] = field(default_factory=dict)
+    words: list[str | None] = field(default_factory=list)
 
     @property
     def vault(self) -> Path:
@@ -53,7 +54,8 @@ class Desk:
         return Secret(self.answers.pop(0))
 
     def run(self, *arguments: str, given: str | None = None) -> Result:
-        def config() -> KeystoreConfig:
+        def config(word: str | None) -> KeystoreConfig:
+            self.words.append(word)
             return KeystoreConfig(
                 vault_path=self.vault,
                 vault_passphrase=lambda: Secret(PASSPHRASE),
@@ -194,7 +196,7 @@ def test_add_a_binary_key_file(desk: Desk, pem_file: Path) -> None:
 def test_binary_standard_input_is_refused_unquoted(desk: Desk) -> None:
     """What is not text is refused without a decoding error that holds it."""
     result = CliRunner().invoke(
-        build_keys_app(KeysHooks(config=lambda: KeystoreConfig(environ={}))),
+        build_keys_app(KeysHooks(config=lambda word: KeystoreConfig(environ={}))),
         [
             "add",
             "live:a",
@@ -320,6 +322,7 @@ def test_check_asks_store_and_venue(desk: Desk) -> None:
             "asked": "live:binance",
         }
     ]
+    assert desk.words == ["live:binance"] * 2
     local = desk.run("check", "live:binance", "--local")
     assert "permissions" not in local.stdout
     assert "the venue was not asked" in local.stderr
