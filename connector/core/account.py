@@ -37,7 +37,7 @@ from connector.model.account import (
 from connector.model.clock import Now
 from connector.model.events import Adjustment
 from connector.model.ids import Symbol
-from connector.model.instrument import Instrument
+from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ZERO
 from connector.model.order import Fill, Order, PositionSide
 
@@ -79,6 +79,7 @@ class Account:
     is_multi_asset: bool = False
     can_trade: bool = True
     venue_fields: dict[str, str] = field(default_factory=dict)
+    _brackets: dict[Symbol, tuple[Bracket, ...]] = field(default_factory=dict)
     _held: dict[PositionKey, _Held] = field(default_factory=dict)
     _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
     _fills_since: dict[PositionKey, Decimal] = field(default_factory=dict)
@@ -223,6 +224,20 @@ class Account:
             venue_ns=fact.venue_ns,
             text=fact.text,
         )
+
+    def merge_instrument(self, instrument: Instrument) -> None:
+        """Rules of an instrument; tiers told apart stay."""
+        known = self._brackets.get(instrument.symbol)
+        if known is not None:
+            instrument = replace(instrument, brackets=known)
+        self.instruments[instrument.symbol] = instrument
+
+    def merge_brackets(self, symbol: Symbol, brackets: tuple[Bracket, ...]) -> None:
+        """Margin tiers of an instrument, in whichever order they arrive."""
+        self._brackets[symbol] = brackets
+        if symbol in self.instruments:
+            self.merge_instrument(self.instruments[symbol])
+        self._version += 1
 
     def count_fill(self, fill: Fill, *, replaced: Decimal = ZERO) -> None:
         """Add a fill to the position sum; *replaced* was counted already as a

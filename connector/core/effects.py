@@ -9,7 +9,7 @@ from connector.dialect.wire import Reply, Request, Send, Throttle
 from connector.errors import ConnectorError
 from connector.model.credentials import Secret
 from connector.model.events import Event, ReconcileReport
-from connector.model.limits import BucketSpec
+from connector.model.limits import BucketSpec, Cost
 from connector.model.order import Outcome
 
 
@@ -20,6 +20,7 @@ class OpenStream:
     role: LinkRole
     epoch: int
     url: Secret
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)

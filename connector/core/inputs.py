@@ -144,10 +144,14 @@ class Amend:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Make a call that is no order: leverage, margin mode, dead man."""
+    """Make calls that are no orders: leverage, margin mode, history.
+
+    *is_merged* False: the facts of the answers are for the asker alone.
+    """
 
     ticket: int
     requests: Sequence[Request]
+    is_merged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

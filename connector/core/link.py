@@ -301,9 +301,9 @@ class Link:
             match step:
                 case Call(request=request):
                     self._call(conn, request, now)
-                case Open(url=url):
+                case Open(url=url, cost=cost):
                     conn.is_dialed = True
-                    self._outbox.emit(OpenStream(self.role, conn.epoch, url))
+                    self._outbox.emit(OpenStream(self.role, conn.epoch, url, cost))
                 case Send():
                     if conn is self._current and not conn.is_ready:
                         self._events.on_state(LinkState.SUBSCRIBING, "", now)

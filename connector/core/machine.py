@@ -340,7 +340,14 @@ class SessionCore:
         self.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
 
     def _ask(self, wish: Ask, now: Now) -> None:
-        self._call_all(wish.ticket, wish.requests, now, None, self.config.query_wait_s)
+        self._call_all(
+            wish.ticket,
+            wish.requests,
+            now,
+            None,
+            self.config.query_wait_s,
+            is_merged=wish.is_merged,
+        )
 
     def _call_all(
         self,
@@ -349,6 +356,8 @@ class SessionCore:
         now: Now,
         then: Callable[[tuple[Reply, ...], Now], None] | None,
         wait_s: float,
+        *,
+        is_merged: bool = True,
     ) -> None:
         """Make calls together and resolve *ticket* with their replies."""
         replies: dict[int, Reply] = {}
@@ -356,7 +365,8 @@ class SessionCore:
         def collector(index: int) -> Callable[[Reply, Now], None]:
             def on_reply(reply: Reply, later: Now) -> None:
                 replies[index] = reply
-                self.merger.apply(reply.facts, Source.REPLY, later)
+                if is_merged:
+                    self.merger.apply(reply.facts, Source.REPLY, later)
                 if len(replies) == len(requests):
                     ordered = tuple(replies[i] for i in range(len(requests)))
                     self.outbox.emit(Resolve(ticket, ordered))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 from connector.core.account import Account, PositionKey
 from connector.core.effects import JournalRecord, SetLimits
@@ -22,6 +23,7 @@ from connector.core.tracked import Tracked
 from connector.dialect.facts import (
     AccountFact,
     BalanceFact,
+    BracketFact,
     Fact,
     FillFact,
     InstrumentFact,
@@ -96,9 +98,13 @@ class Merger:
         self.record("order", tracked.client_order_id, tracked.to_json())
 
     def publish_order(self, tracked: Tracked, *, recovered: bool = False) -> None:
-        """Tell the user what is known of an order now."""
+        """Tell the user what is known of an order now, unless that was told."""
+        order = tracked.snapshot()
+        if order == tracked.told:
+            return
+        tracked.told = order
         tracked.last_seq = self._outbox.publish(
-            OrderUpdate(order=tracked.snapshot(), recovered=recovered)
+            OrderUpdate(order=order, recovered=recovered)
         )
         self._account.invalidate()
 
@@ -111,8 +117,13 @@ class Merger:
         run: Run | None = None,
     ) -> None:
         """Merge *facts*; with *run* they are recovered and go into its report."""
-        for fact in facts:
+        for index, fact in enumerate(facts):
             match fact:
+                case OrderFact() if _is_filled_by(fact, facts, index + 1):
+                    # One frame tells both: the user hears of the fill first.
+                    change = self._merge_order(fact, source)
+                    self._fill(cast(FillFact, facts[index + 1]), now, run)
+                    self._after(change, now, run)
                 case FillFact():
                     self._fill(fact, now, run)
                 case OrderFact():
@@ -146,9 +157,10 @@ class Merger:
                     self._outbox.publish(
                         UnknownMessage(kind=fact.kind, raw=fact.raw[:4096])
                     )
-                case InstrumentFact():
-                    instrument = fact.instrument
-                    self._account.instruments[instrument.symbol] = instrument
+                case InstrumentFact(instrument=instrument):
+                    self._account.merge_instrument(instrument)
+                case BracketFact(symbol=symbol, brackets=brackets):
+                    self._account.merge_brackets(symbol, brackets)
                 case LimitsFact():
                     self._outbox.emit(SetLimits(fact.specs))
                 case KeyFact():
@@ -185,6 +197,9 @@ class Merger:
     def _order(
         self, fact: OrderFact, source: Source, now: Now, run: Run | None
     ) -> None:
+        self._after(self._merge_order(fact, source), now, run)
+
+    def _merge_order(self, fact: OrderFact, source: Source) -> Change:
         change = self._orders.merge_order(fact)
         tracked = change.tracked
         assert tracked is not None
@@ -199,7 +214,7 @@ class Merger:
                     fields={"symbol": tracked.symbol},
                 )
             )
-        self._after(change, now, run)
+        return change
 
     def _fill(self, fact: FillFact, now: Now, run: Run | None) -> None:
         key = (fact.symbol, fact.venue_order_id, fact.trade_id)
@@ -258,6 +273,18 @@ class Merger:
             "ledger", f"{entry.kind.value}/{entry.entry_id}", str(entry.venue_ns)
         )
         self._outbox.publish(LedgerUpdate(entry=entry, recovered=run is not None))
+
+
+def _is_filled_by(fact: OrderFact, facts: Sequence[Fact], index: int) -> bool:
+    """The next fact is an execution of the same order."""
+    if index >= len(facts):
+        return False
+    following = facts[index]
+    return (
+        isinstance(following, FillFact)
+        and not following.is_hint
+        and following.venue_order_id == fact.venue_order_id
+    )
 
 
 def _fill_json(fill: Fill) -> str:

@@ -186,24 +186,7 @@ class Orders:
         tracked.fills_qty += fact.qty
         self._raise_filled(tracked, fact)
         change.order_changed = True
-        change.fills.append(
-            Fill(
-                symbol=fact.symbol,
-                client_order_id=tracked.client_order_id,
-                venue_order_id=fact.venue_order_id,
-                trade_id=fact.trade_id,
-                side=fact.side,
-                qty=fact.qty,
-                price=fact.price,
-                fee=fact.fee,
-                fee_asset=fact.fee_asset,
-                realized_pnl=fact.realized_pnl,
-                is_maker=fact.is_maker,
-                position_side=fact.position_side,
-                origin=fact.origin or tracked.origin,
-                venue_ns=fact.venue_ns,
-            )
-        )
+        change.fills.append(fill_of_fact(fact, tracked.client_order_id, tracked.origin))
         self._touch(tracked)
         return change
 
@@ -445,6 +428,28 @@ class Orders:
         tracked.provisional_qty -= replaced
         tracked.fills_qty -= replaced
         change.replaced_provisional = replaced
+
+
+def fill_of_fact(
+    fact: FillFact, client_order_id: ClientOrderId, origin: Origin
+) -> Fill:
+    """A fill as users see it."""
+    return Fill(
+        symbol=fact.symbol,
+        client_order_id=client_order_id,
+        venue_order_id=fact.venue_order_id,
+        trade_id=fact.trade_id,
+        side=fact.side,
+        qty=fact.qty,
+        price=fact.price,
+        fee=fact.fee,
+        fee_asset=fact.fee_asset,
+        realized_pnl=fact.realized_pnl,
+        is_maker=fact.is_maker,
+        position_side=fact.position_side,
+        origin=fact.origin or origin,
+        venue_ns=fact.venue_ns,
+    )
 
 
 def _rank(

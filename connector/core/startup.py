@@ -22,7 +22,7 @@ from connector.model.limits import Priority
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
 
-_PARTS = (Part.INSTRUMENTS, Part.KEY_INFO, Part.SETTINGS)
+_PARTS = (Part.INSTRUMENTS, Part.KEY_INFO, Part.SETTINGS, Part.MARKS)
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 

@@ -54,6 +54,10 @@ _DECIMALS = frozenset(
     )
 )
 
+_NOT_DURABLE = frozenset(
+    ("snapshot_cache", "told", "last_seq", "pending", "seen_on_stream")
+)
+
 _STATIC = (
     "side",
     "order_type",
@@ -106,6 +110,7 @@ class Tracked:
         "status",
         "symbol",
         "time_in_force",
+        "told",
         "trigger_price",
         "triggered_order_id",
         "venue_ns",
@@ -157,6 +162,7 @@ class Tracked:
         self.last_seq = 0
         self.seen_on_stream = False
         self.snapshot_cache: Order | None = None
+        self.told: Order | None = None
 
     @classmethod
     def of_intent(
@@ -244,7 +250,7 @@ class Tracked:
         """Durable form; `from_json` restores it."""
         body = {}
         for name in self.__slots__:
-            if name in {"snapshot_cache", "last_seq", "pending", "seen_on_stream"}:
+            if name in _NOT_DURABLE:
                 continue
             value = getattr(self, name)
             body[name] = str(value) if isinstance(value, Decimal) else value

@@ -107,6 +107,11 @@ class Trust:
                 times.append(self._untied_since_ns + budget)
         return min((t for t in times if t is not None), default=None)
 
+    @property
+    def trouble(self) -> str:
+        """What went wrong last, "" if nothing did."""
+        return self._gap_detail
+
     def why_not_live(self, now: Now) -> str:
         """One phrase for people."""
         age_s = (now.mono_ns - self._gap_since_mono_ns) / 1e9
@@ -358,6 +363,7 @@ class Trust:
             interval_s = self._core.config.audit_interval_s
             self._plan_audit(now, _RETRY_SYNC_S if self._tickets else interval_s)
             return
+        self._gap_detail = f"reconciliation failed: {why}"
         self._core.outbox.publish(Alarm(code="reconcile.failed", text=why))
         self._retry_ns = now.mono_ns + int(_RETRY_SYNC_S * NS_PER_S)
 

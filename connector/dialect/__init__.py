@@ -312,7 +312,8 @@ class Dialect(Protocol):
         self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
     ) -> tuple[Request, ...]:
         """A part of a snapshot. *symbols* are those with anything at stake;
-        the answer to OPEN_ORDERS and POSITIONS covers the whole account."""
+        the answer to OPEN_ORDERS and POSITIONS covers the whole account, and
+        MARKS without symbols covers the venue."""
         ...
 
     # understanding

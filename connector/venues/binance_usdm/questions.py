@@ -192,7 +192,7 @@ def query(
 
 def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
     path = "/fapi/v1/premiumIndex"
-    if len(symbols) > _MARKS_ONE_BY_ONE:
+    if not symbols or len(symbols) > _MARKS_ONE_BY_ONE:
         return (_ask("marks", path, weight(10), security=Security.NONE),)
     return tuple(
         _ask(

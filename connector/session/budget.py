@@ -1,0 +1,116 @@
+"""The shared gate as one session sees it: bucket names get their owners.
+
+A dialect names a bucket ("orders-10s"); which account or connection it belongs
+to is known here ("orders-10s@1f3c..."). Sessions of one process with the same
+key or address so meet in the same buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from connector.core.limiter import Charge, LimiterView
+from connector.dialect.wire import Throttle
+from connector.model.clock import NS_PER_MS, ClockOffset, Now
+from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
+from connector.session.gate import Gate, Permit
+
+_UNSAID_WAIT_MS = 2_000
+"""How long to stop when the venue says stop and not for how long."""
+
+
+class Budget:
+    """What one account may spend, at one gate."""
+
+    def __init__(self, gate: Gate, account: str, specs: Iterable[BucketSpec]) -> None:
+        self._gate = gate
+        self._account = account
+        self._scopes: dict[str, BucketSpec] = {}
+        self._charges: dict[tuple[Cost, str], Charge] = {}
+        self.learn(specs)
+
+    def learn(self, specs: Iterable[BucketSpec]) -> None:
+        """Put limits in force."""
+        bound = []
+        for spec in specs:
+            self._scopes[spec.id] = spec
+            if spec.scope is not BucketScope.CONNECTION:
+                bound.append(self._bound(spec, ""))
+        self._gate.set_limits(bound)
+        self._charges.clear()
+
+    def open_connection(self, connection: str) -> None:
+        """Limits that live as long as one connection."""
+        self._gate.set_limits(
+            self._bound(spec, connection) for spec in self._of_connections()
+        )
+
+    def close_connection(self, connection: str) -> None:
+        """Forget them."""
+        ids = [self._bound(spec, connection).id for spec in self._of_connections()]
+        self._gate.remove(ids)
+        self._charges = {k: c for k, c in self._charges.items() if k[1] != connection}
+
+    async def acquire(
+        self, cost: Cost, priority: Priority, deadline_ns: int, connection: str = ""
+    ) -> Permit:
+        """Wait until *cost* may be spent; raises RateLimited."""
+        key = (cost, connection)
+        charge = self._charges.get(key)
+        if charge is None:
+            bound = tuple((self._id(name, connection), units) for name, units in cost)
+            charge = self._charges[key] = self._gate.charge(bound)
+        return await self._gate.acquire(charge, priority, deadline_ns)
+
+    def observe(self, used: Iterable[tuple[str, int]]) -> None:
+        """The venue's own counts."""
+        for name, count in used:
+            if name in self._scopes:
+                self._gate.observe(self._id(name, ""), count)
+
+    def close(self, throttle: Throttle, clock: ClockOffset, now: Now) -> None:
+        """The venue said stop."""
+        wait_ms = throttle.wait_ms
+        if wait_ms is None and throttle.until_ms is not None:
+            wait_ms = max(0, throttle.until_ms - clock.venue_ns(now) // NS_PER_MS)
+        if wait_ms is None:
+            wait_ms = _UNSAID_WAIT_MS
+        is_ip = throttle.scope is BucketScope.IP
+        self._gate.close(
+            now.mono_ns + wait_ms * NS_PER_MS,
+            "banned by the venue" if throttle.is_ban else "throttled by the venue",
+            scope=throttle.scope,
+            owner=None if is_ip else self._account,
+        )
+
+    def set_clock(self, clock: ClockOffset, now: Now) -> None:
+        """Tell where the venue's calendar windows begin."""
+        offset_ns = clock.venue_ns(now) - now.mono_ns
+        self._gate.set_venue_clock(offset_ns, clock.error_ns)
+
+    def view(self) -> LimiterView:
+        """For display."""
+        return self._gate.snapshot()
+
+    def _of_connections(self) -> list[BucketSpec]:
+        return [
+            spec
+            for spec in self._scopes.values()
+            if spec.scope is BucketScope.CONNECTION
+        ]
+
+    def _owner(self, scope: BucketScope, connection: str) -> str:
+        if scope is BucketScope.IP:
+            return ""
+        return connection if scope is BucketScope.CONNECTION else self._account
+
+    def _id(self, name: str, connection: str) -> str:
+        spec = self._scopes[name]
+        owner = self._owner(spec.scope, connection)
+        return f"{name}@{owner}" if owner else name
+
+    def _bound(self, spec: BucketSpec, connection: str) -> BucketSpec:
+        owner = self._owner(spec.scope, connection)
+        name = f"{spec.id}@{owner}" if owner else spec.id
+        return replace(spec, id=name, owner=owner)

@@ -1,0 +1,139 @@
+"""From what a person types to an `OrderIntent`, with errors that name the rule."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypedDict, TypeVar, Unpack
+
+from connector.errors import InvalidOrder
+from connector.model.ids import Symbol
+from connector.model.money import decimal_of
+from connector.model.order import (
+    OrderIntent,
+    OrderType,
+    PositionSide,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerPriceType,
+)
+
+Number = Decimal | str | int
+_E = TypeVar("_E", bound=StrEnum)
+
+
+class OrderOptions(TypedDict, total=False):
+    """Everything about an order but side, instrument and quantity.
+
+    limit: price in quote per base; without it (and without a trigger) a market
+        order.
+    post_only: refuse to take liquidity.
+    time_in_force: GTC, IOC, FOK or GTD (with good_till_ms, UTC epoch ms).
+    reduce_only: may only make the position smaller.
+    position_side: NET, or LONG / SHORT while the account is in hedge mode.
+    self_trade_prevention: what happens when it would meet an order of your own.
+    stop, take_profit: trigger price of a conditional order; with limit it becomes
+        a limit order when triggered.
+    trailing: callback in percent of a trailing stop; activation: its start price.
+    trigger_by: LAST, MARK or INDEX price.
+    close_position: close all of it when triggered (no quantity then).
+    price_protect: do not trigger while last and mark price differ much.
+    """
+
+    limit: Number | None
+    post_only: bool
+    time_in_force: TimeInForce | str
+    good_till_ms: int | None
+    reduce_only: bool
+    position_side: PositionSide | str
+    self_trade_prevention: SelfTradePrevention | str
+    stop: Number | None
+    take_profit: Number | None
+    trigger_by: TriggerPriceType | str
+    trailing: Number | None
+    activation: Number | None
+    close_position: bool
+    price_protect: bool
+
+
+def make_intent(
+    side: Side, symbol: str, qty: Number | None, **options: Unpack[OrderOptions]
+) -> OrderIntent:
+    """An intent of the kind that the options imply; raises InvalidOrder."""
+    if not isinstance(symbol, str):
+        raise InvalidOrder("symbol", symbol, "a text such as BTCUSDT")
+    unknown = options.keys() - OrderOptions.__annotations__.keys()
+    if unknown:
+        known = ", ".join(OrderOptions.__annotations__)
+        raise InvalidOrder("option", sorted(unknown)[0], f"one of {known}")
+    numbers = {
+        rule: None if value is None else decimal_of(value, rule)
+        for rule, value in (
+            ("qty", qty),
+            ("price", options.get("limit")),
+            ("stop", options.get("stop")),
+            ("take_profit", options.get("take_profit")),
+            ("callback_rate", options.get("trailing")),
+            ("activation_price", options.get("activation")),
+        )
+    }
+    given = [
+        name
+        for name in ("stop", "take_profit", "callback_rate")
+        if numbers[name] is not None
+    ]
+    if len(given) > 1:
+        raise InvalidOrder("trigger", " and ".join(given), "one of them")
+    stop, take_profit = numbers["stop"], numbers["take_profit"]
+    return OrderIntent(
+        symbol=Symbol(symbol),
+        side=side,
+        order_type=_type_of(given, has_price=numbers["price"] is not None),
+        qty=numbers["qty"],
+        price=numbers["price"],
+        time_in_force=_word(
+            TimeInForce, options.get("time_in_force", "GTC"), "time_in_force"
+        ),
+        post_only=options.get("post_only", False),
+        reduce_only=options.get("reduce_only", False),
+        close_position=options.get("close_position", False),
+        position_side=_word(
+            PositionSide, options.get("position_side", "NET"), "position_side"
+        ),
+        self_trade_prevention=_word(
+            SelfTradePrevention,
+            options.get("self_trade_prevention", "DEFAULT"),
+            "self_trade_prevention",
+        ),
+        good_till_ms=options.get("good_till_ms"),
+        trigger_price=stop if stop is not None else take_profit,
+        trigger_price_type=_word(
+            TriggerPriceType, options.get("trigger_by", "LAST"), "trigger_by"
+        ),
+        activation_price=numbers["activation_price"],
+        callback_rate=numbers["callback_rate"],
+        price_protect=options.get("price_protect", False),
+    )
+
+
+def _type_of(given: list[str], *, has_price: bool) -> OrderType:
+    match given:
+        case ["stop"]:
+            return OrderType.STOP_LIMIT if has_price else OrderType.STOP_MARKET
+        case ["take_profit"]:
+            if has_price:
+                return OrderType.TAKE_PROFIT_LIMIT
+            return OrderType.TAKE_PROFIT_MARKET
+        case ["callback_rate"]:
+            return OrderType.TRAILING_STOP
+        case _:
+            return OrderType.LIMIT if has_price else OrderType.MARKET
+
+
+def _word(kind: type[_E], value: object, rule: str) -> _E:
+    try:
+        return kind(str(value).upper())
+    except ValueError:
+        words = ", ".join(item.value for item in kind)
+        raise InvalidOrder(rule, value, f"one of {words}") from None

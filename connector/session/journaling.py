@@ -1,0 +1,129 @@
+"""Writes the machine's records: one writer, everything that waits in one commit.
+
+Order intents are answered when they are durable. Other records are retried for
+as long as the disk refuses them, and kept in memory meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from connector.core.effects import AppendJournal, JournalRecord
+from connector.core.inputs import Input, JournalFailed, JournalWritten
+from connector.errors import JournalError, JournalFull
+from connector.runtime.clock import Clock
+from connector.runtime.journal import Journal, Record
+
+_RETRY_S = 1.0
+
+
+class JournalWriter:
+    """Owns the journal of one session."""
+
+    def __init__(
+        self, journal: Journal, clock: Clock, post: Callable[[Input], None]
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._post = post
+        self._waiting: list[AppendJournal] = []
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._unsaved: dict[tuple[str, str], Record] = {}
+        rows = journal.load()
+        self.restored: list[JournalRecord] = []
+        self._first_seq = 0
+        for row in rows:
+            self.restored.append(JournalRecord(row.kind, row.key, row.body))
+            self._first_seq = row.seq
+        self.is_failing = False
+
+    def put(self, effect: AppendJournal) -> None:
+        """Queue records; never blocks."""
+        self._waiting.append(effect)
+        self._settled.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._pause()
+            await self._write_all()
+            if not self._waiting:
+                self._settled.set()
+
+    async def flush(self) -> None:
+        """Wait until everything queued is kept (or refused)."""
+        await self._settled.wait()
+
+    def close(self) -> None:
+        """Write what is left; what the disk refuses now was told before."""
+        left = self._take(self._waiting)
+        self._waiting = []
+        if left:
+            with contextlib.suppress(JournalError):
+                self._journal.append(left, durable=True)
+
+    def rows_since_open(self, kind: str) -> Iterator[str]:
+        """Bodies of *kind* written by this session, oldest first."""
+        for row in self._journal.load({kind}, since_seq=self._first_seq):
+            yield row.body
+
+    async def _pause(self) -> None:
+        self._wake.clear()
+        if self._waiting:
+            return
+        if not self._unsaved:
+            await self._wake.wait()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_S):
+                await self._wake.wait()
+
+    def _take(self, effects: list[AppendJournal]) -> list[Record]:
+        wall_ns = self._clock.now().wall_ns
+        records, self._unsaved = self._unsaved, {}
+        for effect in effects:
+            for item in effect.records:
+                records[item.kind, item.key] = Record(
+                    kind=item.kind, key=item.key, wall_ns=wall_ns, body=item.body
+                )
+        return list(records.values())
+
+    async def _write_all(self) -> None:
+        effects, self._waiting = self._waiting, []
+        records = self._take(effects)
+        durable = any(effect.is_durable for effect in effects)
+        try:
+            await self._journal.write(records, durable=durable)
+        except JournalError as error:
+            self._refused(effects, records, error)
+            return
+        self.is_failing = False
+        for effect in effects:
+            if effect.token:
+                self._post(JournalWritten(effect.token))
+
+    def _refused(
+        self, effects: list[AppendJournal], records: list[Record], error: JournalError
+    ) -> None:
+        """Intents are refused for good, everything else is tried again."""
+        refused = {
+            (item.kind, item.key)
+            for effect in effects
+            if effect.token
+            for item in effect.records
+        }
+        for record in records:
+            if (record.kind, record.key) not in refused:
+                self._unsaved[record.kind, record.key] = record
+        is_full = isinstance(error, JournalFull)
+        tokens = [effect.token for effect in effects if effect.token]
+        if not tokens and not self.is_failing:
+            tokens = [0]
+        self.is_failing = True
+        for token in tokens:
+            self._post(JournalFailed(token, str(error), is_full))

@@ -1,0 +1,226 @@
+"""What a session is made of: profile, key, endpoints, journal, machine, tools."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from connector.config import SessionConfig
+from connector.config.hosts import EndpointUrls
+from connector.config.profiles import Profile, resolve
+from connector.core.machine import SessionCore
+from connector.core.restore import base36
+from connector.dialect import Dialect, Endpoints
+from connector.errors import ConfigError, CredentialsError
+from connector.model.credentials import Credentials
+from connector.runtime.clock import Clock, SystemClock
+from connector.runtime.hosts import AllowList
+from connector.runtime.http import HttpChannel
+from connector.runtime.journal import Journal, Owner, Record, journal_path
+from connector.runtime.journal_file import FileJournal
+from connector.runtime.journal_memory import MemoryJournal
+from connector.runtime.keystore.of_profile import credentials_of
+from connector.runtime.stream import StreamChannel
+from connector.session.budget import Budget
+from connector.session.gate import GateKey, shared_gate
+from connector.venues.registry import dialect_for
+from connector.venues.signing import Signer, make_signer
+
+EPHEMERAL = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A simulated venue inside this process: where it is, and a key for it."""
+
+    endpoints: EndpointUrls
+    credentials: Credentials
+
+
+class EmbeddedVenue(Protocol):
+    """Starts (or joins) the simulated venue of a profile; the stack ends it."""
+
+    def __call__(
+        self, venue: str, name: str, stack: AsyncExitStack
+    ) -> Awaitable[Embedded]:
+        """Where it listens, once it does."""
+        ...
+
+
+_embedded: Callable[[], EmbeddedVenue] | None = None
+
+
+def use_embedded_venues(start: Callable[[], EmbeddedVenue]) -> None:
+    """Tell how `paper:` profiles without endpoints get their venue.
+
+    The session does not know the simulated venue; the package joins them.
+    """
+    global _embedded
+    _embedded = start
+
+
+@dataclass(slots=True, kw_only=True)
+class Wishes:
+    """Arguments of a session; None means the profile's or the default."""
+
+    profile: str | Profile
+    config: SessionConfig | None
+    credentials: Credentials | None
+    endpoints: EndpointUrls | None
+    journal: Journal | Path | str | None
+    clock: Clock | None
+    rng: random.Random | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """A session's parts, ready to run."""
+
+    profile: Profile
+    dialect: Dialect
+    endpoints: Endpoints
+    config: SessionConfig
+    clock: Clock
+    core: SessionCore
+    http: HttpChannel
+    streams: StreamChannel
+    budget: Budget
+    signer: Signer
+    journal: Journal
+
+
+async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
+    """Everything a session needs; *stack* gives it back.
+
+    Raises ConfigError, CredentialsError and JournalError before anything is sent.
+    """
+    profile = wishes.profile
+    if isinstance(profile, str):
+        profile = resolve(profile)
+    dialect = dialect_for(profile.venue)
+    config = wishes.config or profile.config
+    clock = wishes.clock or SystemClock()
+    urls = wishes.endpoints or profile.endpoints
+    credentials = wishes.credentials or profile.paper_credentials
+    is_embedded = profile.is_embedded and urls is None
+    if is_embedded:
+        embedded = await _start_embedded(profile, stack)
+        urls = embedded.endpoints
+        credentials = credentials or embedded.credentials
+    endpoints = _endpoints(profile, dialect, urls)
+    if credentials is None:
+        credentials = await asyncio.to_thread(credentials_of, profile)
+    if credentials.is_pending:
+        raise CredentialsError(
+            f"the key of {profile.text} has no key id yet: register its public key at "
+            f"the venue, then `connector keys add {profile.text}` with the id"
+        )
+    signer = make_signer(credentials)
+    now = clock.now()
+    journal = _journal(wishes, profile, is_embedded=is_embedded, wall_ns=now.wall_ns)
+    stack.callback(journal.close)
+    core = SessionCore(
+        dialect,
+        endpoints,
+        config,
+        id_prefix=_id_prefix(journal, now.wall_ns),
+        rng=wishes.rng or random.Random(),  # noqa: S311 - jitter only
+    )
+    allow = AllowList(endpoints.urls())
+    account = hashlib.sha256(credentials.api_key.reveal().encode()).hexdigest()[:12]
+    gate = shared_gate(
+        # Who shares a host shares its limits, whatever the profile is called.
+        GateKey(venue=dialect.facts.name, environment=endpoints.rest),
+        (),
+        lambda: clock.now().mono_ns,
+    )
+    http = HttpChannel(
+        allow,
+        connect_timeout_s=config.answer_timeout_s / 2,
+        read_timeout_s=config.answer_timeout_s,
+    )
+    stack.push_async_callback(http.close)
+    return Parts(
+        profile=profile,
+        dialect=dialect,
+        endpoints=endpoints,
+        config=config,
+        clock=clock,
+        core=core,
+        http=http,
+        streams=StreamChannel(allow, open_timeout_s=config.logon_timeout_s),
+        budget=Budget(gate, account, dialect.base_limits),
+        signer=signer,
+        journal=journal,
+    )
+
+
+async def _start_embedded(profile: Profile, stack: AsyncExitStack) -> Embedded:
+    if _embedded is None:
+        raise ConfigError(
+            f"{profile.text} has no endpoints and this process has no simulated venue"
+        )
+    return await _embedded()(profile.venue, profile.name, stack)
+
+
+def _endpoints(
+    profile: Profile, dialect: Dialect, urls: EndpointUrls | None
+) -> Endpoints:
+    if urls is not None:
+        return Endpoints(
+            rest=urls.rest,
+            stream=urls.stream,
+            public=urls.public,
+            ws_api=urls.ws_api,
+            key_info=urls.key_info,
+        )
+    known = dialect.endpoints(profile.environment)
+    if known is None:
+        raise ConfigError(
+            f"{dialect.facts.name} publishes no addresses for "
+            f"{profile.environment}; give the profile its endpoints"
+        )
+    return known
+
+
+def _journal(
+    wishes: Wishes, profile: Profile, *, is_embedded: bool, wall_ns: int
+) -> Journal:
+    wanted = wishes.journal
+    if wanted is None and is_embedded:
+        wanted = EPHEMERAL  # its venue does not outlive the process either
+    owner = Owner(profile=profile.text, venue=profile.venue)
+    if wanted == EPHEMERAL:
+        return MemoryJournal(owner)
+    if wanted is None:
+        return FileJournal(journal_path(profile.text), owner, wall_ns=wall_ns)
+    if isinstance(wanted, (str, Path)):
+        return FileJournal(Path(wanted), owner, wall_ns=wall_ns)
+    return wanted
+
+
+def _id_prefix(journal: Journal, wall_ns: int) -> str:
+    """Letters and digits that no run of any journal has used: the journal's own
+    random name and the number of this run."""
+    kept = {row.key: row.body for row in journal.load({"meta"})}
+    name = kept.get("id_name") or _random_name()
+    run = int(kept.get("id_run", "0")) + 1
+    journal.append(
+        [
+            Record(kind="meta", key="id_name", wall_ns=wall_ns, body=name),
+            Record(kind="meta", key="id_run", wall_ns=wall_ns, body=str(run)),
+        ],
+        durable=True,
+    )
+    return f"c{name}{base36(run).rjust(3, '0')}x"
+
+
+def _random_name() -> str:
+    return base36(secrets.randbelow(36**7)).rjust(7, "0")

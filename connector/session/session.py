@@ -1,0 +1,577 @@
+"""Session: signed calls, a private stream, one limiter, one truth."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack, cast
+
+from connector.config import SessionConfig
+from connector.config.hosts import EndpointUrls
+from connector.config.profiles import Profile
+from connector.core.inputs import (
+    Amend,
+    Ask,
+    Cancel,
+    CancelAll,
+    Resync,
+    Submit,
+)
+from connector.core.orders import fill_of_fact
+from connector.core.outbox import NOT_SENT
+from connector.core.rules import instrument_of
+from connector.dialect import Capability, Dialect, FillCursor
+from connector.dialect.facts import FillFact
+from connector.dialect.wire import Reply, Request, Verdict
+from connector.errors import (
+    ConnectorError,
+    InvalidOrder,
+    MaybeSent,
+    NotSent,
+    SessionClosed,
+    Unreachable,
+    Unsupported,
+    UsageError,
+    VenueRefused,
+)
+from connector.model.account import Balance, Margin, MarginMode, Position
+from connector.model.clock import NS_PER_MS
+from connector.model.credentials import Credentials
+from connector.model.events import Event, LinkState, ReconcileReport
+from connector.model.ids import ClientOrderId, Symbol
+from connector.model.instrument import Instrument
+from connector.model.money import decimal_of
+from connector.model.order import (
+    Fill,
+    Order,
+    OrderIntent,
+    Origin,
+    Outcome,
+    PositionSide,
+    Side,
+)
+from connector.runtime.clock import Clock
+from connector.runtime.journal import Journal
+from connector.session.events import EventStream
+from connector.session.intents import Number, OrderOptions, make_intent
+from connector.session.journaling import JournalWriter
+from connector.session.live_order import LiveOrder
+from connector.session.opening import Parts, Wishes, assemble
+from connector.session.preview import preview
+from connector.session.shell import Shell
+from connector.session.stats import stats
+
+OrderRef = LiveOrder | Order | str
+
+
+class Session:
+    """One account at one venue.
+
+    ::
+
+        async with Session("paper:binance") as s:
+            order = await s.buy("BTCUSDT", "0.010", limit="60000")
+            async for event in s.events():
+                ...
+
+    Entered only when signed in, subscribed and reconciled. Reading is
+    synchronous, acting is async. *profile* names venue, environment and key
+    (``paper:binance``, ``live:main``); *config* bounds every wait and queue;
+    *journal* is a file, "memory" for none, or the profile's own file. *on_event*
+    is called for every event from the reader and must not block.
+
+    Opening raises ConfigError, CredentialsError, KeyRefused, JournalLocked,
+    JournalError or Unreachable.
+    """
+
+    def __init__(
+        self,
+        profile: str | Profile = "paper:binance",
+        *,
+        config: SessionConfig | None = None,
+        credentials: Credentials | None = None,
+        endpoints: EndpointUrls | None = None,
+        journal: Journal | Path | str | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._wishes = Wishes(
+            profile=profile,
+            config=config,
+            credentials=credentials,
+            endpoints=endpoints,
+            journal=journal,
+            clock=clock,
+            rng=rng,
+        )
+        self._on_event = on_event
+        self._parts: Parts | None = None
+        self._shell: Shell | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    # --- life ---
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect, sign in, subscribe, reconcile; returns when live.
+
+        Raises Unreachable after `open_timeout_s`. In a notebook call this (and
+        `close`) instead of ``async with``.
+        """
+        if self._shell is not None:
+            raise UsageError("this session was opened already; make a new one")
+        opened = asyncio.get_running_loop().create_future()
+        # The one task that no group owns: it owns the group (see Shell.run), and
+        # close() awaits it. open() and close() may be called by different tasks.
+        self._runner = asyncio.create_task(self._run(opened), name="session")
+        try:
+            await opened
+            timeout_s = self._open_shell.core.config.open_timeout_s
+            await self.wait_live(timeout_s=timeout_s)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Make the last records durable, close the streams, keep every order.
+
+        Orders stay at the venue: cancel them first if they should not.
+        """
+        self._stop.set()
+        runner = self._runner
+        if runner is None:
+            return
+        await asyncio.wait({runner})
+        self._runner = None
+        if not runner.cancelled():
+            error = runner.exception()
+            if error is not None:
+                raise error
+
+    async def wait_live(self, *, timeout_s: float) -> None:
+        """Return when the state equals the venue's; raises Unreachable."""
+        shell = self._open_shell
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not shell.core.is_live:
+                    if shell.fatal is not None:
+                        raise shell.fatal
+                    await shell.changed()
+        except TimeoutError:
+            trouble = shell.core.startup.last_trouble or shell.core.trust.trouble
+            why = f"; last trouble: {trouble}" if trouble else ""
+            raise Unreachable(
+                f"{self._wishes.profile!s} was not live within {timeout_s:g} s "
+                f"(state {shell.core.state.value}){why}"
+            ) from None
+
+    # --- acting ---
+
+    async def buy(
+        self, symbol: str, qty: Number | None, **options: Unpack[OrderOptions]
+    ) -> LiveOrder:
+        """Place a buy order; see `connector.session.intents.make_intent`.
+
+        Returns when the venue has answered (or after `doubt_patience_s`): look
+        at `outcome`. Raises InvalidOrder, Unsupported or NotLive before anything
+        is journaled, JournalError if the intent cannot be made durable.
+        """
+        return await self.submit(make_intent(Side.BUY, symbol, qty, **options))
+
+    async def sell(
+        self, symbol: str, qty: Number | None, **options: Unpack[OrderOptions]
+    ) -> LiveOrder:
+        """Place a sell order; as `buy`."""
+        return await self.submit(make_intent(Side.SELL, symbol, qty, **options))
+
+    async def submit(self, intent: OrderIntent) -> LiveOrder:
+        """Place an order; as `buy`."""
+        orders = await self.submit_batch([intent])
+        return orders[0]
+
+    async def submit_batch(self, intents: Sequence[OrderIntent]) -> list[LiveOrder]:
+        """Place several orders, in as few requests as the venue allows.
+
+        Each has its own outcome. All are checked before any is sent.
+        """
+        shell = self._open_shell
+        core = shell.core
+        now = shell.now()
+        for intent in intents:
+            core.check(intent, now)
+        most = max(1, core.dialect.facts.batch_place_max)
+        waits = []
+        for part in _groups(intents, most):
+            tickets, futures = self._tickets(len(part))
+            shell.post(Submit(tickets, tuple(part)))
+            waits += futures
+        outcomes = [cast(Outcome, await future) for future in waits]
+        return [LiveOrder(self, outcome) for outcome in outcomes]
+
+    async def cancel(self, order: OrderRef) -> Outcome:
+        """Cancel an order.
+
+        Accepted when it ended cancelled; Rejected (TOO_LATE) when it had ended
+        otherwise, InDoubt when nobody knows yet.
+        """
+        outcomes = await self.cancel_batch([order])
+        return outcomes[0]
+
+    async def cancel_batch(self, orders: Sequence[OrderRef]) -> list[Outcome]:
+        """Cancel several orders, in as few requests as the venue allows."""
+        shell = self._open_shell
+        ids = tuple(_client_order_id(order) for order in orders)
+        tickets, futures = self._tickets(len(ids))
+        shell.post(Cancel(tickets, ids))
+        return [cast(Outcome, await future) for future in futures]
+
+    async def cancel_all(self, symbol: str | None = None) -> list[Order]:
+        """Cancel every open order of *symbol*, or of all instruments.
+
+        Returns the orders that were open, as they are after the venue answered;
+        those still ending are followed. Raises VenueRefused or MaybeSent.
+        """
+        shell = self._open_shell
+        open_orders = [o for o in self.orders if symbol in (None, o.symbol)]
+        symbols = [symbol] if symbol else sorted({o.symbol for o in open_orders})
+        waits = []
+        for name in symbols:
+            ticket, future = shell.new_ticket()
+            shell.post(CancelAll(ticket, Symbol(name)))
+            waits.append(future)
+        for future in waits:
+            _refuse_bad(await future, "cancel_all")
+        await self._settle([o.client_order_id for o in open_orders])
+        return [self.order(o.client_order_id) or o for o in open_orders]
+
+    async def amend(
+        self,
+        order: OrderRef,
+        *,
+        qty: Number | None = None,
+        price: Number | None = None,
+    ) -> Outcome:
+        """Change the total quantity (filled part included), the price, or both."""
+        shell = self._open_shell
+        client_order_id = _client_order_id(order)
+        known = self.order(client_order_id)
+        if known is None:
+            raise UsageError(f"no order {client_order_id} is known here")
+        new_qty = known.qty if qty is None else decimal_of(qty, "qty")
+        new_price = known.price if price is None else decimal_of(price, "price")
+        if new_qty is None or new_price is None:
+            raise InvalidOrder("amend", known.order_type.value, "a limit order")
+        ticket, future = shell.new_ticket()
+        shell.post(Amend(ticket, client_order_id, new_qty, new_price))
+        return cast(Outcome, await future)
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Leverage of an instrument. Raises VenueRefused or MaybeSent."""
+        self._need(Capability.SET_LEVERAGE)
+        if isinstance(leverage, bool) or not isinstance(leverage, int) or leverage < 1:
+            raise InvalidOrder("leverage", leverage, "a whole number from 1")
+        name = self._instrument(symbol).symbol
+        await self._ask([self._dialect.set_leverage(name, leverage)], "set_leverage")
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode | str) -> None:
+        """Cross or isolated margin of an instrument."""
+        self._need(Capability.ISOLATED_MARGIN)
+        try:
+            wanted = MarginMode(str(mode).lower())
+        except ValueError:
+            raise InvalidOrder("margin_mode", mode, "cross or isolated") from None
+        name = self._instrument(symbol).symbol
+        await self._ask([self._dialect.set_margin_mode(name, wanted)], "margin_mode")
+
+    async def set_hedge_mode(self, *, is_hedge: bool) -> None:
+        """One-way or hedge mode of the account."""
+        self._need(Capability.HEDGE_MODE)
+        request = self._dialect.set_hedge_mode(is_hedge=is_hedge)
+        await self._ask([request], "hedge_mode")
+
+    async def reconcile(self) -> ReconcileReport:
+        """Compare with the venue now and take over what differs."""
+        shell = self._open_shell
+        ticket, future = shell.new_ticket()
+        shell.post(Resync(ticket))
+        return cast(ReconcileReport, await future)
+
+    async def recent_fills(
+        self, symbol: str | None = None, *, since_ms: int
+    ) -> list[Fill]:
+        """Fills as the venue tells them, oldest first; changes no state."""
+        names = [self._instrument(symbol).symbol] if symbol else self._touched()
+        shell = self._open_shell
+        clock = shell.core.clock.offset
+        now_ms = clock.venue_ns(shell.now()) // NS_PER_MS
+        requests: list[Request] = []
+        for name in names:
+            cursor = FillCursor(
+                symbol=name, trade_id=None, venue_ms=since_ms, since_ms=since_ms
+            )
+            requests += self._dialect.query_fills(cursor, now_ms=now_ms)
+        found: dict[tuple[str, str, str], Fill] = {}
+        while requests:
+            replies = await self._ask(requests, "fills", is_merged=False)
+            requests = [r.next_request for r in replies if r.next_request is not None]
+            for reply in replies:
+                for fact in reply.facts:
+                    if isinstance(fact, FillFact):
+                        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
+                        found[key] = self._fill_of(fact)
+        return sorted(found.values(), key=lambda fill: fill.venue_ns)
+
+    # --- reading ---
+
+    def events(self) -> EventStream:
+        """Events from now on; overflow leads to a re-sync, never to loss."""
+        shell = self._open_shell
+        return shell.subscribe(shell.core.config.event_queue_max)
+
+    async def changed(self) -> None:
+        """Return when anything has happened."""
+        await self._open_shell.changed()
+
+    @property
+    def orders(self) -> list[Order]:
+        """Orders that rest, or may rest, at the venue; in-doubt ones included."""
+        return self._open_shell.core.orders.snapshots(only_open=True)
+
+    def order(self, client_order_id: str) -> Order | None:
+        """One order, also a closed one while it is remembered."""
+        tracked = self._open_shell.core.orders.get(ClientOrderId(client_order_id))
+        return tracked.snapshot() if tracked is not None else None
+
+    @property
+    def positions(self) -> list[Position]:
+        """Positions that are not flat, with live numbers."""
+        return self._open_shell.core.account.positions(self.orders)
+
+    def position(
+        self, symbol: str, position_side: PositionSide = PositionSide.NET
+    ) -> Position | None:
+        """One position, also when it is flat; None if never heard of."""
+        key = (Symbol(symbol), position_side)
+        return self._open_shell.core.account.position(key, self.orders)
+
+    @property
+    def balances(self) -> Mapping[str, Balance]:
+        """Wallets by asset."""
+        return dict(self._open_shell.core.account.balances)
+
+    @property
+    def margin(self) -> Margin | None:
+        """The account's margin; None when it cannot be computed."""
+        shell = self._open_shell
+        return shell.core.account.margin(self.orders, shell.now())
+
+    def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """Lowest and highest signed position that open orders can lead to.
+
+        Orders in doubt count as open.
+        """
+        low = high = sum(
+            (p.qty for p in self.positions if p.symbol == symbol), Decimal(0)
+        )
+        for order in self.orders:
+            if order.symbol == symbol:
+                if order.side is Side.BUY:
+                    high += order.leaves_qty
+                else:
+                    low -= order.leaves_qty
+        return low, high
+
+    @property
+    def instruments(self) -> Mapping[Symbol, Instrument]:
+        """What can be traded, by symbol."""
+        return dict(self._open_shell.core.account.instruments)
+
+    @property
+    def state(self) -> LinkState:
+        """Where the private channel stands."""
+        shell = self._shell
+        return LinkState.DISCONNECTED if shell is None else shell.core.state
+
+    @property
+    def is_live(self) -> bool:
+        """Local state equals the venue's, up to messages in flight."""
+        return self._shell is not None and self._shell.core.is_live
+
+    @property
+    def age_s(self) -> float:
+        """0 while live, else seconds since the state could last be trusted."""
+        shell = self._open_shell
+        return shell.core.trust.age_s(shell.now())
+
+    @property
+    def last_report(self) -> ReconcileReport | None:
+        """The newest reconciliation that had something to tell."""
+        return self._open_shell.core.trust.last_report
+
+    @property
+    def environment(self) -> str:
+        """``paper``, ``testnet`` or ``live``."""
+        assert self._parts is not None, "open the session first"
+        return self._parts.profile.environment
+
+    def stats(self) -> dict[str, Any]:
+        """Numbers about channels, clock, limits and counters, for display."""
+        assert self._parts is not None, "open the session first"
+        return stats(self._open_shell, self._parts)
+
+    def preview(
+        self, intent: OrderIntent, *, at_ms: int | None = None
+    ) -> dict[str, Any]:
+        """The exact signed request for *intent*, without sending it."""
+        assert self._parts is not None, "open the session first"
+        return preview(self._open_shell, self._parts, intent, at_ms)
+
+    # --- how ---
+
+    async def _run(self, opened: asyncio.Future[None]) -> None:
+        """The session's one task: parts, machine, tasks, and their end."""
+        error: BaseException | None = None
+        try:
+            async with AsyncExitStack() as stack:
+                parts = await assemble(self._wishes, stack)
+                self._shell = self._wire(parts)
+                await self._shell.run(opened, self._stop)
+        except BaseExceptionGroup as failures:
+            error = _first(failures)
+        except BaseException as failure:
+            error = failure
+        finally:
+            if self._shell is not None:
+                self._shell.end(error)
+            if not opened.done():
+                opened.set_exception(error or SessionClosed("closed while opening"))
+        if error is not None and not isinstance(error, ConnectorError):
+            raise error
+
+    def _wire(self, parts: Parts) -> Shell:
+        self._parts = parts
+        return Shell(
+            parts,
+            journal=lambda post: JournalWriter(parts.journal, parts.clock, post),
+            on_event=self._on_event,
+        )
+
+    @property
+    def _open_shell(self) -> Shell:
+        if self._shell is None:
+            raise SessionClosed("the session is not open: `async with Session(...)`")
+        return self._shell
+
+    @property
+    def _dialect(self) -> Dialect:
+        return self._open_shell.core.dialect
+
+    def _instrument(self, symbol: str) -> Instrument:
+        return instrument_of(self._open_shell.core.account.instruments, symbol)
+
+    def _need(self, capability: Capability) -> None:
+        facts = self._dialect.facts
+        if capability not in facts.capabilities:
+            raise Unsupported(facts.name, capability.value)
+
+    def _tickets(self, count: int) -> tuple[tuple[int, ...], list[asyncio.Future[Any]]]:
+        pairs = [self._open_shell.new_ticket() for _ in range(count)]
+        return tuple(ticket for ticket, _ in pairs), [future for _, future in pairs]
+
+    async def _ask(
+        self, requests: Sequence[Request], call: str, *, is_merged: bool = True
+    ) -> tuple[Reply, ...]:
+        shell = self._open_shell
+        ticket, future = shell.new_ticket()
+        shell.post(Ask(ticket, tuple(requests), is_merged=is_merged))
+        replies = cast(tuple[Reply, ...], await future)
+        _refuse_bad(replies, call)
+        return replies
+
+    async def _settle(self, ids: Sequence[ClientOrderId]) -> None:
+        """Wait a while for orders to end."""
+        shell = self._open_shell
+        patience_s = shell.core.config.doubt_patience_s
+        try:
+            async with asyncio.timeout(patience_s):
+                while any((o := self.order(i)) is not None and o.is_open for i in ids):
+                    await shell.changed()
+        except TimeoutError:
+            return
+
+    def _touched(self) -> list[Symbol]:
+        core = self._open_shell.core
+        names = {tracked.symbol for tracked in core.orders.all()}
+        names.update(symbol for symbol, _ in core.account.position_keys())
+        return sorted(names)
+
+    def _fill_of(self, fact: FillFact) -> Fill:
+        tracked = self._open_shell.core.orders.find(fact.symbol, fact.venue_order_id)
+        known = tracked.client_order_id if tracked is not None else ClientOrderId("")
+        return fill_of_fact(
+            fact,
+            fact.client_order_id or known,
+            tracked.origin if tracked is not None else Origin.EXTERNAL,
+        )
+
+
+def _groups(
+    intents: Sequence[OrderIntent], most: int
+) -> Iterator[Sequence[OrderIntent]]:
+    """Regular orders together, conditional ones alone (endpoints of their own)."""
+    together: list[OrderIntent] = []
+    for intent in intents:
+        if intent.order_type.is_conditional:
+            if together:
+                yield together
+                together = []
+            yield [intent]
+            continue
+        together.append(intent)
+        if len(together) == most:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+def _client_order_id(order: OrderRef) -> ClientOrderId:
+    return ClientOrderId(order) if isinstance(order, str) else order.client_order_id
+
+
+def _refuse_bad(replies: Sequence[Reply], call: str) -> None:
+    for reply in replies:
+        if reply.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.PROCESSING):
+            continue
+        text = f"{reply.code} {reply.text}".strip()
+        if reply.verdict is Verdict.UNKNOWN:
+            raise MaybeSent(f"{call}: outcome unknown: {text}")
+        if reply.code == NOT_SENT:
+            raise NotSent(f"{call}: {reply.text}")
+        raise VenueRefused(call, reply.code, reply.text)
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error inside; users never see groups."""
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

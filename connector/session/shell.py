@@ -1,0 +1,446 @@
+"""Between the machine and the world: inputs in, effects out, tasks in one group.
+
+`post` is the only way in. It runs the machine and starts what it asks for; it
+never awaits, so no state change is ever interrupted. Every task is born in one
+TaskGroup; what it learns comes back through `post`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, assert_never
+
+from connector.core.effects import (
+    AppendJournal,
+    CloseGate,
+    CloseStream,
+    Effect,
+    Fatal,
+    ObserveLimits,
+    OpenStream,
+    PingStream,
+    Publish,
+    RefundCall,
+    Resolve,
+    SendCall,
+    SendStream,
+    SetLimits,
+)
+from connector.core.inputs import (
+    CallAnswered,
+    CallFailed,
+    CallSigned,
+    Input,
+    LinkRole,
+    PongReceived,
+    Start,
+    Stop,
+    StreamClosed,
+    StreamFrame,
+    StreamOpened,
+    Tick,
+)
+from connector.core.outbox import NOT_SENT, RATE_LIMITED
+from connector.dialect.wire import Host, HttpWire, Security
+from connector.errors import (
+    ConnectorError,
+    MaybeSent,
+    NetworkError,
+    NotSent,
+    RateLimited,
+    SessionClosed,
+    StreamLost,
+)
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
+from connector.model.events import Alarm, Event, FillEvent
+from connector.model.limits import FREE, Priority
+from connector.model.order import Fill
+from connector.runtime.stream import Stream
+from connector.session.events import EventStream, fill_of_json
+from connector.session.gate import Permit
+from connector.session.journaling import JournalWriter
+from connector.session.opening import Parts
+
+log = logging.getLogger("connector.session")
+log.addHandler(logging.NullHandler())
+
+_FRAMES_PER_TURN = 64
+"""Frames applied before other tasks get a turn."""
+
+
+class _TooLateError(Exception):
+    """The grant ran out before the first byte was written."""
+
+
+class Shell:
+    """Executes effects for one machine."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        journal: Callable[[Callable[[Input], None]], JournalWriter],
+        on_event: Callable[[Event], None] | None,
+    ) -> None:
+        self.core = parts.core
+        self._clock = parts.clock
+        self._http = parts.http
+        self._streams = parts.streams
+        self.budget = parts.budget
+        self._endpoints = parts.endpoints
+        self._signer = parts.signer
+        self._journal = journal(self.post)
+        self._on_event = on_event
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns: int | None = None
+        self._tickets: dict[int, asyncio.Future[Any]] = {}
+        self._ticket = 0
+        self._permits: dict[int, Permit] = {}
+        self._open: dict[tuple[LinkRole, int], Stream] = {}
+        self._readers: dict[tuple[LinkRole, int], asyncio.Task[None]] = {}
+        self._event_streams: list[EventStream] = []
+        self._changed: asyncio.Future[None] | None = None
+        self._clock_mono_ns: int | None = None
+        self.fatal: ConnectorError | None = None
+        self.fills_told = 0
+        self.is_closed = False
+
+    # --- life ---
+
+    async def run(self, opened: asyncio.Future[None], stop: asyncio.Event) -> None:
+        """Own the task group from Start until *stop*."""
+        self.core.restore(self._journal.restored, self.now())
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            writer = group.create_task(self._journal.run(), name="journal.write")
+            self.post(Start())
+            opened.set_result(None)
+            await stop.wait()
+            self.post(Stop())
+            if self._tasks:
+                await asyncio.wait(
+                    self._tasks, timeout=self.core.config.close_timeout_s
+                )
+            for task in self._tasks:
+                task.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.core.config.close_timeout_s):
+                    await self._journal.flush()
+            writer.cancel()
+        self._journal.close()
+
+    def end(self, error: BaseException | None) -> None:
+        """Nobody waits any longer."""
+        self.is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        reason = error or SessionClosed("the session is closed")
+        for future in self._tickets.values():
+            if not future.done():
+                future.set_exception(reason)
+                future.exception()  # nobody may be waiting: that is no news
+        self._tickets.clear()
+        for stream in list(self._event_streams):
+            stream.close(error)
+        self._signal_change()
+
+    # --- in ---
+
+    def now(self) -> Now:
+        """Both clocks."""
+        return self._clock.now()
+
+    def post(self, happened: Input) -> None:
+        """Feed the machine and do what it wants."""
+        if self.is_closed:
+            return
+        effects = self.core.feed(happened, self._clock.now())
+        for effect in effects:
+            self._execute(effect)
+        self._signal_change()
+        self._arm()
+
+    def new_ticket(self) -> tuple[int, asyncio.Future[Any]]:
+        """A number for a wish, and where its answer will be."""
+        self._ticket += 1
+        future = asyncio.get_running_loop().create_future()
+        self._tickets[self._ticket] = future
+        return self._ticket, future
+
+    def subscribe(self, most: int) -> EventStream:
+        """A new event stream."""
+        stream = EventStream(self, most)
+        self._event_streams.append(stream)
+        if self.is_closed:
+            stream.close()
+        return stream
+
+    def forget_stream(self, stream: EventStream) -> None:
+        """It was closed."""
+        with contextlib.suppress(ValueError):
+            self._event_streams.remove(stream)
+
+    async def changed(self) -> None:
+        """Return when anything has happened."""
+        if self.is_closed:
+            raise SessionClosed("the session is closed")
+        if self._changed is None or self._changed.done():
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
+    async def fills_between(self, first: int, last: int) -> AsyncIterator[Fill]:
+        """Fills number *first* to *last* of this session, from the journal."""
+        await self._journal.flush()
+        for index, body in enumerate(self._journal.rows_since_open("fill")):
+            if index >= last:
+                return
+            if index >= first:
+                yield fill_of_json(body)
+
+    # --- out ---
+
+    def _execute(self, effect: Effect) -> None:
+        match effect:
+            case Publish(event=event):
+                self._publish(event)
+            case SendCall():
+                self._spawn(self._call(effect), f"call.{effect.request.op}")
+            case AppendJournal():
+                self._journal.put(effect)
+            case Resolve(ticket=ticket, outcome=outcome):
+                self._resolve(ticket, outcome)
+            case OpenStream():
+                key = (effect.role, effect.epoch)
+                task = self._spawn(self._stream(effect), f"stream.{effect.role}")
+                self._readers[key] = task
+            case SendStream():
+                self._spawn(self._send_frame(effect), "stream.send")
+            case PingStream():
+                self._spawn(self._ping(effect), "stream.ping")
+            case CloseStream():
+                self._close_stream(effect)
+            case ObserveLimits(used=used):
+                self.budget.observe(used)
+            case RefundCall(call_id=call_id):
+                permit = self._permits.pop(call_id, None)
+                if permit is not None:
+                    permit.refund()
+            case CloseGate(throttle=throttle):
+                self.budget.close(throttle, self.core.clock.offset, self.now())
+            case SetLimits(specs=specs):
+                self.budget.learn(specs)
+            case Fatal(error=error):
+                self.fatal = self.fatal or error
+                self._publish(Alarm(code="session.fatal", text=str(error)))
+            case _:
+                assert_never(effect)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        assert self._group is not None, "effects before the session is open"
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _publish(self, event: Event) -> None:
+        for stream in self._event_streams:
+            stream.put(event, self.fills_told)
+        if isinstance(event, FillEvent):
+            self.fills_told += 1
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            # The user's code must not stop the reader; say so and go on.
+            log.exception("session.callback_failed")
+
+    def _resolve(self, ticket: int, outcome: object) -> None:
+        future = self._tickets.pop(ticket, None)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, ConnectorError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _signal_change(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    def _arm(self) -> None:
+        due = self.core.next_wake_ns
+        if due == self._timer_ns and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_ns = due
+        if due is None:
+            return
+        delay_s = max(0, due - self.now().mono_ns) / NS_PER_S
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._timer_ns = None
+        self.post(Tick())
+
+    # --- calls ---
+
+    async def _call(self, effect: SendCall) -> None:
+        call_id = effect.call_id
+        try:
+            while True:
+                permit = await self.budget.acquire(
+                    effect.request.cost,
+                    effect.request.priority,
+                    effect.give_up_mono_ns,
+                )
+                self._permits[call_id] = permit
+                if await self._exchange(effect, permit):
+                    return
+        except RateLimited as error:
+            self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
+        finally:
+            self._permits.pop(call_id, None)
+
+    async def _exchange(self, effect: SendCall, permit: Permit) -> bool:
+        """Sign and send; False if the grant ran out before anything was sent."""
+        call_id = effect.call_id
+        left = False
+        too_late = False
+
+        def on_bytes_may_leave() -> None:
+            nonlocal left, too_late
+            if not permit.departed():
+                too_late = True
+                raise _TooLateError
+            left = True
+
+        wire = self._sign(effect)
+        self.post(CallSigned(call_id, wire.deadline_ms))
+        try:
+            answer = await self._http.send(
+                wire,
+                timeout_s=self.core.config.answer_timeout_s,
+                on_bytes_may_leave=on_bytes_may_leave,
+            )
+        except NotSent as error:
+            permit.refund()
+            if too_late:
+                return False
+            self.post(CallFailed(call_id, False, NOT_SENT, str(error)))
+        except MaybeSent as error:
+            self.post(CallFailed(call_id, True, "", str(error)))
+        except asyncio.CancelledError:
+            self.post(CallFailed(call_id, left, NOT_SENT, "cancelled"))
+            raise
+        else:
+            permit.answered()
+            self.post(CallAnswered(call_id, answer))
+            self._tell_clock()
+        return True
+
+    def _sign(self, effect: SendCall) -> HttpWire:
+        request = effect.request
+        base = self._endpoints.rest
+        if request.host is Host.KEY_INFO:
+            base = self._endpoints.key_info
+        # Aim late, never early: the venue allows little of the future.
+        venue_ms = self.core.clock.offset.venue_ns_late(self.now()) // NS_PER_MS
+        signer = None if request.security is Security.NONE else self._signer
+        return self.core.dialect.sign(request, signer, base, venue_ms)
+
+    def _tell_clock(self) -> None:
+        clock = self.core.clock.offset
+        if clock.measured_mono_ns != self._clock_mono_ns:
+            self._clock_mono_ns = clock.measured_mono_ns
+            self.budget.set_clock(clock, self.now())
+
+    # --- streams ---
+
+    async def _stream(self, effect: OpenStream) -> None:
+        role, epoch = effect.role, effect.epoch
+        connection = f"{role.value}-{epoch}"
+        self.budget.open_connection(connection)
+        why = "closed by us"
+        try:
+            deadline_ns = self.now().mono_ns + int(
+                self.core.config.logon_timeout_s * NS_PER_S
+            )
+            if effect.cost:
+                await self.budget.acquire(effect.cost, Priority.RECONCILE, deadline_ns)
+            stream = await self._streams.open(effect.url)
+            self._open[role, epoch] = stream
+            try:
+                self.post(StreamOpened(role, epoch))
+                await self._read(stream, role, epoch)
+            finally:
+                self._open.pop((role, epoch), None)
+                await stream.close()
+        except (NetworkError, RateLimited) as error:
+            why = str(error)
+        finally:
+            self._readers.pop((role, epoch), None)
+            self.budget.close_connection(connection)
+        self.post(StreamClosed(role, epoch, why))
+
+    async def _read(self, stream: Stream, role: LinkRole, epoch: int) -> None:
+        count = 0
+        async for raw in stream:
+            self.post(StreamFrame(role, epoch, raw))
+            count += 1
+            if count % _FRAMES_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _send_frame(self, effect: SendStream) -> None:
+        role, epoch = effect.role, effect.epoch
+        stream = self._open.get((role, epoch))
+        if stream is None:
+            return
+        step = effect.step
+        try:
+            if step.cost != FREE:
+                deadline_ns = self.now().mono_ns + int(
+                    self.core.config.logon_timeout_s * NS_PER_S
+                )
+                await self.budget.acquire(
+                    step.cost,
+                    Priority.RECONCILE,
+                    deadline_ns,
+                    f"{role.value}-{epoch}",
+                )
+            text = step.text
+            if step.sign:
+                assert self._signer is not None, "a frame to sign without a key"
+                venue_ms = self.core.clock.offset.venue_ns_late(self.now())
+                text = self.core.dialect.sign_frame(
+                    step, self._signer, venue_ms // NS_PER_MS
+                )
+            await stream.send(text)
+        except RateLimited as error:
+            self.post(StreamClosed(role, epoch, str(error)))
+        except StreamLost:
+            pass  # the reader of this stream says so
+
+    async def _ping(self, effect: PingStream) -> None:
+        stream = self._open.get((effect.role, effect.epoch))
+        if stream is None:
+            return
+        try:
+            latency_s = await stream.ping(effect.timeout_s)
+        except StreamLost:
+            return  # the reader of this stream says so
+        latency_ms = None if latency_s is None else latency_s * 1000
+        self.post(PongReceived(effect.role, effect.epoch, latency_ms))
+
+    def _close_stream(self, effect: CloseStream) -> None:
+        reader = self._readers.get((effect.role, effect.epoch))
+        if reader is not None:
+            reader.cancel()

@@ -1,0 +1,73 @@
+"""Numbers about a running session, in plain containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connector.core.link import Link
+from connector.model.clock import Now
+
+if TYPE_CHECKING:
+    from connector.session.opening import Parts
+    from connector.session.shell import Shell
+
+
+def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
+    """Channels, clock, limits and counters at this moment.
+
+    Times are in seconds or ms as the names say; bucket counts in units.
+    """
+    core = shell.core
+    now = shell.now()
+    clock = core.clock.offset
+    return {
+        "venue": parts.dialect.facts.name,
+        "environment": parts.profile.environment,
+        "profile": parts.profile.text,
+        "state": core.state.value,
+        "is_live": core.is_live,
+        "stale_age_s": core.trust.age_s(now),
+        "private": _channel(core.link, now),
+        "public": _channel(core.marks.link, now),
+        "clock_offset_ms": clock.offset_ns / 1e6,
+        "clock_error_ms": clock.error_ns / 1e6,
+        "clock_age_s": (
+            None
+            if clock.measured_mono_ns is None
+            else (now.mono_ns - clock.measured_mono_ns) / 1e9
+        ),
+        "limits": [
+            {
+                "id": view.id,
+                "used": view.used,
+                "limit": view.limit,
+                "reserve": view.reserve,
+                "closed_s": (
+                    0.0
+                    if view.closed_until_ns is None
+                    else (view.closed_until_ns - now.mono_ns) / 1e9
+                ),
+            }
+            for view in shell.budget.view().buckets
+        ],
+        "open_orders": len(core.orders.open()),
+        "in_doubt": len(core.commands.in_doubt()),
+        "fills": core.merger.fills_seen,
+        "duplicates_dropped": core.orders.duplicates_dropped,
+        "requests": core.outbox.requests_made,
+        "weight": core.outbox.weight_used,
+        "in_doubt_resolved_by": dict(core.commands.resolved_by),
+        "reconciliations": core.trust.reports,
+    }
+
+
+def _channel(link: Link, now: Now) -> dict[str, Any]:
+    heard = link.last_frame_ns
+    return {
+        "is_up": link.is_ready,
+        "epoch": link.epoch,
+        "reconnects": link.reconnects,
+        "rotations": link.rotations,
+        "ping_ms": link.ping_ms,
+        "last_frame_age_s": (now.mono_ns - heard) / 1e9 if heard else None,
+    }

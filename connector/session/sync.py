@@ -1,0 +1,237 @@
+"""The same session without asyncio: it runs in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from connector.errors import SessionClosed
+from connector.model.account import Balance, Margin, MarginMode, Position
+from connector.model.events import Event, LinkState, ReconcileReport
+from connector.model.order import Order, OrderIntent, Outcome
+from connector.session.events import EventStream
+from connector.session.intents import Number, OrderOptions
+from connector.session.live_order import LiveOrder
+from connector.session.session import OrderRef, Session
+
+_T = TypeVar("_T")
+
+
+class SyncSession:
+    """A `Session` for code without asyncio; takes the same arguments.
+
+    ::
+
+        with SyncSession("paper:binance") as s:
+            order = s.buy("BTCUSDT", "0.010", limit="60000")
+            for event in s.events(timeout_s=10):
+                ...
+
+    Every call runs in the session's own thread and raises what `Session` raises;
+    reads return snapshots. May be used from several threads.
+    """
+
+    def __init__(self, profile: str = "paper:binance", **options: Any) -> None:
+        self._profile = profile
+        self._options = options
+        self._session: Session | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stream: EventStream | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """As `Session.open`."""
+        started = threading.Event()
+        loop = self._loop = asyncio.new_event_loop()
+
+        def serve() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(started.set)
+            loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+        self._thread = threading.Thread(
+            target=serve, name="connector.session", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        try:
+            self._wait(self._open())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """As `Session.close`; ends the thread."""
+        loop, self._loop = self._loop, None
+        thread, self._thread = self._thread, None
+        if loop is None or thread is None:
+            return
+        try:
+            if self._session is not None:
+                closing = asyncio.run_coroutine_threadsafe(self._session.close(), loop)
+                closing.result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    # --- acting ---
+
+    def buy(
+        self, symbol: str, qty: Number | None, **options: Unpack[OrderOptions]
+    ) -> LiveOrder:
+        """As `Session.buy`; read it through `order`."""
+        return self._wait(self._async.buy(symbol, qty, **options))
+
+    def sell(
+        self, symbol: str, qty: Number | None, **options: Unpack[OrderOptions]
+    ) -> LiveOrder:
+        """As `Session.sell`."""
+        return self._wait(self._async.sell(symbol, qty, **options))
+
+    def submit_batch(self, intents: Sequence[OrderIntent]) -> list[LiveOrder]:
+        """As `Session.submit_batch`."""
+        return self._wait(self._async.submit_batch(intents))
+
+    def cancel(self, order: OrderRef) -> Outcome:
+        """As `Session.cancel`."""
+        return self._wait(self._async.cancel(order))
+
+    def cancel_batch(self, orders: Sequence[OrderRef]) -> list[Outcome]:
+        """As `Session.cancel_batch`."""
+        return self._wait(self._async.cancel_batch(orders))
+
+    def cancel_all(self, symbol: str | None = None) -> list[Order]:
+        """As `Session.cancel_all`."""
+        return self._wait(self._async.cancel_all(symbol))
+
+    def amend(
+        self,
+        order: OrderRef,
+        *,
+        qty: Number | None = None,
+        price: Number | None = None,
+    ) -> Outcome:
+        """As `Session.amend`."""
+        return self._wait(self._async.amend(order, qty=qty, price=price))
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """As `Session.set_leverage`."""
+        self._wait(self._async.set_leverage(symbol, leverage))
+
+    def set_margin_mode(self, symbol: str, mode: MarginMode | str) -> None:
+        """As `Session.set_margin_mode`."""
+        self._wait(self._async.set_margin_mode(symbol, mode))
+
+    def reconcile(self) -> ReconcileReport:
+        """As `Session.reconcile`."""
+        return self._wait(self._async.reconcile())
+
+    def wait_live(self, *, timeout_s: float) -> None:
+        """As `Session.wait_live`."""
+        self._wait(self._async.wait_live(timeout_s=timeout_s))
+
+    # --- reading ---
+
+    def events(self, *, timeout_s: float | None = None) -> Iterator[Event]:
+        """Events since opening; ends after *timeout_s* without one (None: never)."""
+        stream = self._stream
+        assert stream is not None, "open the session first"
+
+        async def following() -> Event | None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await anext(stream, None)
+            except TimeoutError:
+                return None
+
+        while (event := self._wait(following())) is not None:
+            yield event
+
+    @property
+    def orders(self) -> list[Order]:
+        """As `Session.orders`."""
+        return self._read(lambda s: s.orders)
+
+    def order(self, client_order_id: str) -> Order | None:
+        """As `Session.order`."""
+        return self._read(lambda s: s.order(client_order_id))
+
+    @property
+    def positions(self) -> list[Position]:
+        """As `Session.positions`."""
+        return self._read(lambda s: s.positions)
+
+    @property
+    def balances(self) -> Mapping[str, Balance]:
+        """As `Session.balances`."""
+        return self._read(lambda s: s.balances)
+
+    @property
+    def margin(self) -> Margin | None:
+        """As `Session.margin`."""
+        return self._read(lambda s: s.margin)
+
+    @property
+    def state(self) -> LinkState:
+        """As `Session.state`."""
+        return self._read(lambda s: s.state)
+
+    @property
+    def is_live(self) -> bool:
+        """As `Session.is_live`."""
+        return self._read(lambda s: s.is_live)
+
+    def stats(self) -> dict[str, Any]:
+        """As `Session.stats`."""
+        return self._read(lambda s: s.stats())
+
+    # --- how ---
+
+    @property
+    def _async(self) -> Session:
+        if self._session is None:
+            raise SessionClosed("the session is not open: `with SyncSession(...)`")
+        return self._session
+
+    async def _open(self) -> None:
+        self._session = Session(self._profile, **self._options)
+        await self._session.open()
+        self._stream = self._session.events()
+
+    def _wait(self, work: Coroutine[Any, Any, _T]) -> _T:
+        loop = self._loop
+        if loop is None:
+            work.close()
+            raise SessionClosed("the session is closed")
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _read(self, read: Callable[[Session], _T]) -> _T:
+        session = self._async
+
+        async def reading() -> _T:
+            return read(session)
+
+        return self._wait(reading())
