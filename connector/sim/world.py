@@ -13,9 +13,18 @@
     run_world(main, seed=7, tape=result.tape)   # the same world again
     shrink(result.tape, lambda tape: run_world(main, seed=7, tape=tape).failed)
 
-The seed draws latencies, random bytes and `world.random`; the tape decides faults.
-Inside a world `time.time_ns` and `time.monotonic_ns` are virtual (see
-`connector.sim.determinism`), so code under test needs no special clock.
+The seed draws latencies, random bytes and `world.random`; the tape decides faults,
+and whatever else main lets it decide with ``world.tape.draw("option", 4)``, which
+then shrinks and replays with the faults. Inside a world `time.time_ns` and
+`time.monotonic_ns` are virtual (see `connector.sim.determinism`), so code under test
+needs no special clock; monotonic time begins at 0. Faults are caused by `Chaos` or by
+hand, through `world.network` and its connections:
+
+    world.network.chaos = Chaos(segment_chance=0.02)
+    ...
+    world.network.heal()                        # then demand that all is well
+
+Shrinking needs a *fails* that recognises the failure it is about, not any failure.
 """
 
 from __future__ import annotations
@@ -23,6 +32,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,8 +55,8 @@ _perf_counter = time.perf_counter  # the real clock, also while a world replaces
 EPOCH_NS = 1_795_341_600_000 * 1_000_000
 """Wall-clock time at which every world begins: 2026-11-22 10:00:00 UTC."""
 
+_MAIN = "main"
 _CLEANUP_TURNS = 64
-
 
 _party: contextvars.ContextVar[Party | None] = contextvars.ContextVar(
     "party", default=None
@@ -75,8 +85,8 @@ class Party:
     """A named participant on a host of its own, whose wall clock is off by *skew_ns*.
 
     Positive skew: the party's clock is ahead; assign to *skew_ns* to let it jump.
-    Two parties are the same only if they
-    are the same object: a restarted one is another party on the same host.
+    Two parties are the same only if they are the same object: a restarted one is
+    another party on the same host. *task* is set by `World.start`.
     """
 
     def __init__(self, name: str, skew_ns: int = 0) -> None:
@@ -189,7 +199,8 @@ class Result(Generic[T]):
 
     *errors* are what asyncio reports to the loop's exception handler (failed
     callbacks, exceptions nobody retrieved). *tape* replays the world. *left_open*
-    counts connections still open when main ended: a leak, or a server not closed.
+    counts connections still open when main ended, *left_running* names tasks that
+    were not done: leaks, unless main meant it.
     """
 
     seed: int
@@ -200,6 +211,7 @@ class Result(Generic[T]):
     faults: list[tuple[int, str, int]]
     errors: tuple[str, ...]
     left_open: int
+    left_running: tuple[str, ...]
     virtual_ns: int
     steps: int
     wall_s: float
@@ -256,7 +268,12 @@ def run_world(
             error = exc
         finally:
             left_open = len(world.network.connections)
-            ended_ns = world.loop.now_ns
+            left_running = [
+                task.get_name()
+                for task in world.loop.unfinished_tasks()
+                if task.get_name() != _MAIN
+            ]
+            ended_ns, steps = world.loop.now_ns, world.loop.steps
             _clean_up(world)
             asyncio.set_event_loop(None)
     return Result(
@@ -268,8 +285,9 @@ def run_world(
         faults=source.faults(),
         errors=tuple(world.errors),
         left_open=left_open,
+        left_running=tuple(left_running),
         virtual_ns=ended_ns,
-        steps=world.loop.steps,
+        steps=steps,
         wall_s=_perf_counter() - began,
         returned=returned,
     )
@@ -278,7 +296,7 @@ def run_world(
 async def _run(main: Callable[[World], Awaitable[T]], world: World) -> T:
     task = asyncio.current_task()
     assert task is not None
-    task.set_name("main")
+    task.set_name(_MAIN)
     return await main(world)
 
 
@@ -304,6 +322,9 @@ def _clean_up(world: World) -> None:
         else:
             world.errors.append(f"ignored cancellation: {loop.describe_tasks()}")
         loop.run_until_complete(loop.shutdown_asyncgens())
+        # Only what this world made is young: it was not collected meanwhile. Tasks
+        # in reference cycles report their unseen exceptions now or too late.
+        gc.collect(0)
     except SimulationError as exc:
         world.errors.append(f"while cleaning up: {exc}")
     finally:

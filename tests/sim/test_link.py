@@ -14,7 +14,6 @@ from connector.sim.world import World
 
 Play = Callable[..., Any]
 FIXED = LinkProfile(latency_s=0.010, jitter_s=0.0)
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def test_a_connection_takes_a_round_trip_and_bytes_half(

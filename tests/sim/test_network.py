@@ -20,7 +20,6 @@ from connector.sim.world import World, WorldConfig, run_world
 
 Play = Callable[..., Any]
 FIXED = LinkProfile(latency_s=0.010, jitter_s=0.0)
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def test_names_and_sockets_are_good_enough(play: Play, ends: ModuleType) -> None:

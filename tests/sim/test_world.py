@@ -398,6 +398,7 @@ def test_what_is_left_over_is_cancelled_and_told() -> None:
     result = run_world(main, 1)
     assert result.error is None
     assert seen == ["a", "b", "c"]
+    assert len(result.left_running) == 3
     assert result.failed
     assert "ZeroDivisionError" in result.errors[0]
     assert "note.phase" in str(result.trace)
@@ -458,3 +459,22 @@ def test_the_trace_can_show_bytes_without_changing_its_hash(
     assert plain.trace.count == shown.trace.count > len(shown.trace.lines) == 50
     assert "HTTP/1.1 200" in str(shown.trace)
     assert "HTTP/1.1 200" not in str(plain.trace)
+
+
+def test_an_exception_nobody_retrieved_is_told_even_in_a_cycle() -> None:
+    """Law: a task that fails unseen fails the world."""
+
+    async def fail(cycle: list[Any]) -> None:
+        cycle.append(asyncio.current_task())
+        raise ZeroDivisionError
+
+    async def main(world: World) -> None:
+        cycle: list[Any] = []
+        cycle.append(cycle)
+        world.loop.create_task(fail(cycle))
+        await asyncio.sleep(1)
+
+    result = run_world(main, 1)
+    assert result.error is None
+    assert len(result.errors) == 1
+    assert "never retrieved: ZeroDivisionError" in result.errors[0]
