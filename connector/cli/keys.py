@@ -21,6 +21,21 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from connector.cli.key_options import (
+    DirectoryOption,
+    EnvironmentOption,
+    FileOption,
+    FinishOption,
+    GenerateOption,
+    JsonOption,
+    KindOption,
+    PassphraseFileOption,
+    PassphraseOption,
+    Profile,
+    StdinOption,
+    StoreOption,
+    VaultOption,
+)
 from connector.cli.key_source import Ask, KeySource, ask_terminal, asked_once
 from connector.errors import (
     ConfigError,
@@ -71,53 +86,6 @@ class KeysHooks:
     check_remote: CheckRemote | None = None
     ask: Ask = ask_terminal
     config: Callable[[str | None], KeystoreConfig] = lambda word: KeystoreConfig()
-
-
-Profile = Annotated[
-    str, typer.Argument(help="live:VENUE, testnet:VENUE, live:VENUE/NAME")
-]
-StoreOption = Annotated[
-    str, typer.Option("--store", help="Where to keep it: auto, keyring or vault.")
-]
-VaultOption = Annotated[
-    Path | None, typer.Option("--vault", help="The vault file, if not the usual one.")
-]
-PassphraseFileOption = Annotated[
-    Path | None,
-    typer.Option("--vault-passphrase-file", help="Private file with the passphrase."),
-]
-DirectoryOption = Annotated[
-    Path | None, typer.Option("--secret-directory", help="Mounted secret files.")
-]
-EnvironmentOption = Annotated[
-    bool, typer.Option("--allow-environment", help="Look into environment variables.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-StdinOption = Annotated[
-    bool,
-    typer.Option(
-        "--stdin",
-        help="Read standard input: a JSON document, or the API key on the first line "
-        "and the secret on the rest (with --file, --generate, --finish: API key only).",
-    ),
-]
-FileOption = Annotated[
-    Path | None,
-    typer.Option("--file", help="Private file with the secret, PEM or JSON document."),
-]
-KindOption = Annotated[
-    KeyKind | None, typer.Option("--kind", help="Kind of key, if it does not tell.")
-]
-PassphraseOption = Annotated[
-    bool, typer.Option("--passphrase", help="Ask for a passphrase (OKX) as well.")
-]
-GenerateOption = Annotated[
-    KeyKind | None,
-    typer.Option("--generate", help="Make a key pair here: ed25519."),
-]
-FinishOption = Annotated[
-    bool, typer.Option("--finish", help="Complete a generated key with its API key.")
-]
 
 
 def build_keys_app(hooks: KeysHooks | None = None) -> typer.Typer:
@@ -259,11 +227,16 @@ class _Commands:
     ) -> None:
         """Names of all stored keys, in the order stores are asked."""
         config = self._config(None, vault, vault_passphrase_file, secret_directory)
+        broken = False
         for report in survey(config):
-            if report.store is None:
-                _say(f"{report.name}: {report.reason}")
-                continue
-            for key in report.store.list():
+            try:
+                names = report.store.list() if report.store is not None else ()
+                reason = report.reason
+            except KeystoreUnavailable as exc:
+                broken, names, reason = True, (), str(exc)
+            if reason:
+                _say(f"{report.name}: {reason}")
+            for key in names:
                 waits = key.name.endswith(_NEXT_SUFFIX)
                 state = "waits for its API key" if waits else "stored"
                 _print(
@@ -271,6 +244,8 @@ class _Commands:
                     f"{key.profile}  {report.name}" + (f"  {state}" if waits else ""),
                     as_json,
                 )
+        if broken:
+            raise KeystoreUnavailable("the list is not complete")
 
     def check(
         self,
@@ -373,6 +348,8 @@ class _Commands:
             "api_key": signer.api_key.fingerprint,
         }
         _print(found, "  ".join(found.values()), as_json)
+        if source.file is not None:
+            _say(f"Next: delete {source.file}, unless something else needs it")
         return True
 
     def _generate(
@@ -440,7 +417,7 @@ class _Commands:
         """Say so if another store answers first for a key just added."""
         try:
             first = locate_credentials(key, config).store
-        except (KeyNotFound, KeystoreUnavailable):
+        except CredentialsError:
             return
         if first != keystore.name:
             _say(f"warning: the {first} has {key} too, and is asked first")

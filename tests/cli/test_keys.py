@@ -162,6 +162,7 @@ def test_add_a_pem_file(desk: Desk, pem_file: Path) -> None:
     desk.answers = [API_KEY, PASSPHRASE]
     result = desk.run("add", "live:binance", "--file", str(pem_file), "--store=vault")
     assert "ed25519" in result.stdout
+    assert f"delete {pem_file}" in result.stderr
     assert make_signer(desk.stored()).kind is KeyKind.ED25519
     desk.answers = [API_KEY, "wrong"]
     result = desk.run("add", "live:okx", "--file", str(pem_file), "--store=vault")
@@ -383,6 +384,10 @@ def test_secret_directories_are_listed(
     path = directory / KeyName.of("live:deribit").file_name
     path.write_text(encode(desk.stored()).reveal())
     path.chmod(0o400)
+    missing = desk.run("list", "--secret-directory", str(directory / "none"))
+    assert missing.exit_code == EXIT_KEYS
+    assert "No such file" in missing.stderr
+    assert f"live:binance  vault ({desk.vault})" in missing.stdout
     listed = desk.run("list", "--secret-directory", str(directory))
     assert f"live:deribit  secret files ({directory})" in listed.stdout
     checked = desk.run("check", "live:deribit", "--secret-directory", str(directory))
