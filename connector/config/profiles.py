@@ -55,6 +55,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from connector.config.defaults import DEFAULT_PROFILE
 from connector.config.hosts import EndpointUrls, check_endpoints
 from connector.config.limits import SessionConfig
 from connector.config.venues import venue_of, venue_words
@@ -69,7 +70,6 @@ from connector.model.credentials import (
 
 FILE_VARIABLE = "CONNECTOR_PROFILES"
 PROFILE_VARIABLE = "CONNECTOR_PROFILE"
-DEFAULT_PROFILE = "paper:binance"
 
 _FILE_BYTES_MAX = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -1,0 +1,53 @@
+"""Mounts ``connector keys``, and lets ``keys check`` ask the venue.
+
+The key commands need cryptography and the key stores, so they are built only when
+one of them is typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import typer
+
+from connector.model.credentials import KeyName
+
+_ANYTHING = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("keys", context_settings=_ANYTHING)(keys)
+
+
+def keys(context: typer.Context) -> None:
+    """Keys: add, list, check, rotate, remove, generate."""
+    from connector.cli.keys import KeysHooks, build_keys_app
+
+    hooks = KeysHooks(resolve=key_of, check_remote=check_remote)
+    code = build_keys_app(hooks)(
+        args=context.args or ["--help"],
+        prog_name="connector keys",
+        standalone_mode=False,
+    )
+    raise typer.Exit(code or 0)
+
+
+def key_of(word: str) -> KeyName:
+    """The key a typed word means: a profile, or the stored form of a key name."""
+    from connector.config.profiles import resolve
+
+    if word.count(":") > 1:
+        return KeyName.of(word)
+    return resolve(word).key_name
+
+
+def check_remote(word: str) -> Mapping[str, object]:
+    """What the venue says about the key of a profile, by name."""
+    from connector.cli.opening import ask_about_key, resolved
+
+    return ask_about_key(resolved(word))

@@ -1,0 +1,115 @@
+"""From the word of a profile to an open session."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connector.errors import WrongEnvironment
+
+if TYPE_CHECKING:
+    from connector.config.hosts import EndpointUrls
+    from connector.config.profiles import Profile
+    from connector.model.credentials import Credentials
+    from connector.model.events import Event
+    from connector.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line said about the session."""
+
+    profile: str
+    profiles_file: Path | None = None
+    live: bool = False
+
+
+def resolved(given: Given) -> Profile:
+    """The profile; ConfigError if there is none.
+
+    A file named on the command line is made the file of this process, so that
+    whoever resolves a profile later finds the same.
+    """
+    from connector.config.profiles import FILE_VARIABLE, resolve
+
+    if given.profiles_file is not None:
+        os.environ[FILE_VARIABLE] = str(given.profiles_file)
+    return resolve(given.profile)
+
+
+def acting(given: Given) -> Profile:
+    """The profile of a command that changes something at the venue.
+
+    WrongEnvironment unless ``--live`` and a live profile go together.
+    """
+    profile = resolved(given)
+    if profile.is_live and not given.live:
+        raise WrongEnvironment(
+            f"{profile} is real money and --live was not given; nothing was sent.\n"
+            "Next: the same command with --live, or with --profile paper:binance to "
+            "try it out"
+        )
+    if given.live and not profile.is_live:
+        raise WrongEnvironment(
+            f"--live was given, but {profile} is not real money; nothing was sent.\n"
+            "Next: leave --live out, or choose a profile with --profile live:NAME"
+        )
+    return profile
+
+
+@asynccontextmanager
+async def opened(
+    profile: Profile,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+) -> AsyncIterator[Session]:
+    """An open session of *profile*, closed with the block.
+
+    Raises what the stores and the session raise; nothing is sent if the key is
+    missing.
+    """
+    from connector import Session
+
+    credentials = None
+    if profile.is_embedded:
+        print(
+            f"{profile} is simulated inside this command: it starts empty and ends "
+            "with it. One that stays: connector paper serve",
+            file=sys.stderr,
+        )
+    else:
+        credentials = await asyncio.to_thread(credentials_asking, profile)
+    async with Session(
+        profile.text, credentials=credentials, on_event=on_event
+    ) as session:
+        yield session
+
+
+def credentials_asking(profile: Profile) -> Credentials:
+    """The key of *profile*; asks for the vault's passphrase if that takes one."""
+    from connector.cli.key_source import ask_terminal, asked_once
+    from connector.runtime.keystore.of_profile import credentials_of, keystore_config
+
+    ask = None
+    vault = keystore_config(profile).vault_file
+    if sys.stdin.isatty() and vault.exists():
+        ask = asked_once(ask_terminal, vault)
+    return credentials_of(profile, ask)
+
+
+def paper_endpoints(links: Mapping[str, str]) -> EndpointUrls:
+    """Where a client finds a simulated venue, from the addresses it announces."""
+    from connector.config.hosts import EndpointUrls
+
+    return EndpointUrls(
+        rest=links["rest"],
+        stream=links["stream"],
+        public=links["stream"],
+        ws_api=links["ws_api"],
+    )

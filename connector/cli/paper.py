@@ -1,0 +1,125 @@
+"""``connector paper serve``: a simulated venue on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.exits import ExitCode
+from connector.cli.options import JsonOption
+from connector.cli.output import Output
+from connector.config.venues import venue_of, venue_words
+from connector.errors import ConfigError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(
+        help="A simulated venue that speaks the real protocols on this machine.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    group.callback()(_group)
+    group.command()(serve)
+    app.add_typer(group, name="paper")
+
+
+def _group() -> None:
+    """A simulated venue that speaks the real protocols on this machine."""
+
+
+def serve(
+    venue: Annotated[str, typer.Argument(help="For example binance-usdm.")],
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0: any free port.")
+    ] = 0,
+    api_key: Annotated[
+        str, typer.Option("--api-key", help="Key of the simulated account.")
+    ] = "paperkey",
+    api_secret: Annotated[
+        str,
+        typer.Option(
+            "--api-secret",
+            help="Its secret, a PEM text, or @FILE. No real secret belongs here.",
+        ),
+    ] = "papersecret",  # noqa: S107 - a simulated account
+    passphrase: Annotated[
+        str | None, typer.Option("--passphrase", help="Of the key, where it has one.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the market's moves.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a simulated venue until SIGTERM or Ctrl-C.
+
+    Prints its addresses once it accepts connections. ``control`` steers it: money,
+    prices, outages (POST control/outage, GET control/state).
+    """
+    name = venue_of(venue)
+    from connector.paper.venue import VENUES
+    from connector.paper.venue import serve as run_venue
+
+    if name not in VENUES:
+        raise ConfigError(
+            f"no simulated venue {venue[:64]!r}; there are: {', '.join(venue_words())}"
+        )
+    out = Output(as_json=as_json)
+
+    def announce(links: dict[str, str]) -> None:
+        width = max(len(key) for key in links)
+        lines = [f"{key:<{width}}  {value}" for key, value in links.items()]
+        out.record(links, "\n".join(lines))
+        if not as_json:
+            out.say(_advice(links, api_key))
+
+    try:
+        asyncio.run(
+            run_venue(
+                name,
+                api_key=api_key,
+                api_secret=_secret(api_secret),
+                passphrase=passphrase,
+                port=port,
+                seed=seed,
+                announce=announce,
+            )
+        )
+    except ValueError as exc:
+        raise ConfigError(f"--api-secret: {exc}") from None
+    except OSError as exc:
+        out.say(
+            f"error: cannot listen on port {port}: {os.strerror(exc.errno or 0)}. "
+            "Next: choose another with --port, or none for any free one"
+        )
+        raise typer.Exit(ExitCode.FAILED) from None
+
+
+def _secret(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text().rstrip("\n")
+    except OSError as exc:
+        raise ConfigError(f"{text[1:]}: {exc.strerror}") from None
+
+
+def _advice(links: dict[str, str], api_key: str) -> str:
+    """How to use it: what to put into the profile file."""
+    return f"""
+Serving until Ctrl-C. To trade on it, put this into the profile file
+(~/.config/connector/profiles.toml) and use --profile paper:desk
+
+[paper.desk]
+venue = "{links["venue"]}"
+[paper.desk.endpoints]
+rest = "{links["rest"]}"
+stream = "{links["stream"]}"
+public = "{links["stream"]}"
+ws_api = "{links["ws_api"]}"
+[paper.desk.keys]
+api_key = "{api_key}"
+api_secret = "the one given with --api-secret (papersecret without it)"
+"""
