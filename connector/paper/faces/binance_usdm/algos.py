@@ -7,6 +7,7 @@ Source: Binance USDⓈ-M docs, "Algo Order" pages and change log of 2025-12, rea
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from connector.paper.faces.binance_usdm.apierrors import ApiError
 from connector.paper.faces.binance_usdm.context import Ask, refuse
@@ -21,8 +22,8 @@ from connector.paper.faces.binance_usdm.orders import (
 from connector.paper.types import Conditional, Refusal
 
 
-def place(ask: Ask) -> object:
-    """POST algoOrder, algoOrder.place."""
+def place(ask: Ask) -> dict[str, Any]:
+    """POST algoOrder."""
     request = read_new_algo(ask)
     check_matching_window(ask)
     if request.client_order_id is None:
@@ -31,6 +32,14 @@ def place(ask: Ask) -> object:
     if isinstance(algo, Refusal):
         refuse(algo, instrument=ask.venue.instrument(request.symbol))
     return ask.venue.renderer.algo_answer(algo)
+
+
+def place_by_socket(ask: Ask) -> object:
+    """algoOrder.place: the fields of trailing stops only where they are used."""
+    answer = place(ask)
+    if not answer["callbackRate"]:
+        del answer["activatePrice"], answer["callbackRate"]
+    return answer
 
 
 def find(ask: Ask, *, code: int, live: bool) -> Conditional:

@@ -70,7 +70,7 @@ PUBLIC: dict[tuple[str, str], Route] = {
 ORDERS: dict[tuple[str, str], Route] = {
     ("POST", "/fapi/v1/order"): Route(orders.place, T, 0, 1, 1),
     ("POST", "/fapi/v1/order/test"): Route(orders.place_test, T, 0),
-    ("PUT", "/fapi/v1/order"): Route(orders.amend, T, 0, 1, 1),
+    ("PUT", "/fapi/v1/order"): Route(orders.amend_rest, T, 0, 1, 1),
     ("DELETE", "/fapi/v1/order"): Route(orders.cancel, T),
     ("GET", "/fapi/v1/order"): Route(orders.query, R),
     ("GET", "/fapi/v1/openOrder"): Route(orders.query_open, R),
@@ -136,10 +136,10 @@ REST: dict[tuple[str, str], Route] = {**PUBLIC, **ORDERS, **ACCOUNT, **OTHER_HOS
 
 WS_API: dict[str, Route] = {
     "order.place": ORDERS["POST", "/fapi/v1/order"],
-    "order.modify": ORDERS["PUT", "/fapi/v1/order"],
+    "order.modify": Route(orders.amend, T, 0, 1, 1),
     "order.cancel": ORDERS["DELETE", "/fapi/v1/order"],
     "order.status": ORDERS["GET", "/fapi/v1/order"],
-    "algoOrder.place": ORDERS["POST", "/fapi/v1/algoOrder"],
+    "algoOrder.place": Route(algos.place_by_socket, T, 0, 1, 1),
     "algoOrder.cancel": ORDERS["DELETE", "/fapi/v1/algoOrder"],
     "account.balance": ACCOUNT["GET", "/fapi/v2/balance"],
     "v2/account.balance": ACCOUNT["GET", "/fapi/v3/balance"],

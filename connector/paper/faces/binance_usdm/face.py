@@ -51,11 +51,11 @@ NOT_FOUND = Reply(
 
 @dataclass(slots=True)
 class _Alive:
-    """When a socket was opened, last pinged and last heard a pong from."""
+    """When a socket was opened and pinged, and since when a pong is overdue."""
 
     opened_ms: int
     pinged_ms: int
-    ponged_ms: int
+    unanswered_ms: int | None = None
 
 
 class BinanceUsdm:
@@ -170,7 +170,7 @@ class BinanceUsdm:
             kind = self.state.streams.open(call, socket_id).kind
         else:
             return NOT_FOUND
-        self._alive[socket_id] = _Alive(now_ms, now_ms, now_ms)
+        self._alive[socket_id] = _Alive(now_ms, now_ms)
         return Admission(kind=kind)
 
     def close_socket(self, socket_id: int, now_ms: int) -> None:
@@ -204,7 +204,7 @@ class BinanceUsdm:
         if alive is None:
             return
         if is_pong:
-            alive.ponged_ms = now_ms
+            alive.unanswered_ms = None
         limits = self.state.limits
         allowed = self.state.config.limits.control_frames_1s
         if not limits.charge_socket(socket_id, "CONTROL", allowed, now_ms):
@@ -239,14 +239,17 @@ class BinanceUsdm:
     def _keep_alive(self, now_ms: int) -> None:
         config = self.state.config
         for socket_id, alive in self._alive.items():
+            since = alive.unanswered_ms
             if now_ms - alive.opened_ms >= config.socket_life_ms:
                 alive.opened_ms = now_ms
                 self._hang_up(socket_id, GOING_AWAY, "24 h are over")
-            elif now_ms - alive.ponged_ms >= config.pong_within_ms:
-                alive.ponged_ms = now_ms
+            elif since is not None and now_ms - since >= config.pong_within_ms:
+                alive.unanswered_ms = None
                 self._hang_up(socket_id, POLICY_VIOLATION, "Pong timeout")
             elif now_ms - alive.pinged_ms >= config.ping_every_ms:
                 alive.pinged_ms = now_ms
+                if since is None:
+                    alive.unanswered_ms = now_ms
                 ping = Ping(socket_id=socket_id, payload=str(now_ms).encode())
                 self.outbox.append(ping)
 

@@ -118,8 +118,8 @@ def is_kept(order: Order, now_ms: int) -> bool:
     return now_ms - order.created_ms <= days * DAY_MS
 
 
-def amend(ask: Ask) -> object:
-    """PUT order, order.modify: limit orders only; loses queue priority."""
+def amend(ask: Ask) -> dict[str, Any]:
+    """order.modify: limit orders only; loses queue priority."""
     params = ask.params
     symbol = ask.symbol()
     instrument = ask.venue.instrument(symbol)
@@ -148,10 +148,15 @@ def amend(ask: Ask) -> object:
         if changed.reason == "NOTIONAL_MIN":
             raise ApiError(-5029)
         refuse(changed, instrument=instrument)
-    answer = {**ask.venue.renderer.order_answer(changed), "pair": symbol}
+    answer = ask.venue.renderer.order_answer(changed)
     if modify_id is not None:
         answer["modifyId"] = modify_id
     return answer
+
+
+def amend_rest(ask: Ask) -> object:
+    """PUT order: the answer also names the pair."""
+    return {**amend(ask), "pair": ask.symbol()}
 
 
 def cancel(ask: Ask) -> object:
@@ -330,7 +335,7 @@ def batch_place(ask: Ask) -> object:
 
 def batch_amend(ask: Ask) -> object:
     """PUT batchOrders."""
-    return _each(ask, _batch_items(ask), amend)
+    return _each(ask, _batch_items(ask), amend_rest)
 
 
 def batch_cancel(ask: Ask) -> object:
