@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 import pickle
@@ -13,6 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connector.errors import CredentialsError
 from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
@@ -329,3 +332,38 @@ def test_public_pem_of_an_hmac_secret_is_refused() -> None:
     """Only private keys have a public half."""
     with pytest.raises(CredentialsError, match="no public key"):
         public_pem(Secret("hmac-secret"))
+
+
+PRIVATE_TEXTS = [
+    ED_PEM,
+    ENCRYPTED,
+    pem(EC_KEY),
+    pem(EC_KEY, fmt=OPENSSL),
+    pem(RSA_KEY),
+    base64.b64encode(ED_DER).decode(),
+    ED_DER.hex(),
+]
+
+
+@st.composite
+def damaged_keys(draw: st.DrawFn) -> str:
+    """A private key with a stretch replaced, cut out or repeated."""
+    text = draw(st.sampled_from(PRIVATE_TEXTS))
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 40)))
+    middle = draw(st.text(max_size=40) | st.just(text[start:end] * 2))
+    return text[:start] + middle + text[end:]
+
+
+@settings(deadline=None)
+@given(
+    text=damaged_keys() | st.text() | st.binary(min_size=33).map(bytes.hex),
+    kind=st.none() | st.sampled_from(KeyKind),
+    passphrase=st.none() | st.just("open sesame") | st.text(max_size=5),
+)
+def test_any_text_makes_a_signer_or_a_clear_error(
+    text: str, kind: KeyKind | None, passphrase: str | None
+) -> None:
+    """Law 11: whatever is pasted, only CredentialsError comes out."""
+    with contextlib.suppress(CredentialsError):
+        assert signer(text, kind, passphrase).sign(b"payload")
