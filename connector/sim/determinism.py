@@ -13,9 +13,10 @@ functions of the world and restores them afterwards, also after errors:
     the state of the shared generator in `random`
     automatic garbage collection    off; the loop collects at fixed steps instead
 
-Names bound before (``from time import monotonic``), `datetime.now` and code in C
-(OpenSSL) are not reached. Random bytes are predictable here: keys made inside a
-world are for that world only.
+Only the thread of the world sees the replacements; others (of a test runner, say)
+go on as before. Names bound before (``from time import monotonic``), `datetime.now`
+and code in C (OpenSSL) are not reached. Random bytes are predictable here: keys made
+inside a world are for that world only.
 """
 
 from __future__ import annotations
@@ -68,8 +69,10 @@ def virtual_process(
     try:
         gc.disable()
         random.seed(f"shared/{seed}")
-        for owner, name, replacement in replacements:
-            setattr(owner, name, replacement)
+        for (owner, name, original), (_, _, inside) in zip(
+            originals, replacements, strict=True
+        ):
+            setattr(owner, name, _in_this_thread(inside, original))
         yield
     finally:
         for owner, name, original in originals:
@@ -77,6 +80,19 @@ def virtual_process(
         random.setstate(state)
         if was_collecting:
             gc.enable()
+
+
+def _in_this_thread(
+    inside: Callable[..., Any], outside: Callable[..., Any]
+) -> Callable[..., Any]:
+    world_thread = threading.get_ident()
+
+    def choose(*arguments: Any, **options: Any) -> Any:
+        if threading.get_ident() == world_thread:
+            return inside(*arguments, **options)
+        return outside(*arguments, **options)
+
+    return choose
 
 
 def _refused(what: str) -> Callable[..., Any]:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
-import secrets
-import socket
 import subprocess
 import sys
-import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +20,6 @@ import websockets.asyncio.client
 import websockets.asyncio.server
 import websockets.exceptions
 
-from connector.sim.errors import SimulationError
 from connector.sim.faults import Chaos
 from connector.sim.link import Connection, Direction, LinkProfile
 from connector.sim.loop import Limits
@@ -307,75 +301,6 @@ def test_parties_have_clocks_and_addresses_of_their_own(play: Play) -> None:
     assert seen["client"] == EPOCH_NS + 20_000_000 - 5_000
     assert seen["server"] == pytest.approx(EPOCH_NS + 30_000_000 + 1_000, abs=2)
     assert seen["peer"] == "10.0.0.2"
-
-
-def test_randomness_and_clocks_are_given_back() -> None:
-    """Law: what a world replaces in the process is restored, errors or not."""
-    names = [
-        (time, "time"),
-        (time, "time_ns"),
-        (time, "monotonic"),
-        (time, "monotonic_ns"),
-        (time, "perf_counter"),
-        (time, "perf_counter_ns"),
-        (time, "sleep"),
-        (threading.Thread, "start"),
-        (socket, "getaddrinfo"),
-        (os, "urandom"),
-        (secrets, "token_bytes"),
-    ]
-    before = [getattr(owner, name) for owner, name in names]
-    state = random.getstate()
-
-    async def draw(world: World) -> list[Any]:
-        assert time.monotonic() == world.loop.time()
-        return [
-            secrets.token_bytes(4),
-            secrets.token_hex(),
-            secrets.randbelow(10**9),
-            os.urandom(8),
-            uuid.uuid4(),
-            random.random(),
-            world.random.random(),
-        ]
-
-    async def fail(world: World) -> None:
-        random.random()
-        raise RuntimeError
-
-    first, second, other = (run_world(draw, seed).unwrap() for seed in (1, 1, 2))
-    assert isinstance(run_world(fail, 1).error, RuntimeError)
-    assert first == second
-    assert all(a != b for a, b in zip(first, other, strict=True))
-    assert before == [getattr(owner, name) for owner, name in names]
-    assert random.getstate() == state
-    assert uuid.uuid4() != uuid.uuid4()
-
-
-def test_blocking_and_nesting_are_refused() -> None:
-    """Law: what would stop or confuse a world is refused by name."""
-
-    async def block(world: World) -> None:
-        time.sleep(1)  # noqa: ASYNC251 - the point of this test
-
-    async def nest(world: World) -> None:
-        run_world(block, 1)
-
-    async def thread(world: World) -> None:
-        threading.Thread(target=print).start()
-
-    async def look_up(world: World) -> None:
-        socket.create_connection(("localhost", 9))
-
-    refused = (
-        (block, "time.sleep"),
-        (nest, "running event loop"),
-        (thread, "a thread"),
-        (look_up, "socket.create_connection"),
-    )
-    for main, text in refused:
-        with pytest.raises(SimulationError, match=text):
-            run_world(main, 1).unwrap()
 
 
 def test_what_is_left_over_is_cancelled_and_told() -> None:
