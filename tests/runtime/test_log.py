@@ -150,6 +150,19 @@ def test_wrong_arguments_do_not_break_the_net() -> None:
     Canary(CANARY).assert_text_clean(repr(vars(made)), "the record")
 
 
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError(CANARY)
+
+
+def test_a_filter_never_raises() -> None:
+    """Law 11: a field that cannot be shown does not stop the line that logged it."""
+    made = record("x", thing=Unprintable(), signature=CANARY)
+    assert Redactor().filter(made)
+    assert made.getMessage() == "record emptied: RuntimeError while cleaning it"
+    Canary(CANARY).assert_text_clean(repr(vars(made)), "the record")
+
+
 def test_watched_values_are_hidden_wherever_they_are() -> None:
     """Values without a telling name can be announced; the newest 256 are kept."""
     redactor = Redactor()
