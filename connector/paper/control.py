@@ -214,7 +214,7 @@ class Control:
             "venue": face.venue,
             "now_ms": self._server.venue_ms(),
             "sockets": sockets,
-            **face.engine.ledger.state(_account(args)),
+            **face.engine.ledger.state(_account(face, args)),
         }
 
     # connections
@@ -231,7 +231,7 @@ class Control:
 
     def _fill_resting(self, face: Face, args: Args) -> int:
         engine = face.engine
-        account_id = _account(args)
+        account_id = _account(face, args)
         resting = engine.open_orders(account_id)
         for order in resting:
             current = engine.order(account_id, order.order_id)
@@ -341,7 +341,7 @@ class Control:
         amount = _decimal(args, "amount")
         move = face.engine.deposit if amount > 0 else face.engine.withdraw
         entry = move(
-            _account(args),
+            _account(face, args),
             str(args.get("asset", "USDT")),
             abs(amount),
             now_ms=self._engine_ms(face),
@@ -364,11 +364,13 @@ class Control:
             reduce_only=bool(args.get("reduce_only", False)),
             client_order_id=str(args.get("client_order_id", f"web_{at_ms}")),
         )
-        return _order_result(face.engine.place(_account(args), request, now_ms=at_ms))
+        return _order_result(
+            face.engine.place(_account(face, args), request, now_ms=at_ms)
+        )
 
     def _liquidate(self, face: Face, args: Args) -> dict[str, Any]:
         symbol = str(args["symbol"])
-        for row in face.engine.positions(_account(args), symbol):
+        for row in face.engine.positions(_account(face, args), symbol):
             if row.qty and row.liquidation_price > 0:
                 way = -BEYOND if row.qty > 0 else BEYOND
                 mark = row.liquidation_price * (1 + way)
@@ -378,7 +380,7 @@ class Control:
 
     def _adl(self, face: Face, args: Args) -> dict[str, Any]:
         order = face.engine.adl(
-            _account(args),
+            _account(face, args),
             str(args["symbol"]),
             _decimal(args, "qty"),
             _decimal(args, "price"),
@@ -393,8 +395,11 @@ class Control:
         return {}
 
 
-def _account(args: Args) -> str:
-    return str(args.get("account", "main"))
+def _account(face: Face, args: Args) -> str:
+    account_id = str(args.get("account", "main"))
+    if not face.engine.has_account(account_id):
+        raise BadArgument(f"no such account: {account_id}")
+    return account_id
 
 
 def _kind(args: Args) -> SocketKind | None:
