@@ -191,6 +191,7 @@ def query(
 
 
 def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
+    """A few symbols one by one; many, or none named, as the answer for all."""
     path = "/fapi/v1/premiumIndex"
     if not symbols or len(symbols) > _MARKS_ONE_BY_ONE:
         return (_ask("marks", path, weight(10), security=Security.NONE),)

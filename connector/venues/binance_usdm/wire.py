@@ -241,10 +241,8 @@ class VenueError(_Rest):
 
 
 class OrderRow(_Rest):
-    """An order as place, amend, cancel and query answer it.
-
-    `avgPrice` and `cumQuote` left the answers of commands on 2026-07-15.
-    """
+    """An order as place, amend, cancel and query answer it; `avgPrice` left the
+    answers of commands on 2026-07-15."""
 
     order_id: int
     symbol: str
@@ -424,8 +422,7 @@ class SymbolInfo(_Rest):
 
 
 class ExchangeInfo(_Rest):
-    """exchangeInfo; symbols are validated one by one, so that a broken row
-    hides one instrument and not all of them."""
+    """exchangeInfo; its symbols are validated one by one by the reader."""
 
     rate_limits: list[RateLimit] = Field(default_factory=list)
     symbols: list[dict[str, Any]]
@@ -483,11 +480,8 @@ class Countdown(_Rest):
 
 
 class FrameHead(_Rest):
-    """What tells the kind of a frame that is not an event.
-
-    A WebSocket API answer has *status*; the acknowledgement of a SUBSCRIBE has
-    an *id* alone; a notice may be wrapped in *event*.
-    """
+    """What tells the kind of a frame that is no event: a WebSocket API answer has
+    *status*, the acknowledgement of a SUBSCRIBE an *id* alone."""
 
     id: str | int | None = None
     status: int | None = None

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from connector.dialect.wire import HttpAnswer
+from connector.dialect import FillCursor, Part
+from connector.dialect.wire import HttpAnswer, Request
+from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.order import (
     Order,
@@ -19,8 +21,10 @@ from connector.model.order import (
     OrderType,
     Side,
 )
+from connector.venues.binance_usdm import requests
 from connector.venues.binance_usdm.dialect import BinanceUsdm
 
+BTC = Symbol("BTCUSDT")
 GOLDEN = Path(__file__).parents[2] / "golden" / "binance_usdm"
 
 
@@ -90,3 +94,55 @@ def answer() -> Callable[..., HttpAnswer]:
         return HttpAnswer(status=status, headers=named, body=raw)
 
     return build
+
+
+@pytest.fixture
+def ask(
+    dialect: BinanceUsdm,
+    intent: Callable[..., OrderIntent],
+    order: Callable[..., Order],
+) -> dict[str, Request]:
+    """One request of every kind, by name."""
+    stop = order(
+        order_type=OrderType.STOP_MARKET,
+        venue_order_id=VenueOrderId("1000000033225453"),
+    )
+    snapshot = {
+        request.op: request
+        for part in Part
+        for request in dialect.query(part, symbols=[BTC], since_ms=0, now_ms=10**12)
+    }
+    cursor = FillCursor(symbol=BTC, trade_id=None, venue_ms=0, since_ms=0)
+    return {
+        **snapshot,
+        "place": requests.place(intent(), ClientOrderId("cx-20261122-000001")),
+        "place_algo": requests.place(
+            intent(
+                order_type=OrderType.STOP_MARKET,
+                price=None,
+                trigger_price=Decimal(58000),
+            ),
+            ClientOrderId("cx-20261122-a0001"),
+        ),
+        "place_batch": requests.place_batch(
+            [
+                (intent(), ClientOrderId("cx-b-1")),
+                (intent(), ClientOrderId("cx-b-2")),
+            ]
+        ),
+        "amend": requests.amend(order(), Decimal(1), Decimal(2), ""),
+        "cancel": requests.cancel(order()),
+        "cancel_algo": requests.cancel(stop),
+        "cancel_batch": requests.cancel_batch([order(), order()]),
+        "cancel_all": requests.cancel_all(BTC)[0],
+        "set_leverage": requests.set_leverage(BTC, 20),
+        "set_margin_mode": requests.set_margin_mode(BTC, MarginMode.ISOLATED),
+        "set_hedge_mode": requests.set_hedge_mode(is_hedge=True),
+        "dead_man": requests.dead_man(BTC, 120_000),
+        "server_time": dialect.server_time(),
+        "query_order": dialect.query_order(order())[0],
+        "query_algo": dialect.query_order(stop)[0],
+        "fills": dialect.query_fills(cursor, now_ms=1000)[0],
+        "listen_key_start": requests.listen_key("listen_key_start"),
+        "listen_key_keepalive": requests.listen_key("listen_key_keepalive"),
+    }

@@ -236,10 +236,10 @@ def test_every_part_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "calls", "weight"), [(0, 0, 0), (1, 1, 1), (3, 3, 3), (4, 1, 10)]
+    ("count", "calls", "weight"), [(0, 1, 10), (1, 1, 1), (3, 3, 3), (4, 1, 10)]
 )
 def test_marks_are_asked_one_by_one_or_all(count: int, calls: int, weight: int) -> None:
-    """Few symbols singly, many in one call."""
+    """Few symbols singly; many, or none named, in one call for all."""
     requests = ask(Part.MARKS, *(f"S{i}USDT" for i in range(count)))
     assert calls == len(requests)
     assert weight == sum(units for r in requests for _, units in r.cost)
