@@ -41,16 +41,16 @@ def test_cross_liquidation(make_desk: Callable[..., Any]) -> None:
     assert D("0.1") == desk.position("a").qty
     desk.told("a")
     desk.mark(str(price.quantize(D("0.1")) - 1))
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
     events = [e for e in desk.told("a") if isinstance(e, OrderEvent)]
     assert resting.order_id == events[0].order.order_id
     assert EndReason.LIQUIDATION is events[0].order.end_reason
     assert ExecKind.NEW is events[1].kind
     forced = events[1].order
-    assert (OrderKind.LIQUIDATION, TimeInForce.IOC) == (
+    assert (
         forced.kind,
         forced.time_in_force,
-    )
+    ) == (OrderKind.LIQUIDATION, TimeInForce.IOC)
     assert forced.client_order_id.startswith("autoclose-")
     assert {ExecKind.CALCULATED} == {event.kind for event in events[2:]}
     for event in events[2:]:
@@ -59,7 +59,7 @@ def test_cross_liquidation(make_desk: Callable[..., Any]) -> None:
         assert fee == event.fill.commission
     (listed,) = desk.engine.forced_orders("a", kind=OrderKind.LIQUIDATION)
     assert OrderStatus.FILLED is listed.status
-    assert [] == desk.engine.open_orders("a")
+    assert desk.engine.open_orders("a") == []
 
 
 def test_the_fund_clears_what_is_owed(make_desk: Callable[..., Any]) -> None:
@@ -67,7 +67,7 @@ def test_the_fund_clears_what_is_owed(make_desk: Callable[..., Any]) -> None:
     desk = make_desk(balance="400")
     desk.order("a", "BUY", "0.1")
     desk.mark("50000")
-    assert 0 == desk.wallet("a")
+    assert desk.wallet("a") == 0
     assert _sum(desk, "a", IncomeType.INSURANCE_CLEAR) > 0
     reasons = [
         event.reason for event in desk.told("a") if isinstance(event, AccountEvent)
@@ -84,7 +84,7 @@ def test_liquidation_stops_when_it_is_enough(make_desk: Callable[..., Any]) -> N
     desk.order("a", "BUY", "0.2")
     desk.order("a", "BUY", "0.1", symbol="ETHUSDT")
     desk.mark("55200")
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
     assert D("0.1") == desk.position("a", "ETHUSDT").qty
 
 
@@ -95,7 +95,7 @@ def test_isolated_liquidation_costs_the_isolated_wallet(desk: Any) -> None:
     before = desk.engine.account("a").totals.cross_wallet
     desk.mark("50000")
     totals = desk.engine.account("a").totals
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
     assert before == totals.cross_wallet == totals.wallet
 
 
@@ -109,9 +109,9 @@ def test_a_margin_call_comes_once(make_desk: Callable[..., Any]) -> None:
             desk.mark(mark)
         return sum(isinstance(event, MarginCallEvent) for event in desk.told("a"))
 
-    assert 1 == calls("56310", "56300", "56302")
-    assert 0 == calls("60000")
-    assert 1 == calls("56300")
+    assert calls("56310", "56300", "56302") == 1
+    assert calls("60000") == 0
+    assert calls("56300") == 1
     assert D("0.1") == desk.position("a").qty
 
 
@@ -121,11 +121,11 @@ def test_adl_is_free_of_commission(desk: Any) -> None:
     desk.order("a", "BUY", "0.1", "60000.0")
     desk.order("b", "SELL", "0.1", "60000.0")
     order = desk.engine.adl("a", "BTCUSDT", D("0.05"), D("60500"), now_ms=desk.now_ms)
-    assert (OrderKind.ADL, OrderStatus.FILLED, "adl_autoclose") == (
+    assert (
         order.kind,
         order.status,
         order.client_order_id,
-    )
+    ) == (OrderKind.ADL, OrderStatus.FILLED, "adl_autoclose")
     fill = desk.engine.fills("a")[-1]
     assert (D(0), D(25)) == (fill.commission, fill.realized_pnl)
     assert D("0.05") == desk.position("a").qty
@@ -142,7 +142,7 @@ def test_settlement_closes_everything(desk: Any) -> None:
     desk.engine.settle_symbol("BTCUSDT", D("60000"), now_ms=desk.now_ms)
     desk.engine.audit()
     assert EndReason.DELISTED is desk.now(resting).end_reason
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
     (order,) = desk.engine.forced_orders("a")
     assert order.client_order_id.startswith("settlement_autoclose-")
     assert Reason.NOT_TRADING is desk.refused("a", "BUY", "0.010", "59000.0")
@@ -170,10 +170,10 @@ def test_funding_event(desk: Any) -> None:
     desk.engine.settle_funding("BTCUSDT", D("0.0001"), now_ms=desk.now_ms)
     events = [e for e in desk.engine.drain() if isinstance(e, AccountEvent)]
     isolated, cross = events
-    assert (AccountReason.FUNDING_FEE, "BTCUSDT") == (isolated.reason, isolated.symbol)
+    assert (isolated.reason, isolated.symbol) == (AccountReason.FUNDING_FEE, "BTCUSDT")
     assert D("-0.6") == isolated.balances[0].delta
     assert D("299.4") == isolated.positions[0].isolated_wallet
-    assert () == cross.positions
+    assert cross.positions == ()
 
 
 def test_funding_comes_by_the_clock(desk: Any) -> None:
@@ -183,7 +183,7 @@ def test_funding_comes_by_the_clock(desk: Any) -> None:
     desk.engine.set_funding_rate("BTCUSDT", D("0.0003"))
     assert D("0.0003") == desk.engine.quote("BTCUSDT").funding_rate
     desk.wait(due - desk.now_ms - 1)
-    assert 0 == _sum(desk, "a", IncomeType.FUNDING_FEE)
+    assert _sum(desk, "a", IncomeType.FUNDING_FEE) == 0
     desk.wait(8 * HOUR_MS + 5)
     rows = desk.engine.income("a", kind=IncomeType.FUNDING_FEE)
     assert [due, due + 8 * HOUR_MS] == [row.time_ms for row in rows]

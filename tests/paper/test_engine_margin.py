@@ -93,7 +93,7 @@ def test_the_documented_position_row(make_desk: Callable[..., Any]) -> None:
     assert D("12.31427700") == row.notional
     assert D("0.61571385") == row.position_margin == row.initial_margin
     assert D("0.08004280") == row.maintenance_margin
-    assert 0 == row.liquidation_price
+    assert row.liquidation_price == 0
 
 
 def test_the_documented_account(make_desk: Callable[..., Any]) -> None:
@@ -200,7 +200,7 @@ def test_margin_is_free_for_closing(make_desk: Callable[..., Any]) -> None:
     assert desk.engine.account("a").totals.available < 3
     desk.order("a", "SELL", "0.1", "61000.0")
     desk.order("a", "SELL", "0.1", reduce_only=True)
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
 
 
 # isolated ------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_isolated_margin_moves_with_the_position(desk: Any) -> None:
     desk.order("a", "SELL", "0.05", reduce_only=True)
     assert D(175) == desk.position("a").isolated_wallet
     desk.order("a", "SELL", "0.05", reduce_only=True)
-    assert 0 == desk.position("a").isolated_wallet
+    assert desk.position("a").isolated_wallet == 0
     assert desk.wallet("a") == desk.engine.account("a").totals.cross_wallet
 
 
@@ -289,11 +289,11 @@ def test_leverage(desk: Any) -> None:
     config = engine.set_leverage("a", "BTCUSDT", 50, now_ms=now)
     assert (50, D(12000000)) == (config.leverage, config.max_notional)
     engine.set_leverage("a", "BTCUSDT", 50, now_ms=now)
-    assert 1 == len(desk.told("a"))
+    assert len(desk.told("a")) == 1
     desk.order("a", "BUY", "3", "59000.0")
     refused = engine.set_leverage("a", "BTCUSDT", 10, now_ms=now)
     assert Reason.MARGIN is refused.reason
-    assert 50 == engine.symbol_config("a", "BTCUSDT").leverage
+    assert engine.symbol_config("a", "BTCUSDT").leverage == 50
 
 
 def test_withdrawals_leave_the_margin(desk: Any) -> None:

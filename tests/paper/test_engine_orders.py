@@ -151,11 +151,11 @@ def test_ioc_expires_the_rest(quiet: Any) -> None:
         order.end_reason,
         order.filled_qty,
     )
-    assert [
+    assert quiet.order_story("a") == [
         "NEW/NEW/NONE",
         "TRADE/PARTIALLY_FILLED/NONE",
         "EXPIRED/EXPIRED/IOC",
-    ] == quiet.order_story("a")
+    ]
 
 
 def test_fok_is_all_or_nothing(quiet: Any) -> None:
@@ -192,16 +192,16 @@ def test_post_only_never_takes(make_desk: Callable[..., Any]) -> None:
     )
     desk = make_desk(rules=EngineRules(refuse_post_only=False, refuse_fok=False))
     order = desk.order("a", "BUY", "0.010", "60010.0", time_in_force=POST_ONLY)
-    assert (OrderStatus.EXPIRED, EndReason.POST_ONLY) == (
+    assert (
         order.status,
         order.end_reason,
-    )
+    ) == (OrderStatus.EXPIRED, EndReason.POST_ONLY)
     order = desk.order("a", "BUY", "1", "55000.0", time_in_force=FOK)
-    assert (OrderStatus.EXPIRED, EndReason.IOC, 0) == (
+    assert (
         order.status,
         order.end_reason,
         order.filled_qty,
-    )
+    ) == (OrderStatus.EXPIRED, EndReason.IOC, 0)
 
 
 def test_gtd_expires_at_its_time(desk: Any) -> None:
@@ -293,7 +293,7 @@ def test_reduce_only_never_flips(quiet: Any) -> None:
         order.end_reason,
         order.filled_qty,
     )
-    assert 0 == quiet.position("a").qty
+    assert quiet.position("a").qty == 0
 
 
 def test_reduce_only_orders_shrink_with_the_position(quiet: Any) -> None:
@@ -309,10 +309,10 @@ def test_reduce_only_orders_shrink_with_the_position(quiet: Any) -> None:
         quiet.now(near).status,
     )
     gone = quiet.now(far)
-    assert (OrderStatus.EXPIRED, EndReason.REDUCE_ONLY) == (
+    assert (
         gone.status,
         gone.end_reason,
-    )
+    ) == (OrderStatus.EXPIRED, EndReason.REDUCE_ONLY)
 
 
 def test_a_better_reduce_only_order_displaces_a_worse_one(quiet: Any) -> None:
@@ -333,14 +333,14 @@ def test_hedge_sides_are_apart(quiet: Any) -> None:
     quiet.order("b", "BUY", "2", "59990.0")
     quiet.order("a", "BUY", "1", position_side=long)
     quiet.order("a", "SELL", "1", position_side=short)
-    assert (1, -1) == (
+    assert (
         quiet.position("a", side=long).qty,
         quiet.position("a", side=short).qty,
-    )
+    ) == (1, -1)
     assert Reason.REDUCE_ONLY is quiet.refused("a", "SELL", "2", position_side=long)
     assert Reason.POSITION_SIDE is quiet.refused("a", "SELL", "1")
     quiet.order("a", "SELL", "1", position_side=long)
-    assert 0 == quiet.position("a", side=long).qty
+    assert quiet.position("a", side=long).qty == 0
     refusal = quiet.engine.set_hedge("a", hedge=False, now_ms=quiet.now_ms)
     assert Reason.OPEN_POSITION is refusal.reason
 
@@ -376,10 +376,10 @@ def test_amending_post_only_into_the_market_cancels(quiet: Any) -> None:
     quiet.order("b", "SELL", "0.3", "60000.0")
     order = quiet.order("a", "BUY", "0.1", "59000.0", time_in_force=POST_ONLY)
     gone = quiet.amend(order, price="60000.0")
-    assert (OrderStatus.CANCELED, EndReason.POST_ONLY) == (
+    assert (
         gone.status,
         gone.end_reason,
-    )
+    ) == (OrderStatus.CANCELED, EndReason.POST_ONLY)
 
 
 def test_amending_into_the_market_takes(quiet: Any) -> None:
@@ -388,7 +388,7 @@ def test_amending_into_the_market_takes(quiet: Any) -> None:
     order = quiet.order("a", "BUY", "0.1", "59000.0")
     quiet.told("a")
     assert OrderStatus.FILLED is quiet.amend(order, price="60000.0").status
-    assert ["AMENDMENT/NEW/NONE", "TRADE/FILLED/NONE"] == quiet.order_story("a")
+    assert quiet.order_story("a") == ["AMENDMENT/NEW/NONE", "TRADE/FILLED/NONE"]
 
 
 def test_amends_that_are_refused(make_desk: Callable[..., Any]) -> None:
@@ -474,7 +474,7 @@ def test_open_orders_are_limited(make_desk: Callable[..., Any]) -> None:
             _limit("0.001", "59000.0"),
             now_ms=desk.now_ms,
         )
-    assert 200 == len(desk.engine.open_orders("a"))
+    assert len(desk.engine.open_orders("a")) == 200
     assert Reason.MAX_ORDERS is desk.refused("a", "BUY", "0.001", "59000.0")
     assert isinstance(desk.try_order("a", "BUY", "0.001"), Order)
 
@@ -494,7 +494,7 @@ def test_cancel_all_is_per_symbol(desk: Any) -> None:
     desk.order("a", "BUY", "0.010", "59000.0")
     other = desk.order("a", "BUY", "0.1", "2900.00", symbol="ETHUSDT")
     gone = desk.engine.cancel_all("a", "BTCUSDT", now_ms=desk.now_ms)
-    assert [OrderStatus.CANCELED] == [order.status for order in gone]
+    assert [order.status for order in gone] == [OrderStatus.CANCELED]
     assert [other.order_id] == [o.order_id for o in desk.engine.open_orders("a")]
 
 

@@ -92,13 +92,13 @@ def test_the_story_of_a_stop(desk: Any) -> None:
             story.append(event.conditional.status.value)
         if isinstance(event, OrderEvent):
             story.append(f"order {event.kind}")
-    assert [
+    assert story == [
         "TRIGGERING",
         "TRIGGERED",
         "order NEW",
         "order TRADE",
         "FINISHED",
-    ] == story
+    ]
     done = desk.engine.conditional_by_client_id("a", "c1")
     real = desk.engine.order("a", done.actual_order_id)
     assert item.conditional_id == done.conditional_id == real.conditional_id
@@ -119,7 +119,7 @@ def test_a_stop_limit_rests(desk: Any) -> None:
     desk.mark("61000")
     now = desk.engine.conditional("a", item.conditional_id)
     assert ConditionalStatus.TRIGGERED is now.status
-    assert 0 == len(desk.engine.open_conditionals("a"))
+    assert len(desk.engine.open_conditionals("a")) == 0
     real = desk.engine.order("a", now.actual_order_id)
     assert OrderStatus.NEW is real.status
     refused = desk.engine.cancel_conditional(
@@ -128,7 +128,7 @@ def test_a_stop_limit_rests(desk: Any) -> None:
     assert Reason.ORDER_CLOSED is refused.reason
     desk.engine.cancel("a", "BTCUSDT", real.order_id, now_ms=desk.now_ms)
     done = desk.engine.conditional("a", item.conditional_id)
-    assert (ConditionalStatus.FINISHED, 0) == (done.status, done.actual_qty)
+    assert (done.status, done.actual_qty) == (ConditionalStatus.FINISHED, 0)
 
 
 def test_margin_is_checked_only_at_the_trigger(desk: Any) -> None:
@@ -136,10 +136,10 @@ def test_margin_is_checked_only_at_the_trigger(desk: Any) -> None:
     item = desk.conditional("a", "STOP_MARKET", "BUY", "50", trigger_price="61000.0")
     desk.told("a")
     desk.mark("61000")
-    assert ["TRIGGERING", "REJECTED"] == _states(desk)
+    assert _states(desk) == ["TRIGGERING", "REJECTED"]
     done = desk.engine.conditional("a", item.conditional_id)
     assert Reason.MARGIN is done.reject_reason.reason
-    assert 0 == done.actual_order_id
+    assert done.actual_order_id == 0
 
 
 def test_reduce_only_without_position_is_rejected(desk: Any) -> None:
@@ -166,7 +166,7 @@ def test_close_position_closes_what_there_is(desk: Any) -> None:
     other = desk.conditional("b", "STOP_MARKET", "SELL", "0", **stop)
     desk.order("a", "BUY", "0.020")
     desk.mark("58000")
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
     done = desk.engine.conditional("a", item.conditional_id)
     assert (ConditionalStatus.FINISHED, D("0.030")) == (done.status, done.actual_qty)
     gone = desk.engine.conditional("b", other.conditional_id)
@@ -209,15 +209,15 @@ def test_trailing_waits_for_its_activation(desk: Any) -> None:
     assert not item.is_activated
     desk.mark("62000")
     desk.mark("59000.1")
-    assert ["NEW"] == _states(desk)
+    assert _states(desk) == ["NEW"]
     desk.mark("59000")
-    assert ["NEW"] == _states(desk)
+    assert _states(desk) == ["NEW"]
     assert desk.engine.conditional("a", item.conditional_id).is_activated
     desk.mark("58000")
     desk.mark("58579.9")
-    assert [] == _states(desk)
+    assert _states(desk) == []
     desk.mark("58580")
-    assert ["TRIGGERING", "TRIGGERED", "FINISHED"] == _states(desk)
+    assert _states(desk) == ["TRIGGERING", "TRIGGERED", "FINISHED"]
 
 
 # refusals and ends ---------------------------------------------------------
@@ -254,7 +254,7 @@ def test_refusals(desk: Any, reason: str, kind: str, fields: dict[str, Any]) -> 
     answer = desk.conditional("a", kind, "SELL", "0.010", **fields)
     assert isinstance(answer, Refusal)
     assert Reason(reason) is answer.reason
-    assert [] == desk.told("a")
+    assert desk.told("a") == []
 
 
 def test_counts_and_client_ids(make_desk: Callable[..., Any]) -> None:
@@ -273,11 +273,11 @@ def test_counts_and_client_ids(make_desk: Callable[..., Any]) -> None:
     assert Reason.MAX_CONDITIONAL is third.reason
     gone = desk.engine.cancel_conditional("a", first.conditional_id, now_ms=desk.now_ms)
     assert ConditionalStatus.CANCELED is gone.status
-    assert 1 == len(desk.engine.cancel_all_conditional("a", now_ms=desk.now_ms))
-    assert [] == desk.engine.open_conditionals("a")
-    assert 2 == len(desk.engine.conditionals("a", symbol="BTCUSDT"))
+    assert len(desk.engine.cancel_all_conditional("a", now_ms=desk.now_ms)) == 1
+    assert desk.engine.open_conditionals("a") == []
+    assert len(desk.engine.conditionals("a", symbol="BTCUSDT")) == 2
     desk.mark("58000")
-    assert 0 == desk.position("a").qty
+    assert desk.position("a").qty == 0
 
 
 def test_price_protection_waits_while_last_and_mark_disagree(
@@ -295,7 +295,7 @@ def test_price_protection_waits_while_last_and_mark_disagree(
         desk.engine.conditional("a", item.conditional_id).status
         for item in (safe, bare)
     ]
-    assert [ConditionalStatus.NEW, ConditionalStatus.FINISHED] == states
+    assert states == [ConditionalStatus.NEW, ConditionalStatus.FINISHED]
     desk.mark("56500")
     done = desk.engine.conditional("a", safe.conditional_id)
     assert ConditionalStatus.FINISHED is done.status
@@ -311,7 +311,7 @@ def test_a_fill_may_trigger_the_next(make_desk: Callable[..., Any]) -> None:
     desk.engine.trade_through("BTCUSDT", D("59940"), now_ms=desk.now_ms)
     desk.engine.audit()
     assert D("-0.030") == desk.position("a").qty
-    assert [] == desk.engine.open_conditionals("a")
+    assert desk.engine.open_conditionals("a") == []
 
 
 def test_isolated_symbols_trigger_too(desk: Any) -> None:
