@@ -60,6 +60,7 @@ class Market:
         self.is_frozen = False
         self.fixed_funding_rate: Decimal | None = None
         self._anchor = self.mark
+        self.update_id = 0  # rises with every change of the quotes
         self._step = 0
         self._generation = 0
         self._ladders: dict[Side, list[tuple[Decimal, Decimal]]] = {}
@@ -68,7 +69,7 @@ class Market:
     def walk(self, step: int) -> None:
         """Move the mark to step number *step* and renew the quotes."""
         self._step = step
-        self._ladders.clear()
+        self._clear()
         if not self.volatility:
             return
         noise = mix(self._salt ^ step)
@@ -85,13 +86,16 @@ class Market:
         self.mark = price
         self._anchor = price
         self.last = floor_to(price, self.instrument.tick_size)
-        self._generation += 1
-        self._ladders.clear()
+        self.renew()
 
     def renew(self) -> None:
         """Forget what takers took from the quotes."""
         self._generation += 1
+        self._clear()
+
+    def _clear(self) -> None:
         self._ladders.clear()
+        self.update_id += 1
 
     @property
     def _premium(self) -> Decimal:
@@ -131,6 +135,7 @@ class Market:
         levels = self.ladder(side)
         price, offered = levels[0]
         assert qty <= offered, "more taken than offered"
+        self.update_id += 1
         if qty == offered:
             levels.pop(0)
         else:

@@ -115,6 +115,19 @@ def test_a_margin_call_comes_once(make_desk: Callable[..., Any]) -> None:
     assert D("0.1") == desk.position("a").qty
 
 
+def test_an_isolated_margin_call_names_its_position(desk: Any) -> None:
+    """No cross wallet in it, and only once."""
+    desk.engine.set_margin_type("a", "BTCUSDT", MarginType.ISOLATED, now_ms=desk.now_ms)
+    desk.order("a", "BUY", "0.1")
+    desk.told("a")
+    price = desk.position("a").liquidation_price.quantize(D("0.1"))
+    for mark in (price + 50, price + 40):
+        desk.mark(str(mark))
+    (call,) = [e for e in desk.told("a") if isinstance(e, MarginCallEvent)]
+    assert call.cross_wallet is None
+    assert [D("0.1")] == [row.qty for row in call.positions]
+
+
 # ADL and settlement ----------------------------------------------------------
 def test_adl_is_free_of_commission(desk: Any) -> None:
     """Part of a position is closed at a price nobody chose."""

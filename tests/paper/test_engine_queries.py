@@ -90,6 +90,25 @@ def test_depth_joins_accounts_and_house(busy: Any) -> None:
     assert (bids[0], asks[0]) == (quote.best_bid, quote.best_ask)
 
 
+def test_every_change_of_the_book_has_a_new_number(busy: Any) -> None:
+    """Orders, cancels, house moves and takers all raise the update id."""
+    engine = busy.engine
+    seen = [engine.depth("BTCUSDT").update_id]
+
+    def note() -> None:
+        seen.append(engine.depth("BTCUSDT").update_id)
+
+    order = busy.order("b", "BUY", "0.010", "59000.0")
+    note()
+    engine.cancel("b", "BTCUSDT", order.order_id, now_ms=busy.now_ms)
+    note()
+    busy.order("b", "BUY", "0.010")
+    note()
+    busy.mark("60001")
+    note()
+    assert sorted(set(seen)) == seen
+
+
 def test_public_trades_show_ours_too(busy: Any) -> None:
     """Own trades are among everybody's, under the same ids."""
     public = busy.engine.public_trades("BTCUSDT")

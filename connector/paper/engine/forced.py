@@ -72,7 +72,8 @@ def check_account(world: World, account: AccountState, symbol: str) -> None:
     ratio = world.rules.margin_call_ratio
     is_low = sums.cross_maintenance >= sums.cross_balance * ratio
     if is_low and not account.is_margin_called:
-        _call(world, account, asset, sums.cross_wallet)
+        rows = _cross_positions(account, asset)
+        _call(world, account, sums.cross_wallet, rows)
     account.is_margin_called = is_low
 
 
@@ -89,11 +90,14 @@ def _cross_positions(
 
 
 def _call(
-    world: World, account: AccountState, asset: str, cross_wallet: Decimal
+    world: World,
+    account: AccountState,
+    cross_wallet: Decimal | None,
+    positions: list[tuple[SymbolState, PositionState]],
 ) -> None:
     rows = [
         margin.position_view(world, account, state, position.side)
-        for state, position in _cross_positions(account, asset)
+        for state, position in positions
     ]
     world.outbox.append(
         MarginCallEvent(
@@ -149,8 +153,14 @@ def _check_isolated(
         return
     mark = world.markets[position.symbol].mark
     balance = position.isolated_wallet + position.unrealized(mark)
-    if balance > _weight(world, state, position):
+    needed = _weight(world, state, position)
+    if balance > needed:
+        is_low = needed >= balance * world.rules.margin_call_ratio
+        if is_low and not position.is_margin_called:
+            _call(world, account, None, [(state, position)])
+        position.is_margin_called = is_low
         return
+    position.is_margin_called = False
     orders = [o for o in state.orders.values() if o.request.position_side is side]
     _expire_orders(world, account, orders)
     asset, held = state.instrument.settle, position.isolated_wallet

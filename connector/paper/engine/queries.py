@@ -212,7 +212,7 @@ def depth(world: World, symbol: str, limit: int) -> Depth:
         symbol=symbol,
         bids=tuple(islice(_merged(world, symbol, Side.BUY), limit)),
         asks=tuple(islice(_merged(world, symbol, Side.SELL), limit)),
-        update_id=world.books[symbol].update_id,
+        update_id=world.books[symbol].update_id + world.markets[symbol].update_id,
         time_ms=world.now_ms,
     )
 

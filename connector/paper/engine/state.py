@@ -185,6 +185,7 @@ class PositionState:
     realized: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated_ms: int = 0
+    is_margin_called: bool = False  # isolated only
 
     def reducible(self, side: Side) -> Decimal:
         """Quantity an order on *side* may close."""
