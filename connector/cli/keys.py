@@ -2,7 +2,7 @@
 
 Secrets come from a hidden prompt, from standard input or from a private file, never
 from the command line. Data goes to stdout (with --json one object per line), talk to
-stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 keys, stores or environment.
+stderr. Exit codes are those of `connector.cli.exits`: 2 usage, 3 keys and stores.
 
 A generated key pair waits under ``NAME-next`` until the venue has issued its key id;
 ``--finish`` then puts both in place. So a running key is never overwritten by one
@@ -21,6 +21,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from connector.cli.exits import code_of
 from connector.cli.key_options import (
     DirectoryOption,
     EnvironmentOption,
@@ -43,7 +44,6 @@ from connector.errors import (
     CredentialsError,
     KeyNotFound,
     KeystoreUnavailable,
-    UsageError,
 )
 from connector.model.credentials import ApiKey, Credentials, KeyKind, KeyName, Secret
 from connector.runtime.keystore import (
@@ -59,10 +59,6 @@ from connector.runtime.keystore.search import (
     passphrase_from_systemd,
 )
 from connector.venues.signing import generate_ed25519, make_signer, public_pem
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_KEYS = 3
 
 _NEXT_SUFFIX = "-next"
 
@@ -116,12 +112,8 @@ def _with_exit_codes(function: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
-        except UsageError as exc:
-            code, text = EXIT_USAGE, str(exc)
-        except CredentialsError as exc:
-            code, text = EXIT_KEYS, str(exc)
         except ConnectorError as exc:
-            code, text = EXIT_FAILED, str(exc)
+            code, text = code_of(exc), str(exc)
         else:
             return
         _say(f"error: {text}")

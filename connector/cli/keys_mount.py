@@ -7,10 +7,14 @@ one of them is typed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import typer
 
 from connector.model.credentials import KeyName
+
+if TYPE_CHECKING:
+    from connector.runtime.keystore import KeystoreConfig
 
 _ANYTHING = {
     "allow_extra_args": True,
@@ -28,7 +32,7 @@ def keys(context: typer.Context) -> None:
     """Keys: add, list, check, rotate, remove, generate."""
     from connector.cli.keys import KeysHooks, build_keys_app
 
-    hooks = KeysHooks(resolve=key_of, check_remote=check_remote)
+    hooks = KeysHooks(resolve=key_of, check_remote=check_remote, config=config_of)
     code = build_keys_app(hooks)(
         args=context.args or ["--help"],
         prog_name="connector keys",
@@ -44,6 +48,17 @@ def key_of(word: str) -> KeyName:
     if word.count(":") > 1:
         return KeyName.of(word)
     return resolve(word).key_name
+
+
+def config_of(word: str | None) -> KeystoreConfig:
+    """Where the keys of a typed word are looked for; None: of no profile."""
+    from connector.config.profiles import resolve
+    from connector.runtime.keystore import KeystoreConfig
+    from connector.runtime.keystore.of_profile import keystore_config
+
+    if word is None or word.count(":") > 1:
+        return KeystoreConfig()
+    return keystore_config(resolve(word))
 
 
 def check_remote(word: str) -> Mapping[str, object]:

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from typer.testing import CliRunner, Result
 
-from connector.cli.keys import EXIT_KEYS, EXIT_USAGE, KeysHooks, build_keys_app
+from connector.cli.exits import ExitCode
+from connector.cli.keys import KeysHooks, build_keys_app
 from connector.errors import KeyRefused, MaybeSent
 from connector.model.credentials import Credentials, KeyKind, KeyName, Secret
 from connector.runtime.keystore import KeystoreConfig
@@ -166,7 +167,10 @@ def test_add_a_pem_file(desk: Desk, pem_file: Path) -> None:
     assert make_signer(desk.stored()).kind is KeyKind.ED25519
     desk.answers = [API_KEY, "wrong"]
     result = desk.run("add", "live:okx", "--file", str(pem_file), "--store=vault")
-    assert (result.exit_code, "wrong passphrase" in result.stderr) == (EXIT_KEYS, True)
+    assert (result.exit_code, "wrong passphrase" in result.stderr) == (
+        ExitCode.KEYS,
+        True,
+    )
 
 
 def test_add_a_document_file(desk: Desk, pem_file: Path) -> None:
@@ -210,7 +214,7 @@ def test_binary_standard_input_is_refused_unquoted(desk: Desk) -> None:
         ],
         input=b"\xff" + CANARY.encode(),
     )
-    assert result.exit_code == EXIT_USAGE
+    assert result.exit_code == ExitCode.USAGE
     assert "not UTF-8" in result.stderr
 
 
@@ -219,10 +223,10 @@ def test_files_open_to_others_are_refused(desk: Desk, pem_file: Path) -> None:
     pem_file.chmod(0o644)
     desk.answers = [API_KEY]
     result = desk.run("add", "live:x", "--file", str(pem_file), "--store=vault")
-    assert result.exit_code == EXIT_KEYS
+    assert result.exit_code == ExitCode.KEYS
     assert "chmod 600" in result.stderr
     missing = desk.run("add", "live:x", "--file", f"{pem_file}x", "--store=vault")
-    assert missing.exit_code == EXIT_USAGE
+    assert missing.exit_code == ExitCode.USAGE
 
 
 def test_generate_keeps_the_private_half(desk: Desk) -> None:
@@ -236,7 +240,7 @@ def test_generate_keeps_the_private_half(desk: Desk) -> None:
     assert "keys remove live:binance/default-next" in again.stderr
     assert "waits for its API key" in desk.run("list").stdout
     early = desk.run("check", "live:binance")
-    assert early.exit_code == EXIT_KEYS
+    assert early.exit_code == ExitCode.KEYS
     assert "keys add live:binance --finish" in early.stderr
     desk.answers = [API_KEY]
     done = desk.run("add", "live:binance", "--finish", "--store=vault")
@@ -267,10 +271,10 @@ def test_rotation_by_generation_keeps_the_old_key_until_the_end(desk: Desk) -> N
 def test_rotation_by_input(desk: Desk) -> None:
     """A new key replaces the old one; a bad one does not."""
     missing = desk.run("rotate", "live:binance", "--stdin", "--store=vault", given="x")
-    assert missing.exit_code == EXIT_KEYS
+    assert missing.exit_code == ExitCode.KEYS
     desk.add()
     bad = desk.run("rotate", "live:binance", "--stdin", given=f"{OTHER_KEY}\n\n")
-    assert bad.exit_code == EXIT_USAGE
+    assert bad.exit_code == ExitCode.USAGE
     assert desk.stored().api_key.fingerprint == SHOWN
     good = desk.run("rotate", "live:binance", "--stdin", given=f"{OTHER_KEY}\nnew\n")
     assert good.exit_code == 0
@@ -281,12 +285,12 @@ def test_an_existing_key_is_not_overwritten(desk: Desk) -> None:
     """`add` refuses and names `rotate`, even if the entry is damaged."""
     desk.add()
     again = desk.add()
-    assert again.exit_code == EXIT_USAGE
+    assert again.exit_code == ExitCode.USAGE
     assert "keys rotate live:binance" in again.stderr
     Vault(desk.vault, lambda: Secret(PASSPHRASE)).put(
         KeyName.of("live:okx").entry, Secret("damaged")
     )
-    assert desk.add("live:okx").exit_code == EXIT_USAGE
+    assert desk.add("live:okx").exit_code == ExitCode.USAGE
 
 
 def test_list_and_remove(desk: Desk) -> None:
@@ -299,13 +303,13 @@ def test_list_and_remove(desk: Desk) -> None:
         f"testnet:okx/b  vault ({desk.vault})",
     ]
     desk.answers = ["no"]
-    assert desk.run("remove", "live:binance").exit_code == EXIT_USAGE
+    assert desk.run("remove", "live:binance").exit_code == ExitCode.USAGE
     desk.answers = ["yes"]
     assert desk.run("remove", "live:binance").exit_code == 0
     removed = desk.run("remove", "testnet:okx/b", "--yes", "--json")
     assert desk.rows(removed)[0]["removed"] is True
     assert desk.run("list").stdout == ""
-    assert desk.run("remove", "live:binance", "--yes").exit_code == EXIT_KEYS
+    assert desk.run("remove", "live:binance", "--yes").exit_code == ExitCode.KEYS
 
 
 def test_check_asks_store_and_venue(desk: Desk) -> None:
@@ -331,12 +335,15 @@ def test_check_asks_store_and_venue(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(KeyRefused("may withdraw"), EXIT_KEYS), (MaybeSent("no answer"), 1)],
+    [
+        (KeyRefused("may withdraw"), ExitCode.KEYS),
+        (MaybeSent("no answer"), ExitCode.IN_DOUBT),
+    ],
 )
 def test_what_the_venue_refuses_is_an_exit_code(
     desk: Desk, error: Exception, code: int
 ) -> None:
-    """3 for keys, 1 for everything else; the reason on stderr."""
+    """The code tells whose fault it is; the reason is on stderr."""
     desk.add()
 
     def fail(profile: str) -> Mapping[str, object]:
@@ -360,8 +367,8 @@ def test_check_without_a_profile_shows_the_stores(desk: Desk) -> None:
 def test_check_of_a_missing_key(desk: Desk) -> None:
     """Exit code 3, with the places that were looked at and the next command."""
     result = desk.run("check", "live:binance")
-    assert result.exit_code == EXIT_KEYS
-    assert "Next: `connector keys add live:binance`" in result.stderr
+    assert result.exit_code == ExitCode.KEYS
+    assert "Next: `connector keys add live:binance --store vault`" in result.stderr
 
 
 def test_keys_in_files_and_environment_are_checked(desk: Desk, tmp_path: Path) -> None:
@@ -370,7 +377,7 @@ def test_keys_in_files_and_environment_are_checked(desk: Desk, tmp_path: Path) -
         "CONNECTOR_LIVE_OKX_API_KEY": API_KEY,
         "CONNECTOR_LIVE_OKX_SECRET": CANARY,
     }
-    assert desk.run("check", "live:okx").exit_code == EXIT_KEYS
+    assert desk.run("check", "live:okx").exit_code == ExitCode.KEYS
     found = desk.run("check", "live:okx", "--allow-environment")
     assert "store: environment variables" in found.stdout
 
@@ -385,7 +392,7 @@ def test_secret_directories_are_listed(
     path.write_text(encode(desk.stored()).reveal())
     path.chmod(0o400)
     missing = desk.run("list", "--secret-directory", str(directory / "none"))
-    assert missing.exit_code == EXIT_KEYS
+    assert missing.exit_code == ExitCode.KEYS
     assert "No such file" in missing.stderr
     assert f"live:binance  vault ({desk.vault})" in missing.stdout
     listed = desk.run("list", "--secret-directory", str(directory))
@@ -424,7 +431,7 @@ USAGE = {
 def test_usage_errors(desk: Desk, arguments: list[str]) -> None:
     """Exit code 2, nothing on stdout, nothing stored."""
     result = desk.run(*arguments, given="")
-    assert result.exit_code == EXIT_USAGE
+    assert result.exit_code == ExitCode.USAGE
     assert result.stdout == ""
     assert not desk.vault.exists()
 
@@ -432,7 +439,7 @@ def test_usage_errors(desk: Desk, arguments: list[str]) -> None:
 def test_a_missing_keyring_names_the_way_out(desk: Desk) -> None:
     """Without keyring and vault, `add` says how to go on, and exits with 3."""
     result = desk.run("add", "live:a", "--stdin", given=f"{API_KEY}\n{CANARY}\n")
-    assert result.exit_code == EXIT_KEYS
+    assert result.exit_code == ExitCode.KEYS
     assert "--store vault" in result.stderr
 
 
@@ -454,7 +461,7 @@ def run_process(
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     """A script that forgot --stdin gets an error, not a hang."""
     done = run_process(["add", "live:a", "--store", "vault"], "", tmp_path)
-    assert done.returncode == EXIT_USAGE
+    assert done.returncode == ExitCode.USAGE
     assert "not a terminal" in done.stderr
 
 

@@ -29,6 +29,7 @@ from connector.runtime.keystore.vault import PassphraseSource, Vault, VaultStore
 
 PROVIDER_TIMEOUT_S = 10.0
 VAULT_CREDENTIAL = "connector.vault-passphrase"
+OS_KEYRING = "OS keyring"
 STORES = ("auto", "keyring", "vault")
 
 
@@ -104,10 +105,13 @@ def locate_credentials(
     """Like `find_credentials`, with the name of the store."""
     key = KeyName.of(profile)
     looked = []
+    option = ""
     for open_store in _openers(config or KeystoreConfig()):
         report = open_store()
         if report.store is None:
-            looked.append(f"{report.name}: {report.reason}")
+            if report.name == OS_KEYRING:
+                option = " --store vault"
+            looked.append(f"{report.name}: {report.reason.partition(' Next:')[0]}")
             continue
         try:
             credentials = report.store.load(key)
@@ -125,7 +129,7 @@ def locate_credentials(
             [
                 f"no key for {key.profile} (entry {key.entry}). Looked in:",
                 *(f"  - {line}" for line in looked),
-                f"Next: `connector keys add {key.profile}`",
+                f"Next: `connector keys add {key.profile}{option}`",
             ]
         )
     )
@@ -201,11 +205,11 @@ def _secret_files(config: KeystoreConfig) -> StoreReport:
 
 def _os_keyring(config: KeystoreConfig) -> StoreReport:
     if not config.use_os_keyring:
-        return StoreReport(name="OS keyring", store=None, reason="switched off")
+        return StoreReport(name=OS_KEYRING, store=None, reason="switched off")
     try:
         store = OsKeyring(timeout_s=config.keyring_timeout_s)
     except KeystoreUnavailable as exc:
-        return StoreReport(name="OS keyring", store=None, reason=str(exc))
+        return StoreReport(name=OS_KEYRING, store=None, reason=str(exc))
     return StoreReport(name=store.name, store=store)
 
 

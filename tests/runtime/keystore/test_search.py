@@ -150,10 +150,13 @@ def test_a_missing_key_tells_where_it_looked(
         "  - systemd credentials directory: $CREDENTIALS_DIRECTORY is not set",
         "  - secret files: no directory given",
     ]
-    assert "  - OS keyring: the keyring backend keyring.backends.null" in lines[4]
+    assert lines[4] == (
+        "  - OS keyring: the keyring backend keyring.backends.null.Keyring is refused: "
+        "it keeps nothing."
+    )
     assert lines[5] == f"  - vault: no file {tmp_path / 'vault'}"
     assert "not allowed" in lines[6]
-    assert lines[7] == "Next: `connector keys add testnet:binance/hedge`"
+    assert lines[7] == "Next: `connector keys add testnet:binance/hedge --store vault`"
 
 
 def test_stores_that_are_there_but_empty(world: World) -> None:
