@@ -115,8 +115,8 @@ def locate_credentials(
             continue
         try:
             credentials = report.store.load(key)
-        except KeyNotFound:
-            looked.append(f"{report.name}: no such entry")
+        except KeyNotFound as exc:
+            looked.append(str(exc))
             continue
         except KeystoreUnavailable as exc:
             if not isinstance(report.store, OsKeyring):

@@ -131,7 +131,9 @@ class EnvironmentVariables(ReadOnly):
             )
         )
         if not api_key or not secret:
-            raise KeyNotFound(f"{prefix}_API_KEY and {prefix}_SECRET are not both set")
+            raise KeyNotFound(
+                f"{self.name}: {prefix}_API_KEY and {prefix}_SECRET are not both set"
+            )
         kinds = [item for item in KeyKind if kind == Secret(item.value)]
         if kind and not kinds:
             raise CredentialsError(

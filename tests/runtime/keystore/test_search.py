@@ -165,7 +165,18 @@ def test_stores_that_are_there_but_empty(world: World) -> None:
     world.vault.put("other", Secret("x"))
     with pytest.raises(KeyNotFound) as caught:
         find_credentials("live:binance", world.config())
-    assert str(caught.value).count("no such entry") == 5
+    lines = str(caught.value).splitlines()
+    file_name, entry = "connector.binance.live.default", world.key.entry
+    assert lines[2:7] == [
+        f"  - systemd credentials directory ({world.systemd}) has no {file_name}",
+        f"  - secret files ({world.files}) has no {file_name}",
+        f"  - OS keyring (Secret Service) has no {entry}",
+        f"  - vault ({world.vault.path}) has no {entry}",
+        (
+            "  - environment variables: CONNECTOR_LIVE_BINANCE_API_KEY and "
+            "CONNECTOR_LIVE_BINANCE_SECRET are not both set"
+        ),
+    ]
 
 
 def test_an_unsafe_file_ends_the_search(world: World, credentials: Credentials) -> None:
