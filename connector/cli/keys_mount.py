@@ -6,6 +6,7 @@ one of them is typed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,29 @@ def config_of(word: str | None) -> KeystoreConfig:
 
 
 def check_remote(word: str) -> Mapping[str, object]:
-    """What the venue says about the key of a profile, by name."""
-    from connector.cli.opening import ask_about_key, resolved
+    """What the venue says about the key of a profile: it opens a session with it.
 
-    return ask_about_key(resolved(word))
+    Raises KeyRefused if the venue refuses the key or the key may withdraw, and
+    Unreachable.
+    """
+    from connector.cli.opening import Given, opened, resolved
+    from connector.model.events import Alarm, Event
+
+    profile = resolved(Given(profile=word))
+    warnings: list[str] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, Alarm) and event.code.startswith("key."):
+            warnings.append(event.text)
+
+    async def ask() -> Mapping[str, object]:
+        async with opened(profile, on_event=keep) as session:
+            stats = session.stats()
+            return {
+                "venue": "accepts the key",
+                "clock_offset_ms": round(stats["clock_offset_ms"], 1),
+                "clock_error_ms": round(stats["clock_error_ms"], 1),
+                "warnings": "; ".join(warnings),
+            }
+
+    return asyncio.run(ask())

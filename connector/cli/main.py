@@ -28,7 +28,7 @@ from connector.errors import ConnectorError
 
 # The base of every complaint about the command line. Newer typer carries its own
 # copy of click and older typer uses click itself: this is the name both share.
-_UsageError = typer.BadParameter.__bases__[0]
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     help="Trade crypto derivatives: orders that exist once or not at all, margin that "

@@ -48,6 +48,7 @@ import asyncio
 from decimal import Decimal
 
 from connector import Session
+from connector.model.money import floor_to_grid
 
 
 async def main(profile: str, seconds: float) -> None:
@@ -55,7 +56,8 @@ async def main(profile: str, seconds: float) -> None:
     async with Session(profile) as s:
         mark = s.mark_price("BTCUSDT")
         # A price on the grid of the instrument, one tenth of a percent below.
-        price = s.instruments["BTCUSDT"].floor_price(mark * Decimal("0.999"))
+        tick = s.instruments["BTCUSDT"].tick_size
+        price = floor_to_grid(mark * Decimal("0.999"), tick)
         order = await s.buy("BTCUSDT", "0.010", limit=price)
         # Accepted, Rejected or InDoubt: never a guess.
         print("order", order.status, order.outcome)

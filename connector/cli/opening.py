@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from connector.errors import WrongEnvironment
 
 if TYPE_CHECKING:
-    from connector.config.hosts import EndpointUrls
     from connector.config.profiles import Profile
     from connector.model.credentials import Credentials
     from connector.model.events import Event
     from connector.session import Session
+
+
+JOURNAL_NAME = "command-line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,20 @@ def acting(given: Given) -> Profile:
 async def opened(
     profile: Profile,
     *,
+    keeps_journal: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> AsyncIterator[Session]:
     """An open session of *profile*, closed with the block.
+
+    The command line never touches the journal of a bot: the bot would find it
+    locked, or miss the report of what happened while it was away. What must be
+    durable (*keeps_journal*) goes to a journal of the command line's own.
 
     Raises what the stores and the session raise; nothing is sent if the key is
     missing.
     """
     from connector import Session
+    from connector.runtime.journal import journal_path
 
     credentials = None
     if profile.is_embedded:
@@ -85,8 +93,11 @@ async def opened(
         )
     else:
         credentials = await asyncio.to_thread(credentials_asking, profile)
+    journal: Path | str = "memory"
+    if keeps_journal and not profile.is_embedded:
+        journal = journal_path(profile.text, JOURNAL_NAME)
     async with Session(
-        profile.text, credentials=credentials, on_event=on_event
+        profile.text, credentials=credentials, journal=journal, on_event=on_event
     ) as session:
         yield session
 
@@ -101,15 +112,3 @@ def credentials_asking(profile: Profile) -> Credentials:
     if sys.stdin.isatty() and vault.exists():
         ask = asked_once(ask_terminal, vault)
     return credentials_of(profile, ask)
-
-
-def paper_endpoints(links: Mapping[str, str]) -> EndpointUrls:
-    """Where a client finds a simulated venue, from the addresses it announces."""
-    from connector.config.hosts import EndpointUrls
-
-    return EndpointUrls(
-        rest=links["rest"],
-        stream=links["stream"],
-        public=links["stream"],
-        ws_api=links["ws_api"],
-    )

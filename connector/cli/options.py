@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from connector.errors import UsageError
+
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _DIGITS_MAX = 20
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
@@ -41,10 +43,10 @@ def amount(text: str) -> Decimal:
 
 
 def seconds(text: str) -> int:
-    """An age such as 90s, 15m, 24h, 7d, in seconds."""
+    """An age such as 90s, 15m, 24h, 7d, in seconds; UsageError for anything else."""
     match = _AGE.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise typer.BadParameter(f"{text[:40]!r}: write an age such as 90s, 15m or 24h")
+        raise UsageError(f"{text[:40]!r} is not an age; write 90s, 15m, 24h or 7d")
     return int(match[1]) * _SECONDS[match[2]]
 
 

@@ -62,7 +62,7 @@ def serve(
     from connector.paper.venue import VENUES
     from connector.paper.venue import serve as run_venue
 
-    if name not in VENUES:
+    if name is None or name not in VENUES:
         raise ConfigError(
             f"no simulated venue {venue[:64]!r}; there are: {', '.join(venue_words())}"
         )

@@ -43,7 +43,6 @@ _ORDER_COLUMNS = (
     Column("PRICE", is_number=True),
     Column("TRIGGER", is_number=True),
     Column("TYPE"),
-    Column("ORIGIN"),
     Column("CLIENT ORDER ID"),
 )
 _FILL_COLUMNS = (
@@ -94,11 +93,8 @@ def orders(
 def fills(
     symbol: SymbolOption = None,
     since: Annotated[
-        int,
-        typer.Option(
-            "--since", parser=seconds, metavar="AGE", help="Such as 15m, 24h, 7d."
-        ),
-    ] = 86400,
+        str, typer.Option("--since", metavar="AGE", help="Such as 15m, 24h, 7d.")
+    ] = "24h",
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
     as_json: JsonOption = False,
@@ -106,7 +102,7 @@ def fills(
     """Fills of the last day, as the venue tells them."""
     chosen = resolved(Given(profile=profile, profiles_file=profiles))
     out = Output(as_json=as_json)
-    since_ms = time.time_ns() // 1_000_000 - since * 1000
+    since_ms = time.time_ns() // 1_000_000 - seconds(since) * 1000
 
     async def act() -> None:
         async with opened(chosen) as session:
@@ -191,14 +187,16 @@ def reconcile(
 ) -> None:
     """Compare with the venue and report what was missed since last time.
 
-    Prints two reports: of the time since this profile was last open, and of a second
-    look afterwards. Exit code 6 if anything does not tie out.
+    Prints two reports: of the time since this command or `place` last ran, and of a
+    second look afterwards. The first time, the first report is of this moment only.
+    Bots keep journals of their own, which are left alone. Exit code 6 if anything
+    does not tie out.
     """
     chosen = resolved(Given(profile=profile, profiles_file=profiles))
     out = Output(as_json=as_json)
 
     async def act() -> ExitCode:
-        async with opened(chosen) as session:
+        async with opened(chosen, keeps_journal=True) as session:
             reports = [session.last_report, await session.reconcile()]
         told = [report for report in reports if report is not None]
         for report in told:
@@ -249,7 +247,6 @@ def _order_row(order: Order) -> tuple[object, ...]:
         order.price,
         order.trigger_price,
         order.order_type.value,
-        order.origin.value,
         order.client_order_id or order.venue_order_id,
     )
 

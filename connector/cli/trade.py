@@ -136,10 +136,10 @@ def place(
     Example: connector place buy BTCUSDT --qty 0.010 --limit 60000
     """
     if at_ms is not None and not dry_run:
-        raise typer.BadParameter("--at goes with --dry-run only")
+        raise UsageError("--at goes with --dry-run only")
     word, symbol = _side_and_symbol(side, symbol)
     if qty is None and not close_position:
-        raise typer.BadParameter("say how much with --qty, for example --qty 0.010")
+        raise UsageError("say how much with --qty, for example --qty 0.010")
     from connector.model.order import Side
     from connector.session.intents import make_intent
 
@@ -181,7 +181,7 @@ def amend(
 ) -> None:
     """Change total quantity (filled part included) or price of an open order."""
     if qty is None and limit is None:
-        raise typer.BadParameter("say what to change: --qty, --limit or both")
+        raise UsageError("say what to change: --qty, --limit or both")
     chosen = acting(Given(profile=profile, profiles_file=profiles, live=live))
     out = Output(as_json=as_json)
 
@@ -248,7 +248,7 @@ def cancel_all(
 async def _place(
     profile: Profile, intent: OrderIntent, wait_s: float, out: Output
 ) -> ExitCode:
-    async with opened(profile) as session:
+    async with opened(profile, keeps_journal=True) as session:
         placed = await session.submit(intent)
         if wait_s and placed.is_open:
             try:
@@ -329,7 +329,7 @@ def _side_and_symbol(first: str, second: str) -> tuple[str, str]:
         return first.upper(), second.upper()
     if second.upper() in sides:
         return second.upper(), first.upper()
-    raise typer.BadParameter(
+    raise UsageError(
         f"{first[:40]!r} is neither buy nor sell; write: connector place buy BTCUSDT "
         "--qty 0.010 --limit 60000"
     )

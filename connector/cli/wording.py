@@ -7,7 +7,21 @@ from typing import Any, assert_never
 
 from connector.cli.exits import ExitCode
 from connector.cli.output import cell
-from connector.model.order import Accepted, InDoubt, Order, Outcome, Rejected
+from connector.model.events import (
+    Alarm,
+    BalanceUpdate,
+    Correction,
+    Event,
+    FillEvent,
+    Gap,
+    LedgerUpdate,
+    LinkChanged,
+    MarginUpdate,
+    OrderUpdate,
+    PositionUpdate,
+    Resynced,
+)
+from connector.model.order import Accepted, Fill, InDoubt, Order, Outcome, Rejected
 
 _RATE_LIMITED = "RATE_LIMITED"
 
@@ -100,3 +114,43 @@ def outcome_talk(action: str, outcome: Outcome, profile: str) -> str:
             )
         case _:
             assert_never(outcome)
+
+
+def fill_text(fill: Fill) -> str:
+    """One line about a fill."""
+    fee = "" if fill.fee is None else f"  fee {cell(fill.fee)} {fill.fee_asset}"
+    return (
+        f"{fill.side.value:<4} {cell(fill.qty)} {fill.symbol} @ {cell(fill.price)}{fee}"
+        f"  trade {fill.trade_id}"
+    )
+
+
+def event_text(event: Event) -> str:
+    """One line about an event (a report takes several)."""
+    match event:
+        case FillEvent(fill=fill):
+            text = f"fill      {fill_text(fill)}"
+        case OrderUpdate(order=order):
+            text = f"order     {order_text(order)}"
+        case PositionUpdate(position=p):
+            text = f"position  {cell(p.qty)} {p.symbol} @ {cell(p.entry_price)}"
+        case BalanceUpdate(balance=balance):
+            text = f"balance   {cell(balance.wallet)} {balance.asset}"
+        case MarginUpdate(margin=m):
+            ratio = "" if m.margin_ratio is None else f" {m.margin_ratio * 100:.2f} %"
+            text = f"margin    equity {m.equity:.2f} {m.currency}{ratio}"
+        case LedgerUpdate(entry=entry):
+            text = f"ledger    {entry.kind.value} {cell(entry.amount)} {entry.asset}"
+        case LinkChanged(after=after, why=why):
+            text = f"link      {after.value}" + (f": {why}" if why else "")
+        case Gap(reason=reason, detail=detail):
+            text = f"gap       {reason.value}" + (f": {detail}" if detail else "")
+        case Resynced(report=report):
+            text = f"report    {report.text()}"
+        case Alarm(code=code, text=words):
+            text = f"ALARM     {code}: {words}"
+        case Correction(subject=subject, before=before, after=after, why=why):
+            text = f"corrected {subject}: {before} -> {after} ({why})"
+        case _:
+            text = f"unknown   {type(event).__name__}"
+    return f"{text}  (recovered)" if event.recovered else text

@@ -1,0 +1,379 @@
+"""Draws a `WatchView`: two columns from 110 characters on, one below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.box import ROUNDED
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from connector.cli.output import DASH, cell, clock_text, grouped
+from connector.cli.watch_view import (
+    ChannelView,
+    LimitView,
+    WatchView,
+    liquidation_distance,
+)
+from connector.model.account import Margin, Position
+from connector.model.events import ReconcileReport
+from connector.model.order import Fill, Order, Side
+
+TWO_COLUMNS_FROM = 110
+ROWS_MAX = 8
+
+_BADGES = {
+    "paper": "bold white on blue",
+    "testnet": "bold black on yellow",
+    "live": "bold white on red",
+}
+
+
+def render(view: WatchView, width: int) -> RenderableType:
+    """The whole frame, *width* characters wide."""
+    left = (_positions(view.positions), _orders(view), _fills(view.fills))
+    right = (_margin(view.margin), _limits(view.limits), _report(view))
+    if width < TWO_COLUMNS_FROM:
+        body: RenderableType = Group(right[0], *left, *right[1:])
+    else:
+        grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        grid.add_column(ratio=5)
+        grid.add_column(ratio=3)
+        grid.add_row(Group(*left), Group(*right))
+        body = grid
+    return Group(_head(view), _channels(view), body)
+
+
+# --- the head ---
+
+
+def _head(view: WatchView) -> RenderableType:
+    grid = Table.grid(expand=True)
+    grid.add_column()
+    grid.add_column(justify="right")
+    name = Text(no_wrap=True)
+    badge = _BADGES.get(view.environment, "reverse")
+    name.append(f" {view.environment.upper()} ", style=badge)
+    name.append(f" {view.profile}", style="bold")
+    name.append(f"  {view.venue}", style="dim")
+    state = Text(no_wrap=True)
+    if view.is_live:
+        state.append("● SYNCED", style="bold green")
+    else:
+        state.append(
+            f" ● STALE {_age(view.stale_age_s)} {view.state} ",
+            style="bold white on red",
+        )
+    state.append(f"  {clock_text(view.wall_ns)[6:14]} UTC", style="dim")
+    grid.add_row(name, state)
+    return grid
+
+
+def _channels(view: WatchView) -> RenderableType:
+    line = Text()
+    for channel in view.channels:
+        _append_channel(line, channel)
+    sign = "+" if view.clock_offset_ms >= 0 else "-"
+    line.append(
+        f"clock {sign}{abs(view.clock_offset_ms):.1f} ± {view.clock_error_ms:.1f} ms",
+        style="dim",
+    )
+    return line
+
+
+def _append_channel(line: Text, channel: ChannelView) -> None:
+    line.append("● " if channel.is_up else "○ ", "green" if channel.is_up else "red")
+    line.append(channel.name)
+    details = []
+    if channel.last_frame_age_s is not None:
+        details.append(f"heard {_age(channel.last_frame_age_s)} ago")
+    if channel.ping_ms is not None:
+        details.append(f"ping {channel.ping_ms:.1f} ms")
+    if channel.reconnects:
+        details.append(f"{channel.reconnects} reconnects")
+    line.append(f" {', '.join(details) or 'not in use'}   ", style="dim")
+
+
+# --- margin ---
+
+
+def _margin(margin: Margin | None) -> RenderableType:
+    if margin is None:
+        return _panel("margin", Text("cannot be computed", style="yellow"))
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    for _ in range(2):
+        grid.add_column(style="dim")
+        grid.add_column(justify="right")
+    grid.add_row(
+        "equity",
+        Text(grouped(margin.equity, 2), style="bold"),
+        "unrealized",
+        _signed(margin.unrealized_pnl),
+    )
+    grid.add_row(
+        "available",
+        grouped(margin.available, 2),
+        "maintenance",
+        grouped(margin.maintenance_margin, 2),
+    )
+    ratio = margin.margin_ratio or Decimal(0)
+    line = Text("ratio ", style="dim")
+    line.append_text(bar(float(ratio), 24, _ratio_style(ratio)))
+    line.append(f" {ratio * 100:.2f} %", style=f"bold {_ratio_style(ratio)}")
+    return _panel("margin", Group(grid, line), margin.currency)
+
+
+def _ratio_style(ratio: Decimal) -> str:
+    if ratio >= Decimal("0.8"):
+        return "red"
+    return "yellow" if ratio >= Decimal("0.5") else "green"
+
+
+def bar(share: float, width: int, style: str) -> Text:
+    """A bar of *width* cells, filled to *share* (0 to 1), in eighths."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    drawn = "█" * full + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")
+    text = Text(drawn, style=style)
+    text.append("·" * (width - len(drawn)), style="dim")
+    return text
+
+
+# --- what is at stake ---
+
+
+def _positions(positions: Sequence[Position]) -> RenderableType:
+    if not positions:
+        return _panel("positions", Text("flat", style="dim"))
+    table = _table(
+        ("symbol", False),
+        ("qty", True),
+        ("entry", True),
+        ("mark", True),
+        ("pnl", True),
+        ("liquidation", True),
+    )
+    for position in positions[:ROWS_MAX]:
+        side = Side.BUY if position.qty > 0 else Side.SELL
+        table.add_row(
+            position.symbol,
+            Text(cell(position.qty), style=_side_style(side)),
+            _price(position.entry_price),
+            _price(position.mark_price),
+            _signed(position.unrealized_pnl),
+            _liquidation(position),
+        )
+    return _panel("positions", _with_rest(table, len(positions)))
+
+
+def _liquidation(position: Position) -> Text:
+    distance = liquidation_distance(position)
+    if distance is None:
+        return Text(DASH, style="dim")
+    style = "green"
+    if distance < Decimal("0.05"):
+        style = "bold red"
+    elif distance < Decimal("0.15"):
+        style = "yellow"
+    text = Text(_price(position.liquidation_price), style="dim")
+    return text.append(f" {distance * 100:5.1f} %", style=style)
+
+
+def _orders(view: WatchView) -> RenderableType:
+    orders = view.orders
+    if not orders:
+        return _panel("open orders", Text("none", style="dim"))
+    table = _table(
+        ("status", False),
+        ("side", False),
+        ("symbol", False),
+        ("filled", True),
+        ("qty", True),
+        ("price", True),
+        ("age", True),
+    )
+    for order in orders[:ROWS_MAX]:
+        table.add_row(
+            _status(order),
+            Text(order.side.value, style=_side_style(order.side)),
+            order.symbol,
+            cell(order.filled_qty),
+            "all" if order.qty is None else cell(order.qty),
+            _order_price(order),
+            _age_of(order, view.wall_ns),
+        )
+    doubts = sum(1 for order in orders if order.in_doubt_since_ns is not None)
+    return _panel(
+        "open orders",
+        _with_rest(table, len(orders)),
+        f"{doubts} in doubt" if doubts else "",
+        style="yellow" if doubts else "",
+    )
+
+
+def _status(order: Order) -> Text:
+    if order.in_doubt_since_ns is not None:
+        return Text("IN DOUBT", style="bold black on yellow")
+    return Text(order.status.value.replace("_", " ").lower())
+
+
+def _order_price(order: Order) -> str:
+    if order.trigger_price is not None:
+        return f"trigger {_price(order.trigger_price)}"
+    return "market" if order.price is None else _price(order.price)
+
+
+def _age_of(order: Order, wall_ns: int) -> str:
+    since = order.in_doubt_since_ns or order.created_ns
+    return _age(max(0, wall_ns - since) / 1e9) if since else DASH
+
+
+def _fills(fills: Sequence[Fill]) -> RenderableType:
+    if not fills:
+        return _panel("last fills", Text("none yet", style="dim"))
+    table = _table(
+        ("time", False),
+        ("side", False),
+        ("symbol", False),
+        ("qty", True),
+        ("price", True),
+        ("fee", True),
+        ("pnl", True),
+    )
+    for fill in fills[:ROWS_MAX]:
+        table.add_row(
+            Text(clock_text(fill.venue_ns)[6:], style="dim"),
+            Text(fill.side.value, style=_side_style(fill.side)),
+            fill.symbol,
+            cell(fill.qty),
+            _price(fill.price),
+            DASH if fill.fee is None else cell(round(fill.fee, 4)),
+            _signed(fill.realized_pnl),
+        )
+    return _panel("last fills", table)
+
+
+# --- how it is kept true ---
+
+
+def _limits(limits: Sequence[LimitView]) -> RenderableType:
+    if not limits:
+        return _panel("rate limits", Text("none learnt yet", style="dim"))
+    grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    for limit in limits:
+        if limit.closed_s > 0:
+            shown = Text(f"closed {_age(limit.closed_s)}", style="bold red")
+        else:
+            shown = Text(f"{limit.used}/{limit.limit}", style="dim")
+        style = _ratio_style(Decimal(str(limit.share)))
+        grid.add_row(limit.name, bar(limit.share, 14, style), shown)
+    return _panel("rate limits", grid)
+
+
+def _report(view: WatchView) -> RenderableType:
+    report = view.report
+    if report is None:
+        return _panel("last reconciliation", Text("none yet", style="dim"))
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    for _ in range(2):
+        grid.add_column(style="dim")
+        grid.add_column(justify="right")
+    grid.add_row(
+        "missed fills",
+        _count(len(report.missed_fills)),
+        "external",
+        _count(len(report.external_orders)),
+    )
+    grid.add_row(
+        "doubt resolved",
+        _count(len(report.in_doubt_resolved)),
+        "duplicates",
+        _count(report.duplicates_dropped),
+    )
+    lines: list[RenderableType] = [_report_line(report, view.wall_ns), grid]
+    if report.is_clean:
+        lines.append(Text("ties out with the venue", style="green"))
+    else:
+        left = len(report.differences_left), len(report.in_doubt_left)
+        lines.append(
+            Text(f"{left[0]} differences, {left[1]} in doubt left", style="bold red")
+        )
+    return _panel(
+        "last reconciliation",
+        Group(*lines),
+        style="" if report.is_clean else "red",
+    )
+
+
+def _report_line(report: ReconcileReport, wall_ns: int) -> Text:
+    gap_s = (report.gap_end_ns - report.gap_start_ns) / 1e9
+    ago = _age(max(0, wall_ns - report.gap_end_ns) / 1e9)
+    return Text(
+        f"{report.reason.value.replace('_', ' ')}, gap {_age(gap_s)}, "
+        f"{report.duration_ms:.0f} ms, {ago} ago"
+    )
+
+
+# --- small things ---
+
+
+def _panel(
+    title: str, body: RenderableType, note: str = "", *, style: str = ""
+) -> Panel:
+    head = Text(title, style="bold")
+    if note:
+        head.append(f" {note}", style=style or "dim")
+    return Panel(
+        body, title=head, title_align="left", box=ROUNDED, border_style=style or "dim"
+    )
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+    for title, is_number in columns:
+        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
+    return table
+
+
+def _with_rest(table: Table, count: int) -> RenderableType:
+    if count <= ROWS_MAX:
+        return table
+    return Group(table, Text(f"and {count - ROWS_MAX} more", style="dim"))
+
+
+def _side_style(side: Side) -> str:
+    return "green" if side is Side.BUY else "red"
+
+
+def _signed(value: Decimal | None) -> Text:
+    if value is None or value == 0:
+        return Text(DASH if value is None else "0", style="dim")
+    return Text(f"{value:+,.2f}", style="green" if value > 0 else "red")
+
+
+def _price(value: Decimal | None) -> str:
+    """At most eight significant digits, but every digit of what is traded."""
+    if value is None:
+        return DASH
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    places = max(0, min(-exponent, 7 - value.adjusted() if value else 0))
+    return grouped(value, places)
+
+
+def _count(number: int) -> Text:
+    return Text(str(number), style="bold" if number else "dim")
+
+
+def _age(age_s: float) -> str:
+    if age_s < 10:
+        return f"{age_s:.1f} s"
+    if age_s < 120:
+        return f"{age_s:.0f} s"
+    return f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
