@@ -1,12 +1,6 @@
 """Positions, wallets, settings and marks; margin between the venue's words.
 
-Two accounts are kept that must tie out (law 13):
-
-    position = base + sum of signed fills since the base was taken
-    wallet   = base + sum of ledger entries since the base was taken
-
-What is shown is always the venue's newest word; the sums only check it. A
-difference that survives re-reading is named (an `Adjustment`) and the base moves.
+What is shown is always the venue's newest word; `sums` check it.
 """
 
 from __future__ import annotations
@@ -15,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from connector.core.sums import PositionKey, Sums, position_name
 from connector.dialect import AccountView, Dialect, MarginNumbers
 from connector.dialect.facts import (
     AccountFact,
@@ -39,9 +34,7 @@ from connector.model.events import Adjustment
 from connector.model.ids import Symbol
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ZERO
-from connector.model.order import Fill, Order, PositionSide
-
-PositionKey = tuple[Symbol, PositionSide]
+from connector.model.order import Order, PositionSide
 
 _LEDGER_ID_WINDOW_NS = 15 * 60 * 1_000_000_000
 """Entry ids are remembered this long behind the newest entry."""
@@ -81,11 +74,7 @@ class Account:
     venue_fields: dict[str, str] = field(default_factory=dict)
     _brackets: dict[Symbol, tuple[Bracket, ...]] = field(default_factory=dict)
     _held: dict[PositionKey, _Held] = field(default_factory=dict)
-    _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
-    _fills_since: dict[PositionKey, Decimal] = field(default_factory=dict)
-    _filled_ns: dict[PositionKey, int] = field(default_factory=dict)
-    _wallet_base: dict[str, Decimal] = field(default_factory=dict)
-    _ledger_since: dict[str, Decimal] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
     ledger_newest_ns: int = 0
     _venue_fields_stamp: Stamp | None = None
@@ -212,9 +201,7 @@ class Account:
             return None
         self._ledger_ids[key] = fact.venue_ns
         self.ledger_newest_ns = max(self.ledger_newest_ns, fact.venue_ns)
-        self._ledger_since[fact.asset] = (
-            self._ledger_since.get(fact.asset, ZERO) + fact.amount
-        )
+        self.sums.add_entry(fact.asset, fact.amount)
         return LedgerEntry(
             kind=fact.kind,
             asset=fact.asset,
@@ -239,14 +226,6 @@ class Account:
             self.merge_instrument(self.instruments[symbol])
         self._version += 1
 
-    def count_fill(self, fill: Fill, *, replaced: Decimal = ZERO) -> None:
-        """Add a fill to the position sum; *replaced* was counted already as a
-        provisional one."""
-        key = (fill.symbol, fill.position_side)
-        signed = (fill.qty - replaced) * fill.side.sign
-        self._fills_since[key] = self._fills_since.get(key, ZERO) + signed
-        self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
-
     # --- tying out ---------------------------------------------------------------
 
     def position_qty(self, key: PositionKey) -> Decimal:
@@ -257,20 +236,15 @@ class Account:
     def position_keys(self) -> list[PositionKey]:
         """Every position ever told or touched by a fill."""
         keys = dict.fromkeys(self._held)
-        keys.update(dict.fromkeys(self._position_base))
-        keys.update(dict.fromkeys(self._fills_since))
+        keys.update(dict.fromkeys(self.sums.position_keys()))
         return list(keys)
 
     def take_bases(self) -> None:
         """First synchronisation: the venue's word now is where sums begin."""
-        self._position_base = {
-            key: self.position_qty(key) - self._fills_since.get(key, ZERO)
-            for key in self.position_keys()
-        }
-        self._wallet_base = {
-            asset: balance.wallet - self._ledger_since.get(asset, ZERO)
-            for asset, balance in self.balances.items()
-        }
+        self.sums.rebase(
+            {key: self.position_qty(key) for key in self.position_keys()},
+            {asset: balance.wallet for asset, balance in self.balances.items()},
+        )
 
     def is_quiet_since(self, venue_ns: int) -> bool:
         """Nothing moved since then: sums and words belong to the same moment."""
@@ -284,18 +258,18 @@ class Account:
         message behind."""
         found = []
         for key in self.position_keys():
-            expected = self._expected_qty(key)
+            expected = self.sums.position(key)
             actual = self.position_qty(key)
             if expected != actual and self._moved_ns(key) < quiet_since_ns:
                 found.append(
                     Adjustment(
-                        subject=f"position {key[0]} {key[1].value}",
+                        subject=f"position {position_name(key)}",
                         local=expected,
                         venue=actual,
                     )
                 )
         for asset, balance in self.balances.items():
-            expected = self._expected_wallet(asset)
+            expected = self.sums.wallet(asset)
             is_quiet = balance.stamp.venue_ns < quiet_since_ns
             if expected != balance.wallet and is_quiet:
                 found.append(
@@ -310,7 +284,7 @@ class Account:
         return [
             key
             for key in self.position_keys()
-            if self._expected_qty(key) != self.position_qty(key)
+            if self.sums.position(key) != self.position_qty(key)
         ]
 
     def moved_within(
@@ -319,31 +293,10 @@ class Account:
         """One of *keys* moved less than *span_ns* before *venue_ns*."""
         return any(self._moved_ns(key) > venue_ns - span_ns for key in keys)
 
-    def accept(self, differences: Sequence[Adjustment]) -> None:
-        """Named and reported: from here on the venue's word is the base."""
-        for difference in differences:
-            what, _, rest = difference.subject.partition(" ")
-            if what == "wallet":
-                base = self._wallet_base.get(rest, ZERO)
-                self._wallet_base[rest] = base + difference.difference
-            else:
-                symbol, _, side = rest.rpartition(" ")
-                key = (Symbol(symbol), PositionSide(side))
-                held = self._position_base.get(key, ZERO)
-                self._position_base[key] = held + difference.difference
-
-    def _expected_qty(self, key: PositionKey) -> Decimal:
-        since = self._fills_since.get(key, ZERO)
-        return self._position_base.get(key, ZERO) + since
-
-    def _expected_wallet(self, asset: str) -> Decimal:
-        since = self._ledger_since.get(asset, ZERO)
-        return self._wallet_base.get(asset, ZERO) + since
-
     def _moved_ns(self, key: PositionKey) -> int:
         held = self._held.get(key)
         told_ns = held.stamp.venue_ns if held is not None else 0
-        return max(told_ns, self._filled_ns.get(key, 0))
+        return max(told_ns, self.sums.filled_ns(key))
 
     def prune_ledger_ids(self) -> None:
         """Forget entry ids that no query will bring again."""
@@ -355,27 +308,6 @@ class Account:
         }
 
     # --- durable part -------------------------------------------------------------
-
-    def bases(self) -> dict[str, dict[str, str]]:
-        """Sums as text, for the journal."""
-        return {
-            "position": {
-                f"{key[0]} {key[1].value}": str(self._expected_qty(key))
-                for key in self.position_keys()
-            },
-            "wallet": {
-                asset: str(self._expected_wallet(asset))
-                for asset in sorted({*self._wallet_base, *self._ledger_since})
-            },
-        }
-
-    def restore_bases(self, bases: dict[str, dict[str, str]]) -> None:
-        """Sums as they were when the journal was last written."""
-        for name, qty in bases.get("position", {}).items():
-            symbol, _, side = name.rpartition(" ")
-            self._position_base[Symbol(symbol), PositionSide(side)] = Decimal(qty)
-        for asset, wallet in bases.get("wallet", {}).items():
-            self._wallet_base[asset] = Decimal(wallet)
 
     def restore_ledger_id(self, kind: LedgerKind, entry_id: str, venue_ns: int) -> None:
         """An entry from the journal: never counted again."""

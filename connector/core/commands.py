@@ -16,21 +16,19 @@ user's `await` gets InDoubt after a while, the search goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
 
 from connector.config import SessionConfig
+from connector.core.command import Command, CommandKind, CommandPorts, judge
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
 from connector.core.outbox import NOT_SENT, RATE_LIMITED, Outbox
 from connector.core.tracked import Tracked, intent_to_json
 from connector.dialect import Dialect
-from connector.dialect.facts import Fact
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.errors import JournalError, JournalFull
-from connector.model.clock import NS_PER_MS, NS_PER_S, ClockOffset, Now
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
 from connector.model.order import (
@@ -53,48 +51,6 @@ _PROOFS_NEEDED = 2
 _PROOF_PAUSE_MS = 2000
 
 PROVEN = "NOT_ACCEPTED"
-TOO_LATE = "TOO_LATE"
-
-
-class CommandKind(StrEnum):
-    """What is asked of an order."""
-
-    PLACE = "place"
-    CANCEL = "cancel"
-    AMEND = "amend"
-
-
-@dataclass(slots=True, eq=False)
-class Command:
-    """One command on one order until its outcome is known."""
-
-    kind: CommandKind
-    ticket: int
-    tracked: Tracked
-    intent: OrderIntent | None = None
-    instrument: Instrument | None = None
-    qty: Decimal | None = None
-    price: Decimal | None = None
-    tries: int = 0
-    deadline_ms: int | None = None
-    doubt_ns: int | None = None
-    doubt_why: str = ""
-    next_ns: int | None = None  # next query, or next try while not sent
-    searches: int = 0
-    is_searching: bool = False
-    proofs: int = 0
-    last_proof_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandPorts:
-    """What commands need from the rest of the machine."""
-
-    clock: Callable[[], ClockOffset]
-    apply: Callable[[Sequence[Fact], Now], None]  # facts of an answer
-    publish_order: Callable[[Tracked], None]
-    save_order: Callable[[Tracked], None]
-    on_accepted: Callable[[Tracked, Now], None]
 
 
 class Commands:
@@ -536,34 +492,11 @@ class Commands:
 
     def _judge(self, command: Command, now: Now, *, by: str) -> None:
         """Finish *command* if the order's state is evidence."""
-        tracked = command.tracked
-        if not tracked.is_known_to_venue and not tracked.is_terminal:
+        outcome = judge(command)
+        if outcome is None:
             return
-        order = tracked.snapshot()
-        match command.kind:
-            case CommandKind.PLACE:
-                if tracked.status is OrderStatus.REJECTED:
-                    outcome: Outcome = Rejected(
-                        order=order, code="REJECTED", text=tracked.reason
-                    )
-                else:
-                    outcome = Accepted(order=order)
-            case CommandKind.CANCEL:
-                if not tracked.is_terminal:
-                    return
-                if tracked.status is OrderStatus.CANCELED:
-                    outcome = Accepted(order=order)
-                else:
-                    text = f"the order had already ended as {tracked.status.value}"
-                    outcome = Rejected(order=order, code=TOO_LATE, text=text)
-            case CommandKind.AMEND:
-                if tracked.qty == command.qty and tracked.price == command.price:
-                    outcome = Accepted(order=self._settled(command))
-                elif tracked.is_terminal:
-                    text = f"the order had already ended as {tracked.status.value}"
-                    outcome = Rejected(order=order, code=TOO_LATE, text=text)
-                else:
-                    return
+        if command.kind is CommandKind.AMEND and isinstance(outcome, Accepted):
+            outcome = Accepted(order=self._settled(command))
         self._finish(command, outcome, by, now)
 
     def _settled(self, command: Command) -> Order:

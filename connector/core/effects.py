@@ -94,8 +94,9 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class ObserveLimits:
-    """The venue's own counts."""
+    """The venue's own counts, told in the answer to *call_id*."""
 
+    call_id: int
     used: tuple[tuple[str, int], ...]
 
 

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from connector.config import SessionConfig
 from connector.core import restore
 from connector.core.account import Account
-from connector.core.commands import CommandPorts, Commands
+from connector.core.command import CommandPorts
+from connector.core.commands import Commands
 from connector.core.effects import (
     AppendJournal,
     Effect,

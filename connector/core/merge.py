@@ -14,11 +14,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import cast
 
-from connector.core.account import Account, PositionKey
+from connector.core.account import Account
 from connector.core.effects import JournalRecord, SetLimits
 from connector.core.orders import Change, FillKey, Orders
 from connector.core.outbox import Outbox
-from connector.core.reconcile import Run
+from connector.core.sums import PositionKey
+from connector.core.sync_run import Run
 from connector.core.tracked import Tracked
 from connector.dialect.facts import (
     AccountFact,
@@ -83,7 +84,7 @@ class Merger:
         """Durable records since the last time, sums included, newest per key."""
         if self._sums_changed:
             self._sums_changed = False
-            body = json.dumps(self._account.bases(), sort_keys=True)
+            body = json.dumps(self._account.sums.to_texts(), sort_keys=True)
             self.record("meta", "bases", body)
         records = tuple(self._records.values())
         self._records.clear()
@@ -233,7 +234,7 @@ class Merger:
         self._after(change, now, run)
 
     def _count(self, fill: Fill, replaced: Decimal) -> None:
-        self._account.count_fill(fill, replaced=replaced)
+        self._account.sums.add_fill(fill, replaced)
         self._sums_changed = True
         key = f"{fill.symbol}/{fill.venue_order_id}/{fill.trade_id}"
         self.record("fill", key, _fill_json(fill))

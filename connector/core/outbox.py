@@ -116,7 +116,7 @@ class Outbox:
             return
         reply = self._dialect.read_answer(call.request, answered.answer)
         if reply.used:
-            self.emit(ObserveLimits(reply.used))
+            self.emit(ObserveLimits(answered.call_id, reply.used))
         if not reply.is_counted:
             self.emit(RefundCall(answered.call_id))
         if reply.throttle is not None:

@@ -54,7 +54,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                     LedgerKind(kind), entry_id, int(record.body)
                 )
             case "meta" if record.key == "bases":
-                core.account.restore_bases(json.loads(record.body))
+                core.account.sums.restore(json.loads(record.body))
             case "meta" if record.key == "synced_ms":
                 core.reconciler.synced_ms = int(record.body)
             case "meta" if record.key == "history_start_ns":
@@ -82,5 +82,5 @@ def state_hash(core: SessionCore) -> str:
         digest.update(tracked.to_json().encode())
     for key in sorted(core.orders.fill_keys):
         digest.update("/".join(key).encode())
-    digest.update(json.dumps(core.account.bases(), sort_keys=True).encode())
+    digest.update(json.dumps(core.account.sums.to_texts(), sort_keys=True).encode())
     return digest.hexdigest()

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connector.core.account import PositionKey
 from connector.core.effects import Resolve
-from connector.core.reconcile import Run, SyncMode, SyncPorts
+from connector.core.sums import PositionKey
+from connector.core.sync_run import Run, SyncMode, SyncPorts
 from connector.core.tracked import Tracked
 from connector.dialect.facts import Fact, FillFact, PositionFact
 from connector.errors import SessionClosed

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from connector.core.limiter import Charge, LimiterView
+from connector.core.limiter_tickets import template_id
 from connector.dialect.wire import Throttle
 from connector.model.clock import NS_PER_MS, ClockOffset, Now
 from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
@@ -63,11 +64,13 @@ class Budget:
             charge = self._charges[key] = self._gate.charge(bound)
         return await self._gate.acquire(charge, priority, deadline_ns)
 
-    def observe(self, used: Iterable[tuple[str, int]]) -> None:
-        """The venue's own counts."""
+    def observe(
+        self, used: Iterable[tuple[str, int]], *, sent_ns: int | None = None
+    ) -> None:
+        """The venue's own counts, told in the answer to a request that left then."""
         for name, count in used:
-            if name in self._scopes:
-                self._gate.observe(self._id(name, ""), count)
+            if template_id(name) in self._scopes or name in self._scopes:
+                self._gate.observe(self._id(name, ""), count, sent_ns=sent_ns)
 
     def close(self, throttle: Throttle, clock: ClockOffset, now: Now) -> None:
         """The venue said stop."""
@@ -106,7 +109,7 @@ class Budget:
         return connection if scope is BucketScope.CONNECTION else self._account
 
     def _id(self, name: str, connection: str) -> str:
-        spec = self._scopes[name]
+        spec = self._scopes.get(name) or self._scopes[template_id(name)]
         owner = self._owner(spec.scope, connection)
         return f"{name}@{owner}" if owner else name
 

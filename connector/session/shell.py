@@ -101,6 +101,7 @@ class Shell:
         self._tickets: dict[int, asyncio.Future[Any]] = {}
         self._ticket = 0
         self._permits: dict[int, Permit] = {}
+        self._sent_ns: dict[int, int] = {}
         self._open: dict[tuple[LinkRole, int], Stream] = {}
         self._readers: dict[tuple[LinkRole, int], asyncio.Task[None]] = {}
         self._event_streams: list[EventStream] = []
@@ -224,8 +225,8 @@ class Shell:
                 self._spawn(self._ping(effect), "stream.ping")
             case CloseStream():
                 self._close_stream(effect)
-            case ObserveLimits(used=used):
-                self.budget.observe(used)
+            case ObserveLimits(call_id=call_id, used=used):
+                self.budget.observe(used, sent_ns=self._sent_ns.get(call_id))
             case RefundCall(call_id=call_id):
                 permit = self._permits.pop(call_id, None)
                 if permit is not None:
@@ -309,6 +310,7 @@ class Shell:
             self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
         finally:
             self._permits.pop(call_id, None)
+            self._sent_ns.pop(call_id, None)
 
     async def _exchange(self, effect: SendCall, permit: Permit) -> bool:
         """Sign and send; False if the grant ran out before anything was sent."""
@@ -321,6 +323,7 @@ class Shell:
             if not permit.departed():
                 too_late = True
                 raise _TooLateError
+            self._sent_ns[call_id] = self.now().mono_ns
             left = True
 
         wire = self._sign(effect)

@@ -1,0 +1,94 @@
+"""One command, the ports of their owner, and what an order's state proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from connector.core.tracked import Tracked
+from connector.dialect.facts import Fact
+from connector.model.clock import ClockOffset, Now
+from connector.model.instrument import Instrument
+from connector.model.order import (
+    Accepted,
+    OrderIntent,
+    OrderStatus,
+    Outcome,
+    Rejected,
+)
+
+TOO_LATE = "TOO_LATE"
+
+
+class CommandKind(StrEnum):
+    """What is asked of an order."""
+
+    PLACE = "place"
+    CANCEL = "cancel"
+    AMEND = "amend"
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """One command on one order until its outcome is known."""
+
+    kind: CommandKind
+    ticket: int
+    tracked: Tracked
+    intent: OrderIntent | None = None
+    instrument: Instrument | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    tries: int = 0
+    deadline_ms: int | None = None
+    doubt_ns: int | None = None
+    doubt_why: str = ""
+    next_ns: int | None = None  # next query, or next try while not sent
+    searches: int = 0
+    is_searching: bool = False
+    proofs: int = 0
+    last_proof_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPorts:
+    """What commands need from the rest of the machine."""
+
+    clock: Callable[[], ClockOffset]
+    apply: Callable[[Sequence[Fact], Now], None]  # facts of an answer
+    publish_order: Callable[[Tracked], None]
+    save_order: Callable[[Tracked], None]
+    on_accepted: Callable[[Tracked, Now], None]
+
+
+def judge(command: Command) -> Outcome | None:
+    """The outcome that the order's state is evidence of; None if it is none.
+
+    Any word of the venue about an order proves that placing it was accepted; a
+    cancel or amend is proven by the state it asked for, or by an end that came
+    first.
+    """
+    tracked = command.tracked
+    if not tracked.is_known_to_venue and not tracked.is_terminal:
+        return None
+    order = tracked.snapshot()
+    if command.kind is CommandKind.PLACE:
+        if tracked.status is OrderStatus.REJECTED:
+            return Rejected(order=order, code="REJECTED", text=tracked.reason)
+        return Accepted(order=order)
+    is_amended = (
+        command.kind is CommandKind.AMEND
+        and tracked.qty == command.qty
+        and tracked.price == command.price
+    )
+    is_canceled = (
+        command.kind is CommandKind.CANCEL and tracked.status is OrderStatus.CANCELED
+    )
+    if is_amended or is_canceled:
+        return Accepted(order=order)
+    if tracked.is_terminal:
+        text = f"the order had already ended as {tracked.status.value}"
+        return Rejected(order=order, code=TOO_LATE, text=text)
+    return None

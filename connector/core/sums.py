@@ -1,0 +1,108 @@
+"""The two accounts that must tie out (law 13).
+
+    position = base + sum of signed fills since the base was taken
+    wallet   = base + sum of ledger entries since the base was taken
+
+Nothing here is shown: what is shown is the venue's newest word, these sums check
+it. A difference that survives re-reading is named and moves the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from connector.model.events import Adjustment
+from connector.model.ids import Symbol
+from connector.model.money import ZERO
+from connector.model.order import Fill, PositionSide
+
+PositionKey = tuple[Symbol, PositionSide]
+
+
+@dataclass(slots=True)
+class Sums:
+    """Bases and what was added to them. Quantities signed, wallets per asset."""
+
+    _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _fills: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _filled_ns: dict[PositionKey, int] = field(default_factory=dict)
+    _wallet_base: dict[str, Decimal] = field(default_factory=dict)
+    _entries: dict[str, Decimal] = field(default_factory=dict)
+
+    def add_fill(self, fill: Fill, replaced: Decimal) -> None:
+        """Count a fill; *replaced* was counted already as a provisional one."""
+        key = (fill.symbol, fill.position_side)
+        signed = (fill.qty - replaced) * fill.side.sign
+        self._fills[key] = self._fills.get(key, ZERO) + signed
+        self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
+
+    def add_entry(self, asset: str, amount: Decimal) -> None:
+        """Count a ledger entry."""
+        self._entries[asset] = self._entries.get(asset, ZERO) + amount
+
+    def position(self, key: PositionKey) -> Decimal:
+        """Base + fills."""
+        return self._position_base.get(key, ZERO) + self._fills.get(key, ZERO)
+
+    def wallet(self, asset: str) -> Decimal:
+        """Base + entries."""
+        return self._wallet_base.get(asset, ZERO) + self._entries.get(asset, ZERO)
+
+    def filled_ns(self, key: PositionKey) -> int:
+        """Venue time of the newest fill counted."""
+        return self._filled_ns.get(key, 0)
+
+    def position_keys(self) -> tuple[PositionKey, ...]:
+        """Positions with a base or a fill."""
+        return tuple(dict.fromkeys((*self._position_base, *self._fills)))
+
+    def rebase(
+        self, positions: Mapping[PositionKey, Decimal], wallets: Mapping[str, Decimal]
+    ) -> None:
+        """The venue's words now are where sums begin."""
+        for key, qty in positions.items():
+            self._position_base[key] = qty - self._fills.get(key, ZERO)
+        for asset, wallet in wallets.items():
+            self._wallet_base[asset] = wallet - self._entries.get(asset, ZERO)
+
+    def accept(self, differences: Sequence[Adjustment]) -> None:
+        """Named and reported: from here on the venue's word is the base."""
+        for difference in differences:
+            what, _, rest = difference.subject.partition(" ")
+            if what == "wallet":
+                base = self._wallet_base.get(rest, ZERO)
+                self._wallet_base[rest] = base + difference.difference
+            else:
+                key = _key_of(rest)
+                held = self._position_base.get(key, ZERO)
+                self._position_base[key] = held + difference.difference
+
+    def to_texts(self) -> dict[str, dict[str, str]]:
+        """Sums as text, for the journal."""
+        assets = sorted({*self._wallet_base, *self._entries})
+        return {
+            "position": {
+                position_name(key): str(self.position(key))
+                for key in self.position_keys()
+            },
+            "wallet": {asset: str(self.wallet(asset)) for asset in assets},
+        }
+
+    def restore(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+        """Sums as they were when the journal was last written."""
+        for name, qty in texts.get("position", {}).items():
+            self._position_base[_key_of(name)] = Decimal(qty)
+        for asset, wallet in texts.get("wallet", {}).items():
+            self._wallet_base[asset] = Decimal(wallet)
+
+
+def position_name(key: PositionKey) -> str:
+    """A position's key as text."""
+    return f"{key[0]} {key[1].value}"
+
+
+def _key_of(name: str) -> PositionKey:
+    symbol, _, side = name.rpartition(" ")
+    return Symbol(symbol), PositionSide(side)
