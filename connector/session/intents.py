@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypedDict, TypeVar, Unpack
@@ -115,6 +116,26 @@ def make_intent(
         callback_rate=numbers["callback_rate"],
         price_protect=options.get("price_protect", False),
     )
+
+
+def groups_of(
+    intents: Sequence[OrderIntent], most: int
+) -> Iterator[Sequence[OrderIntent]]:
+    """Regular orders together, conditional ones alone (endpoints of their own)."""
+    together: list[OrderIntent] = []
+    for intent in intents:
+        if intent.order_type.is_conditional:
+            if together:
+                yield together
+                together = []
+            yield [intent]
+            continue
+        together.append(intent)
+        if len(together) == most:
+            yield together
+            together = []
+    if together:
+        yield together
 
 
 def _type_of(given: list[str], *, has_price: bool) -> OrderType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -22,22 +22,16 @@ from connector.core.inputs import (
     Resync,
     Submit,
 )
-from connector.core.orders import fill_of_fact
-from connector.core.outbox import NOT_SENT
 from connector.core.rules import instrument_of
-from connector.dialect import Capability, Dialect, FillCursor
-from connector.dialect.facts import FillFact
-from connector.dialect.wire import Reply, Request, Verdict
+from connector.dialect import Capability, Dialect
+from connector.dialect.wire import Reply, Request
 from connector.errors import (
     ConnectorError,
     InvalidOrder,
-    MaybeSent,
-    NotSent,
     SessionClosed,
     Unreachable,
     Unsupported,
     UsageError,
-    VenueRefused,
 )
 from connector.model.account import Balance, Margin, MarginMode, Position
 from connector.model.clock import NS_PER_MS
@@ -50,7 +44,6 @@ from connector.model.order import (
     Fill,
     Order,
     OrderIntent,
-    Origin,
     Outcome,
     PositionSide,
     Side,
@@ -58,11 +51,13 @@ from connector.model.order import (
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
 from connector.session.events import EventStream
-from connector.session.intents import Number, OrderOptions, make_intent
+from connector.session.history import fills_since, touched_symbols
+from connector.session.intents import Number, OrderOptions, groups_of, make_intent
 from connector.session.journaling import JournalWriter
 from connector.session.live_order import LiveOrder
 from connector.session.opening import Parts, Wishes, assemble
 from connector.session.preview import preview
+from connector.session.replies import raise_unless_done
 from connector.session.shell import Shell
 from connector.session.stats import stats
 
@@ -219,7 +214,7 @@ class Session:
             core.check(intent, now)
         most = max(1, core.dialect.facts.batch_place_max)
         waits = []
-        for part in _groups(intents, most):
+        for part in groups_of(intents, most):
             tickets, futures = self._tickets(len(part))
             shell.post(Submit(tickets, tuple(part)))
             waits += futures
@@ -258,7 +253,7 @@ class Session:
             shell.post(CancelAll(ticket, Symbol(name)))
             waits.append(future)
         for future in waits:
-            _refuse_bad(await future, "cancel_all")
+            raise_unless_done(await future, "cancel_all")
         await self._settle([o.client_order_id for o in open_orders])
         return [self.order(o.client_order_id) or o for o in open_orders]
 
@@ -318,26 +313,14 @@ class Session:
         self, symbol: str | None = None, *, since_ms: int
     ) -> list[Fill]:
         """Fills as the venue tells them, oldest first; changes no state."""
-        names = [self._instrument(symbol).symbol] if symbol else self._touched()
-        shell = self._open_shell
-        clock = shell.core.clock.offset
-        now_ms = clock.venue_ns(shell.now()) // NS_PER_MS
-        requests: list[Request] = []
-        for name in names:
-            cursor = FillCursor(
-                symbol=name, trade_id=None, venue_ms=since_ms, since_ms=since_ms
-            )
-            requests += self._dialect.query_fills(cursor, now_ms=now_ms)
-        found: dict[tuple[str, str, str], Fill] = {}
-        while requests:
-            replies = await self._ask(requests, "fills", is_merged=False)
-            requests = [r.next_request for r in replies if r.next_request is not None]
-            for reply in replies:
-                for fact in reply.facts:
-                    if isinstance(fact, FillFact):
-                        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
-                        found[key] = self._fill_of(fact)
-        return sorted(found.values(), key=lambda fill: fill.venue_ns)
+        core = self._open_shell.core
+        names = [self._instrument(symbol).symbol] if symbol else touched_symbols(core)
+        now_ms = core.clock.offset.venue_ns(self._open_shell.now()) // NS_PER_MS
+
+        async def ask(requests: Sequence[Request]) -> tuple[Reply, ...]:
+            return await self._ask(requests, "fills", is_merged=False)
+
+        return await fills_since(core, names, since_ms, now_ms, ask)
 
     # --- reading ---
 
@@ -503,7 +486,7 @@ class Session:
         ticket, future = shell.new_ticket()
         shell.post(Ask(ticket, tuple(requests), is_merged=is_merged))
         replies = cast(tuple[Reply, ...], await future)
-        _refuse_bad(replies, call)
+        raise_unless_done(replies, call)
         return replies
 
     async def _settle(self, ids: Sequence[ClientOrderId]) -> None:
@@ -517,56 +500,9 @@ class Session:
         except TimeoutError:
             return
 
-    def _touched(self) -> list[Symbol]:
-        core = self._open_shell.core
-        names = {tracked.symbol for tracked in core.orders.all()}
-        names.update(symbol for symbol, _ in core.account.position_keys())
-        return sorted(names)
-
-    def _fill_of(self, fact: FillFact) -> Fill:
-        tracked = self._open_shell.core.orders.find(fact.symbol, fact.venue_order_id)
-        known = tracked.client_order_id if tracked is not None else ClientOrderId("")
-        return fill_of_fact(
-            fact,
-            fact.client_order_id or known,
-            tracked.origin if tracked is not None else Origin.EXTERNAL,
-        )
-
-
-def _groups(
-    intents: Sequence[OrderIntent], most: int
-) -> Iterator[Sequence[OrderIntent]]:
-    """Regular orders together, conditional ones alone (endpoints of their own)."""
-    together: list[OrderIntent] = []
-    for intent in intents:
-        if intent.order_type.is_conditional:
-            if together:
-                yield together
-                together = []
-            yield [intent]
-            continue
-        together.append(intent)
-        if len(together) == most:
-            yield together
-            together = []
-    if together:
-        yield together
-
 
 def _client_order_id(order: OrderRef) -> ClientOrderId:
     return ClientOrderId(order) if isinstance(order, str) else order.client_order_id
-
-
-def _refuse_bad(replies: Sequence[Reply], call: str) -> None:
-    for reply in replies:
-        if reply.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.PROCESSING):
-            continue
-        text = f"{reply.code} {reply.text}".strip()
-        if reply.verdict is Verdict.UNKNOWN:
-            raise MaybeSent(f"{call}: outcome unknown: {text}")
-        if reply.code == NOT_SENT:
-            raise NotSent(f"{call}: {reply.text}")
-        raise VenueRefused(call, reply.code, reply.text)
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
