@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,9 +111,8 @@ class World:
             elif isinstance(step, Open):
                 url = urlsplit(step.url.reveal())
                 call = faces.Call(method="GET", target=f"{url.path}?{url.query}")
-                assert isinstance(
-                    self.face.open_socket(1, call, self.now), faces.Admission
-                )
+                admitted = self.face.open_socket(1, call, self.now)
+                assert isinstance(admitted, faces.Admission)
                 steps += script.on_open(0)
             else:
                 assert step == Ready()
@@ -160,11 +160,6 @@ class World:
         assert all(reply.verdict is Verdict.OK for reply in replies)
         return [fact for reply in replies for fact in reply.facts]
 
-    def new_id(self) -> ClientOrderId:
-        """A client id that was never used."""
-        self.count += 1
-        return ClientOrderId(f"cx{self.count}")
-
     def mark(self) -> Decimal:
         """The mark price now."""
         (fact,) = self.ask(Part.MARKS)
@@ -179,7 +174,9 @@ class World:
             is_long = opens is not intent.reduce_only
             side = PositionSide.LONG if is_long else PositionSide.SHORT
             intent = replace(intent, position_side=side)
-        return self.call(self.dialect.place(intent, self.new_id(), RULES))
+        self.count += 1
+        name = ClientOrderId(f"cx{self.count}")
+        return self.call(self.dialect.place(intent, name, RULES))
 
     def orders(self) -> dict[tuple[str, bool], OrderFact]:
         """The newest state of every order the stream told, by id and store."""
@@ -205,11 +202,11 @@ def _rank(fact: OrderFact) -> tuple[bool, Decimal, int]:
     return fact.status.is_terminal, fact.filled_qty or D(0), fact.venue_ns
 
 
-def _known(fact: OrderFact, name: ClientOrderId | None = None) -> Order:
+def _known(fact: OrderFact) -> Order:
     assert fact.side is not None
     assert fact.client_order_id is not None
     return Order(
-        client_order_id=name or fact.client_order_id,
+        client_order_id=fact.client_order_id,
         venue_order_id=fact.venue_order_id,
         symbol=fact.symbol,
         side=fact.side,
@@ -243,21 +240,20 @@ def _limit(world: World, side: Side, ticks: int, **given: Any) -> OrderIntent:
     )
 
 
+LIMITS: dict[str, dict[str, Any]] = {
+    "limit": {},
+    "post_only": {"post_only": True},
+    "ioc": {"time_in_force": TimeInForce.IOC},
+    "fok": {"time_in_force": TimeInForce.FOK},
+    "reduce": {"reduce_only": True},
+}
+
+
 def act(world: World, what: str, side: Side, ticks: int) -> Reply | None:
     """One deed; None when it is not a command."""
+    if what in LIMITS:
+        return world.place(_limit(world, side, ticks, **LIMITS[what]))
     match what:
-        case "limit":
-            return world.place(_limit(world, side, ticks))
-        case "post_only":
-            return world.place(_limit(world, side, ticks, post_only=True))
-        case "ioc":
-            tif = TimeInForce.IOC
-            return world.place(_limit(world, side, ticks, time_in_force=tif))
-        case "fok":
-            tif = TimeInForce.FOK
-            return world.place(_limit(world, side, ticks, time_in_force=tif))
-        case "reduce":
-            return world.place(_limit(world, side, ticks, reduce_only=True))
         case "market":
             return world.place(
                 OrderIntent(
@@ -276,8 +272,6 @@ def act(world: World, what: str, side: Side, ticks: int) -> Reply | None:
             world.engine.set_mark(BTC, _near(world, ticks), now_ms=world.now)
         case "wait":
             world.pass_time(500)
-        case _:
-            raise AssertionError(what)
     world.pass_time(1)
     return None
 
@@ -315,18 +309,9 @@ def _on_an_order(world: World, what: str, ticks: int) -> Reply | None:
 
 
 DEEDS = (
-    *(
-        "limit",
-        "limit",
-        "post_only",
-        "ioc",
-        "fok",
-        "reduce",
-        "market",
-        "stop",
-        "trailing",
-    ),
-    *("amend", "cancel", "cancel", "cancel_all", "trade", "trade", "wait"),
+    *LIMITS,
+    *("limit", "market", "stop", "trailing", "amend", "cancel", "cancel"),
+    *("cancel_all", "trade", "trade", "wait"),
 )
 
 
@@ -357,22 +342,11 @@ def _check_orders(world: World) -> None:
     assert asked == told
 
 
-def _essence(fact: OrderFact) -> tuple[object, ...]:
-    return (
-        fact.client_order_id,
-        fact.status,
-        fact.side,
-        fact.order_type,
-        fact.qty,
-        fact.price,
-        fact.trigger_price,
-        fact.filled_qty,
-        fact.avg_price,
-        fact.reduce_only,
-        fact.post_only,
-        fact.time_in_force,
-        fact.position_side,
-    )
+_essence = attrgetter(
+    *("client_order_id", "status", "side", "order_type", "qty", "price"),
+    *("trigger_price", "filled_qty", "avg_price", "reduce_only", "post_only"),
+    *("time_in_force", "position_side"),
+)
 
 
 def _check_fills(world: World) -> None:
@@ -401,19 +375,10 @@ def _check_fills(world: World) -> None:
             assert sum(fills, D(0)) == order.filled_qty
 
 
-def _execution(fill: FillFact) -> tuple[object, ...]:
-    return (
-        fill.venue_order_id,
-        fill.side,
-        fill.qty,
-        fill.price,
-        fill.fee,
-        fill.fee_asset,
-        fill.realized_pnl,
-        fill.is_maker,
-        fill.position_side,
-        fill.venue_ns,
-    )
+_execution = attrgetter(
+    *("venue_order_id", "side", "qty", "price", "fee", "fee_asset"),
+    *("realized_pnl", "is_maker", "position_side", "venue_ns"),
+)
 
 
 def _check_account(world: World) -> None:
@@ -451,13 +416,10 @@ def _check_margin(
     }.items():
         assert abs(D(totals.fields[name]) - mine) < CLOSE, name
     for told in positions:
-        if not told.qty:
-            continue
-        mine_price = numbers.positions[told.symbol, told.position_side.value]
-        ours, theirs = mine_price.liquidation_price, told.liquidation_price
-        assert (ours is None) is (theirs is None)
-        if ours is not None and theirs is not None:
-            assert abs(ours - theirs) < D("0.01")
+        if told.qty:
+            mine_there = numbers.positions[told.symbol, told.position_side.value]
+            ours = mine_there.liquidation_price or D(0)
+            assert abs(ours - (told.liquidation_price or D(0))) < D("0.01")
 
 
 def _view(
@@ -467,11 +429,6 @@ def _view(
     rules = world.ask(Part.INSTRUMENTS)
     settings_ = [f for f in world.ask(Part.SETTINGS) if isinstance(f, SettingFact)]
     tiers = {f.symbol: f.brackets for f in rules if isinstance(f, BracketFact)}
-    instruments = {
-        f.instrument.symbol: f.instrument
-        for f in rules
-        if isinstance(f, InstrumentFact)
-    }
     return AccountView(
         balances={
             f.asset: Balance(
@@ -498,8 +455,11 @@ def _view(
             _known(f) for f in world.ask(Part.OPEN_ORDERS) if isinstance(f, OrderFact)
         ],
         instruments={
-            symbol: replace(instrument, brackets=tiers[symbol])
-            for symbol, instrument in instruments.items()
+            f.instrument.symbol: replace(
+                f.instrument, brackets=tiers[f.instrument.symbol]
+            )
+            for f in rules
+            if isinstance(f, InstrumentFact)
         },
         marks={BTC: world.mark()},
         leverage={f.symbol: f.leverage for f in settings_ if f.symbol and f.leverage},
