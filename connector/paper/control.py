@@ -28,7 +28,7 @@ Calls (*method*, *path*: part of the path, or of the text in order entry; *times
     ``delay_request`` ``delay_reply``        *ms*
     ``truncate``                             *bytes* of the body
     ``answer`` ``answer_after``              *status*, *body* (text or JSON),
-                                             *headers*, or *preset* (see PRESETS)
+                                             *headers*, or *preset* (names: the face's)
 
 Clock and replicas
     ``skew``             *ms*: the venue's clock runs ahead (or behind)
@@ -75,56 +75,6 @@ if TYPE_CHECKING:
 Args = Mapping[str, Any]
 Verb = Callable[[Face, Args], dict[str, Any]]
 BEYOND = Decimal("0.001")
-
-PRESETS: dict[str, Reply] = {
-    "unknown_error": Reply(
-        status=503,
-        body=b'{"code":-1000,"msg":"Unknown error, please check your request or '
-        b'try again later."}',
-    ),
-    "service_unavailable": Reply(
-        status=503, body=b'{"code":-1000,"msg":"Service Unavailable."}'
-    ),
-    "internal_error": Reply(
-        status=503,
-        body=b'{"code":-1001,"msg":"Internal error; unable to process your request. '
-        b'Please try again."}',
-    ),
-    "throttled": Reply(
-        status=503,
-        body=b'{"code":-1008,"msg":"Request throttled by system-level protection. '
-        b'Reduce-only/close-position orders are exempt. Please try again."}',
-    ),
-    "timeout": Reply(
-        status=408,
-        body=b'{"code":-1007,"msg":"Timeout waiting for response from backend '
-        b'server. Send status unknown; execution status unknown."}',
-    ),
-    "bad_gateway": Reply(
-        status=502,
-        body=b"<html><body><h1>502 Bad Gateway</h1></body></html>",
-        content_type="text/html",
-    ),
-    "forbidden": Reply(
-        status=403,
-        body=b"<html><body>Request blocked.</body></html>",
-        content_type="text/html",
-    ),
-    "truncated_json": Reply(status=200, body=b'{"orderId":7155500'),
-    "too_many_requests": Reply(
-        status=429,
-        body=b'{"code":-1003,"msg":"Too many requests; current limit is 2400 requests '
-        b"per minute. Please use the websocket for live updates to avoid polling the "
-        b'API."}',
-        headers=(("Retry-After", "7"),),
-    ),
-    "banned": Reply(
-        status=418,
-        body=b'{"code":-1003,"msg":"Way too many requests; IP banned until '
-        b'4102444800000. Please use the websocket for live updates to avoid bans."}',
-        headers=(("Retry-After", "120"),),
-    ),
-}
 
 
 class BadArgument(ValueError):  # noqa: N818 - the house's error names carry no suffix
@@ -182,7 +132,7 @@ class Control:
         if verb in self._verbs:
             result = self._verbs[verb](face, args)
         elif verb in tuple(CallAction):
-            result = self._call_rule(CallAction(verb), args)
+            result = self._call_rule(face, CallAction(verb), args)
         elif verb in tuple(FrameAction):
             result = self._frame_rule(FrameAction(verb), args)
         else:
@@ -286,7 +236,7 @@ class Control:
         self._server.faults.frame_rules.append(rule)
         return {}
 
-    def _call_rule(self, action: CallAction, args: Args) -> dict[str, Any]:
+    def _call_rule(self, face: Face, action: CallAction, args: Args) -> dict[str, Any]:
         rule = CallRule(
             action=action,
             method=str(args.get("method", "")),
@@ -294,7 +244,7 @@ class Control:
             times=int(args.get("times", 1)),
             delay_ms=int(args.get("ms", 0)),
             body_bytes=int(args.get("bytes", 10)),
-            answer=_answer(args) if action.value.startswith("answer") else None,
+            answer=_answer(face, args) if action.value.startswith("answer") else None,
         )
         self._server.faults.call_rules.append(rule)
         return {}
@@ -424,12 +374,13 @@ def _order_result(order: Order | Refusal) -> dict[str, Any]:
     return {"order_id": order.order_id, "client_order_id": order.client_order_id}
 
 
-def _answer(args: Args) -> Reply:
+def _answer(face: Face, args: Args) -> Reply:
     preset = args.get("preset")
     if preset is not None:
-        if preset not in PRESETS:
-            raise BadArgument(f"no such preset: {preset}; one of {sorted(PRESETS)}")
-        return PRESETS[preset]
+        if preset not in face.presets:
+            names = sorted(face.presets)
+            raise BadArgument(f"no such preset: {preset}; one of {names}")
+        return face.presets[preset]
     body = args.get("body", "")
     text = body if isinstance(body, str) else json.dumps(body)
     headers = args.get("headers", {})

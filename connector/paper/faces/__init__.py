@@ -128,6 +128,7 @@ class Face(Protocol):
 
     venue: str
     outbox: list[Outgoing]
+    presets: Mapping[str, Reply]  # canned answers for faults, by name
 
     @property
     def engine(self) -> Engine:

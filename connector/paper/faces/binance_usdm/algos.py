@@ -15,6 +15,7 @@ from connector.paper.faces.binance_usdm.order_requests import read_new_algo
 from connector.paper.faces.binance_usdm.orders import (
     DAY_MS,
     DONE,
+    Span,
     check_matching_window,
     generated_id,
     time_span,
@@ -106,15 +107,17 @@ def list_all(ask: Ask) -> object:
     """GET allAlgoOrders: by id from one on, or by time."""
     symbol = ask.symbol()
     from_id = ask.params.integer("algoId")
-    start, end = None, None
-    if from_id is None:
-        start, end = time_span(ask, 7 * DAY_MS)
+    span = Span(None, None) if from_id is not None else time_span(ask, 7 * DAY_MS)
     rows = ask.reads.conditionals(
         ask.account_id,
         symbol=symbol,
         from_id=from_id,
-        start_ms=start,
-        end_ms=end,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
         limit=ask.params.limit(500, 1000),
     )
-    return [ask.venue.renderer.algo_query(algo) for algo in rows]
+    return [
+        ask.venue.renderer.algo_query(algo)
+        for algo in rows
+        if algo.created_ms >= span.floor_ms
+    ]

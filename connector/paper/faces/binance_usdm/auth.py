@@ -17,6 +17,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,14 +121,13 @@ def check_time(timestamp: str, recv_window: str | None, now_ms: int) -> int:
 
     Raises ApiError -1021 with one of its two texts, -1102 or -1130 on nonsense.
     """
-    if not timestamp.strip().isdigit():
+    if not re.fullmatch(r"[0-9]{1,18}", timestamp):
         raise missing("timestamp")
     window = RECV_WINDOW_DEFAULT_MS
-    if recv_window is not None and recv_window != "":
-        try:
-            window = int(float(recv_window))
-        except ValueError:
-            raise missing("recvWindow") from None
+    if recv_window:
+        if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,3})?", recv_window):
+            raise missing("recvWindow")
+        window = int(recv_window.partition(".")[0])
         if not 0 < window <= RECV_WINDOW_MAX_MS:
             raise ApiError(-1131, "recvWindow must be less than 60000")
     sent_ms = int(timestamp)
@@ -152,9 +152,15 @@ class KeyRing:
         """Delete a key; unknown names are ignored."""
         self._keys.pop(key, None)
 
-    def find(self, key: str | None) -> ApiKey:
-        """The key by name; raises ApiError -2014 or -2015."""
-        if not key or not key.isascii() or not key.isprintable() or " " in key:
+    def find(self, key: object) -> ApiKey:
+        """The key by name, whatever was sent as one; raises -2014 or -2015."""
+        if (
+            not isinstance(key, str)
+            or not key
+            or not key.isascii()
+            or not key.isprintable()
+            or " " in key
+        ):
             raise ApiError(-2014)
         found = self._keys.get(key)
         if found is None:

@@ -11,17 +11,18 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NoReturn
 
 from connector.paper.engine import Engine
 from connector.paper.faces.binance_usdm.apierrors import ApiError
 from connector.paper.faces.binance_usdm.auth import ApiKey, KeyRing
-from connector.paper.faces.binance_usdm.limits import LimitConfig, Limits
+from connector.paper.faces.binance_usdm.limits import KEPT_MAX, LimitConfig, Limits
 from connector.paper.faces.binance_usdm.params import Params
 from connector.paper.faces.binance_usdm.render import Renderer
 from connector.paper.faces.binance_usdm.streams import Streams
 from connector.paper.types import Instrument, Refusal
-from connector.paper.words import Reason
+from connector.paper.words import PositionSide, Reason
 
 CODES: dict[Reason, int] = {
     Reason.BAD_PARAMETER: -1130,
@@ -64,8 +65,23 @@ CODES: dict[Reason, int] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarginMove:
+    """One adjustment of an isolated position's margin by the user."""
+
+    account_id: str
+    symbol: str
+    way: int  # 1 added, 2 taken
+    amount: Decimal
+    position_side: PositionSide
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaceConfig:
-    """What a test may want to change about this venue."""
+    """What a test may want to change about this venue.
+
+    *hides_weight*: answers of weight 0 show -1 as used weight, as seen live.
+    """
 
     limits: LimitConfig = field(default_factory=LimitConfig)
     listen_key_life_ms: int = 3_600_000
@@ -73,6 +89,7 @@ class FaceConfig:
     ping_every_ms: int = 180_000
     pong_within_ms: int = 600_000
     serves_unrouted: bool = True
+    hides_weight: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,6 +105,9 @@ class Venue:
     random: random.Random
     read_lag_ms: int = 0
     matching_delay_ms: int = 0
+    margin_moves: deque[MarginMove] = field(
+        default_factory=lambda: deque(maxlen=KEPT_MAX)
+    )
     _past: deque[tuple[int, Engine]] = field(default_factory=deque)
 
     def instrument(self, symbol: str) -> Instrument:

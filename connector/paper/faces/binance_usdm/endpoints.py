@@ -114,6 +114,7 @@ ACCOUNT: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/multiAssetsMargin"): Route(settings.get_multi_assets, R, 30),
     ("POST", "/fapi/v1/multiAssetsMargin"): Route(settings.set_multi_assets, T),
     ("POST", "/fapi/v1/positionMargin"): Route(settings.adjust_margin, T),
+    ("GET", "/fapi/v1/positionMargin/history"): Route(settings.margin_history, T),
     ("GET", "/fapi/v1/adlQuantile"): Route(settings.adl_quantile, R, 5),
     ("GET", "/fapi/v1/feeBurn"): Route(settings.fee_burn, R, 30),
     ("GET", "/fapi/v1/apiTradingStatus"): Route(

@@ -35,6 +35,7 @@ from connector.paper.faces.binance_usdm.endpoints import (
 from connector.paper.faces.binance_usdm.events import listen_key_expired, stream_event
 from connector.paper.faces.binance_usdm.limits import Limits
 from connector.paper.faces.binance_usdm.params import Params
+from connector.paper.faces.binance_usdm.presets import PRESETS
 from connector.paper.faces.binance_usdm.public import PublicStreams
 from connector.paper.faces.binance_usdm.render import Renderer
 from connector.paper.faces.binance_usdm.streams import Streams, dump, is_stream_path
@@ -62,6 +63,7 @@ class BinanceUsdm:
     """A face over one machine; see ``connector.paper.faces.Face`` for the calls."""
 
     venue = "binance-usdm"
+    presets = PRESETS
 
     def __init__(
         self,
@@ -131,7 +133,9 @@ class BinanceUsdm:
         except ApiError as error:
             reply = error.reply()
         headers = reply.headers
-        if is_ours:
+        if is_ours and route.weight == 0 and self.state.config.hides_weight:
+            headers += (("X-MBX-USED-WEIGHT-1M", "-1"),)
+        elif is_ours:
             headers += (self.state.limits.weight_header(call.peer, now_ms),)
         if account_id is not None:
             headers += self.state.limits.order_headers(account_id, now_ms)

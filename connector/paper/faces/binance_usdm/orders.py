@@ -7,7 +7,7 @@ and expired orders without a fill can be queried for 3 days, all others for 90.
 from __future__ import annotations
 
 import string
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connector.paper.faces.binance_usdm.apierrors import ApiError, missing
@@ -189,23 +189,36 @@ def list_open(ask: Ask) -> object:
     return [ask.venue.renderer.order_query(order) for order in rows]
 
 
-def time_span(ask: Ask, span_ms: int) -> tuple[int, int]:
-    """Start and end of a query; at most *span_ms* apart, default the newest.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time window of a query.
 
-    Raises -1127 if the window is too long, -4028 kin for a reversed one (-1130).
+    With a start the oldest rows from there on are asked for; without one the
+    newest rows, none older than *floor_ms*.
+    """
+
+    start_ms: int | None
+    end_ms: int | None
+    floor_ms: int = 0
+
+
+def time_span(ask: Ask, span_ms: int) -> Span:
+    """The window asked for: at most *span_ms* long, by default the newest.
+
+    Raises -1127 if it is too long, -1130 if it is reversed.
     """
     start = ask.params.integer("startTime")
     end = ask.params.integer("endTime")
     if start is None:
         last = ask.now_ms if end is None else end
-        return last - span_ms, last
+        return Span(None, end, last - span_ms)
     if end is None:
-        return start, min(start + span_ms, max(ask.now_ms, start))
+        return Span(start, start + span_ms)
     if end < start:
         raise ApiError(-1130, "Data sent for parameter 'endTime' is not valid.")
     if end - start > span_ms:
         raise ApiError(-1127)
-    return start, end
+    return Span(start, end)
 
 
 def list_all(ask: Ask) -> object:
@@ -213,22 +226,20 @@ def list_all(ask: Ask) -> object:
     limit = ask.params.limit(500, 1000)
     symbol = ask.symbol_or_none()
     from_id = ask.params.integer("orderId")
-    start, end = None, None
-    if from_id is None:
-        start, end = time_span(ask, 7 * DAY_MS)
+    span = Span(None, None) if from_id is not None else time_span(ask, 7 * DAY_MS)
     rows = ask.reads.orders(
         ask.account_id,
         symbol=symbol,
         from_id=from_id,
-        start_ms=start,
-        end_ms=end,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
         limit=limit,
     )
-    kept = [order for order in rows if is_kept(order, ask.now_ms)]
     renderer = ask.venue.renderer
     return [
         {**renderer.order_query(order), "cumBase": "0", "pair": order.symbol}
-        for order in kept
+        for order in rows
+        if is_kept(order, ask.now_ms) and order.created_ms >= span.floor_ms
     ]
 
 
@@ -274,34 +285,40 @@ def user_trades(ask: Ask) -> object:
     has_times = params.text("startTime") or params.text("endTime")
     if from_id is not None and has_times:
         raise ApiError(-1128, "Combination of optional parameters invalid.")
-    start, end = None, None
-    if from_id is None:
-        start, end = time_span(ask, 7 * DAY_MS)
+    span = Span(None, None) if from_id is not None else time_span(ask, 7 * DAY_MS)
     rows = ask.reads.fills(
         ask.account_id,
         symbol=symbol,
         order_id=params.integer("orderId"),
         from_id=from_id,
-        start_ms=start,
-        end_ms=end,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
         limit=params.limit(500, 1000),
     )
-    return [ask.venue.renderer.user_trade(fill) for fill in rows]
+    return [
+        ask.venue.renderer.user_trade(fill)
+        for fill in rows
+        if fill.time_ms >= span.floor_ms
+    ]
 
 
 def forced(ask: Ask) -> object:
     """GET forceOrders: own liquidation and ADL orders."""
     word = ask.params.choice("autoCloseType", ("LIQUIDATION", "ADL"), -1130)
-    start, end = time_span(ask, 7 * DAY_MS)
+    span = time_span(ask, 7 * DAY_MS)
     rows = ask.reads.forced_orders(
         ask.account_id,
         symbol=ask.symbol_or_none(),
         kind=OrderKind(word) if word else None,
-        start_ms=start,
-        end_ms=end,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
         limit=ask.params.limit(50, 100),
     )
-    return [force_order(ask.venue.renderer, order) for order in rows]
+    return [
+        force_order(ask.venue.renderer, order)
+        for order in rows
+        if order.created_ms >= span.floor_ms
+    ]
 
 
 # batches

@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
 from connector.paper.faces.binance_usdm.apierrors import ApiError, illegal, missing
 from connector.paper.faces.binance_usdm.auth import param_text
 
-CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
-DECIMAL = re.compile(r"^-?([0-9]{1,20})(\.[0-9]{1,20})?$|^-?[0-9.]+[eE][-+]?[0-9]+$")
+CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 DECIMAL_RANGE = "^([0-9]{1,20})(\\.[0-9]{1,20})?$"
 SYMBOL_RANGE = "^[A-Z0-9-_.]{1,20}$"
 
@@ -70,12 +70,9 @@ class Params:
         value = self.text(name)
         if value is None:
             return None
-        if not DECIMAL.match(value):
+        if not DECIMAL.fullmatch(value):
             raise illegal(name, DECIMAL_RANGE)
-        try:
-            return Decimal(value)
-        except InvalidOperation:
-            raise illegal(name, DECIMAL_RANGE) from None
+        return Decimal(value)
 
     def need_decimal(self, name: str) -> Decimal:
         """A mandatory decimal."""
@@ -113,7 +110,7 @@ class Params:
     def client_id(self, name: str) -> str | None:
         """A client id; raises -4015 on a bad one."""
         value = self.text(name)
-        if value is not None and not CLIENT_ID.match(value):
+        if value is not None and not CLIENT_ID.fullmatch(value):
             raise ApiError(-4015)
         return value
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from connector.paper.faces.binance_usdm import accounts
 from connector.paper.faces.binance_usdm.apierrors import ApiError, missing
-from connector.paper.faces.binance_usdm.context import Ask, refuse
+from connector.paper.faces.binance_usdm.context import Ask, MarginMove, refuse
 from connector.paper.faces.binance_usdm.order_requests import position_side_of
 from connector.paper.faces.binance_usdm.orders import DAY_MS, time_span
 from connector.paper.faces.binance_usdm.render import income as income_row
-from connector.paper.faces.binance_usdm.render import plain
+from connector.paper.faces.binance_usdm.render import money, plain
 from connector.paper.types import Bracket, Refusal, SymbolConfig
 from connector.paper.words import IncomeType, MarginType, PositionSide, Reason
 
@@ -226,6 +226,16 @@ def adjust_margin(ask: Ask) -> object:
     )
     if no is not None:
         refuse(no)
+    ask.venue.margin_moves.append(
+        MarginMove(
+            account_id=ask.account_id,
+            symbol=symbol,
+            way=way,
+            amount=amount,
+            position_side=position_side_of(ask.params),
+            time_ms=ask.engine_ms,
+        )
+    )
     return {
         "amount": float(amount),
         "code": 200,
@@ -234,21 +244,46 @@ def adjust_margin(ask: Ask) -> object:
     }
 
 
+def margin_history(ask: Ask) -> object:
+    """GET positionMargin/history: the user's own adjustments."""
+    symbol = ask.symbol()
+    way = ask.params.integer("type")
+    asset = ask.venue.instrument(symbol).settle
+    rows = [
+        row
+        for row in ask.venue.margin_moves
+        if (row.account_id, row.symbol) == (ask.account_id, symbol)
+        and way in (None, row.way)
+    ]
+    return [
+        {
+            "symbol": symbol,
+            "type": row.way,
+            "deltaType": "USER_ADJUST",
+            "amount": money(row.amount),
+            "asset": asset,
+            "time": row.time_ms,
+            "positionSide": str(row.position_side),
+        }
+        for row in rows[-ask.params.limit(500, 500) :]
+    ]
+
+
 def income(ask: Ask) -> object:
     """GET income: wallet entries."""
     word = ask.params.upper("incomeType")
-    start, end = time_span(ask, 90 * DAY_MS if ask.params.text("startTime") else WEEK)
+    span = time_span(ask, 90 * DAY_MS if ask.params.text("startTime") else WEEK)
     if word is not None and word not in tuple(IncomeType):
         return []
     rows = ask.reads.income(
         ask.account_id,
         symbol=ask.symbol_or_none(),
         kind=IncomeType(word) if word else None,
-        start_ms=start,
-        end_ms=end,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
         limit=ask.params.limit(100, 1000),
     )
-    return [income_row(row) for row in rows]
+    return [income_row(row) for row in rows if row.time_ms >= span.floor_ms]
 
 
 def adl_quantile(ask: Ask) -> object:

@@ -195,8 +195,7 @@ class OrderEntry:
         ask.key.check(is_trade=route.security is Security.TRADE)
 
     def _signed_by(self, params: Mapping[str, Any], now_ms: int) -> tuple[ApiKey, int]:
-        name = params.get("apiKey")
-        key = self._venue.keys.find(name if isinstance(name, str) else None)
+        key = self._venue.keys.find(params.get("apiKey"))
         signature = params.get("signature")
         if not isinstance(signature, str) or not signature:
             raise missing("signature")
