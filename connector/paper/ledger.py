@@ -77,7 +77,8 @@ class Ledger:
         self._facts[name].append(fill)
         signed = fill.qty * fill.side.sign
         self._qty[name][key] = self._qty[name].get(key, ZERO) + signed
-        cost = signed * fill.price + fill.realized_pnl
+        flow = fill.quote_qty * fill.side.sign * fill.flow_sign
+        cost = flow + fill.realized_pnl
         self._cost[name][key] = self._cost[name].get(key, ZERO) + cost
 
     def write_entry(self, entry: Entry) -> None:

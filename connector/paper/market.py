@@ -8,14 +8,14 @@ machine.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from hashlib import sha256
 
+from connector.paper.amounts import UNIT, ceil_to, floor_to
 from connector.paper.types import Instrument
-from connector.paper.words import Side
+from connector.paper.words import ContractKind, Side
 
 _MASK = (1 << 64) - 1
-_UNIT = Decimal("0.00000001")
 _INTEREST = Decimal("0.0001")
 # four 16-bit uniforms: the sum has mean 2 * 65535 and deviation 65536 / sqrt(3)
 _WALK_SCALE = Decimal("37837.23")
@@ -30,16 +30,6 @@ def mix(value: int) -> int:
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
     return value ^ (value >> 31)
-
-
-def floor_to(value: Decimal, step: Decimal) -> Decimal:
-    """Largest multiple of *step* not above *value*."""
-    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
-
-
-def ceil_to(value: Decimal, step: Decimal) -> Decimal:
-    """Smallest multiple of *step* not below *value*."""
-    return (value / step).to_integral_value(rounding=ROUND_CEILING) * step
 
 
 class Market:
@@ -78,7 +68,7 @@ class Market:
         move = self.mark * self.volatility * (total - 131_070) / _WALK_SCALE
         move += (self._anchor - self.mark) * _PULL
         floor = self.instrument.min_price
-        self.mark = max(floor, (self.mark + move).quantize(_UNIT))
+        self.mark = max(floor, (self.mark + move).quantize(UNIT))
         self.last = self.best(Side.SELL if noise & 1 else Side.BUY)
 
     def set_mark(self, price: Decimal) -> None:
@@ -106,14 +96,14 @@ class Market:
     @property
     def index(self) -> Decimal:
         """Index price."""
-        return (self.mark / (1 + self._premium)).quantize(_UNIT)
+        return (self.mark / (1 + self._premium)).quantize(UNIT)
 
     @property
     def funding_rate(self) -> Decimal:
         """Rate the next funding would use: interest plus premium, 8 decimals."""
         if self.fixed_funding_rate is not None:
             return self.fixed_funding_rate
-        return (_INTEREST + self._premium).quantize(_UNIT)
+        return (_INTEREST + self._premium).quantize(UNIT)
 
     # house quotes ----------------------------------------------------------
     def best(self, side: Side) -> Decimal:
@@ -146,7 +136,9 @@ class Market:
             return []
         instrument = self.instrument
         tick, step = instrument.tick_size, instrument.qty_step
-        unit = _LEVEL_NOTIONAL * self.liquidity / self.mark
+        unit = _LEVEL_NOTIONAL * self.liquidity
+        if instrument.kind is not ContractKind.INVERSE:
+            unit /= self.mark
         gap = max(tick, floor_to(self.mark / 10_000, tick))
         price = self.best(side)
         seed = self._salt ^ self._step ^ (self._generation << 48)

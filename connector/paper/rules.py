@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from connector.paper.amounts import money
 from connector.paper.words import ClientIdRule, ContractKind
 
 
@@ -22,7 +23,12 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """What may be traded, and the rules that bind it. Rates are fractions."""
+    """What may be traded, and the rules that bind it. Rates are fractions.
+
+    LINEAR: quantities in base, money in quote. INVERSE: quantities in quote, money
+    in base; what a quantity is worth falls as the price rises. "Notional" and
+    "value" are always money, in ``settle``.
+    """
 
     symbol: str
     base: str
@@ -52,6 +58,23 @@ class Instrument:
     kind: ContractKind = ContractKind.LINEAR
     contract_size: Decimal = Decimal(1)
     onboard_ms: int = 1569398400000
+
+    def value(self, qty: Decimal, price: Decimal) -> Decimal:
+        """What *qty* at *price* is worth; signed as *qty*."""
+        if self.kind is ContractKind.INVERSE:
+            return money(qty / price)
+        return qty * price
+
+    @property
+    def flow_sign(self) -> int:
+        """+1 when a buyer gains as the value rises, -1 when as it falls."""
+        return -1 if self.kind is ContractKind.INVERSE else 1
+
+    def price_of(self, qty: Decimal, cost: Decimal) -> Decimal:
+        """The price at which *qty* costs *cost* (of the same sign as its flow)."""
+        if self.kind is ContractKind.INVERSE:
+            return money(-qty / cost)
+        return money(cost / qty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,8 +148,9 @@ class Order:
 class Fill:
     """One execution of one order. ``commission`` positive = paid.
 
-    ``realized_pnl`` is before commission. A self-trade makes two fills with one
-    trade id, told apart by the order id.
+    ``realized_pnl`` is before commission. ``quote_qty`` is the value in the settle
+    asset, ``flow_sign`` that of the instrument. A self-trade makes two fills with
+    one trade id, told apart by the order id.
     """
 
     account_id: str
@@ -168,6 +169,7 @@ class Fill:
     realized_pnl: Decimal
     kind: OrderKind
     time_ms: int
+    flow_sign: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,7 +154,7 @@ class MarginType(StrEnum):
 
 
 class ContractKind(StrEnum):
-    """How profit is computed. The engine trades LINEAR."""
+    """How profit is computed. The engine trades LINEAR and INVERSE."""
 
     LINEAR = "LINEAR"
     INVERSE = "INVERSE"

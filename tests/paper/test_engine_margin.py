@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connector.errors import ConfigError
 from connector.paper.engine.margin import (
     Exposure,
     bracket_of,
@@ -18,7 +19,7 @@ from connector.paper.engine.margin import (
 )
 from connector.paper.instruments import DEFAULT_INSTRUMENTS, make_brackets
 from connector.paper.types import Bracket, Instrument
-from connector.paper.words import MarginType, PositionSide, Reason
+from connector.paper.words import ContractKind, MarginType, PositionSide, Reason
 
 D = Decimal
 BTC, ETH, SOL = DEFAULT_INSTRUMENTS
@@ -148,25 +149,46 @@ def test_leverage_bounds_the_position() -> None:
     assert D("2000") == maintenance_margin(BTC, D("460000"))
 
 
-def test_liquidation_price_of_short_and_hedge() -> None:
-    """At the price it names, balance equals maintenance margin."""
-    for own in (
-        [(D("-2"), D("60000"))],
-        [(D("3"), D("60000")), (D("-1"), D("61000"))],
-    ):
-        exposures = [
-            Exposure(qty=qty, entry=entry, mmr=D("0.01"), cum=D("10"))
-            for qty, entry in own
-        ]
-        price = liquidation_price(
-            wallet=D("10000"),
-            other_maintenance=D("100"),
-            other_pnl=D("-50"),
-            own=exposures,
-        )
-        balance = D("10000") - 50 + sum(q * (price - e) for q, e in own)
-        needed = 100 + sum(abs(q) * price * D("0.01") - 10 for q, _ in own)
-        assert abs(balance - needed) < D("0.000001")
+_OWN = [
+    [("2", "60000")],
+    [("-2", "60000")],
+    [("3", "60000"), ("-1", "61000")],
+    [("-3", "60000"), ("1", "61000")],
+]
+
+
+@pytest.mark.parametrize("own", _OWN)
+@pytest.mark.parametrize(
+    ("kind", "unit", "wallet"),
+    [
+        (ContractKind.LINEAR, D(1), D(10000)),
+        (ContractKind.INVERSE, D(10000), D("0.02")),
+    ],
+)
+def test_at_the_liquidation_price_balance_meets_maintenance(
+    kind: ContractKind, unit: Decimal, wallet: Decimal, own: list[tuple[str, str]]
+) -> None:
+    """Long, short and hedge, linear and inverse: the formula solves its equation."""
+    instrument = replace(BTC, kind=kind)
+    exposures = []
+    for qty_text, entry in own:
+        qty = D(qty_text) * unit
+        cost = instrument.flow_sign * instrument.value(qty, D(entry))
+        exposures.append(Exposure(qty=qty, cost=cost, mmr=D("0.01"), cum=D("0.01")))
+    price = liquidation_price(
+        kind,
+        wallet=wallet,
+        other_maintenance=wallet / 100,
+        other_pnl=-wallet / 200,
+        own=exposures,
+    )
+    assert price > 0
+    balance, needed = wallet - wallet / 200, wallet / 100
+    for item in exposures:
+        value = instrument.value(item.qty, price)
+        balance += instrument.flow_sign * value - item.cost
+        needed += abs(value) * item.mmr - item.cum
+    assert abs(balance - needed) < D("0.000001")
 
 
 def test_opposite_orders_share_margin(desk: Any) -> None:
@@ -304,3 +326,81 @@ def test_withdrawals_leave_the_margin(desk: Any) -> None:
     desk.engine.withdraw("a", "USDT", D(4705), now_ms=desk.now_ms)
     assert D(295) == desk.wallet("a")
     desk.engine.audit()
+
+
+# inverse contracts -----------------------------------------------------------
+def _inverse() -> Instrument:
+    """Ten dollar steps, margin in BTC."""
+    return replace(
+        BTC,
+        symbol="BTC-PERPETUAL",
+        quote="USD",
+        settle="BTC",
+        kind=ContractKind.INVERSE,
+        tick_size=D("0.5"),
+        min_price=D("0.5"),
+        qty_step=D(10),
+        min_qty=D(10),
+        max_qty=D(10) ** 7,
+        market_max_qty=D(10) ** 7,
+        min_notional=D(0),
+        brackets=make_brackets([(50, "1000", "0.01")]),
+    )
+
+
+def test_inverse_profit_is_in_the_base_asset(make_desk: Callable[..., Any]) -> None:
+    """q * (1/entry - 1/exit); margin, value and fees in BTC, prices in dollars."""
+    desk = make_desk(instruments=(_inverse(),), house=False)
+    for name in ("a", "b"):
+        desk.engine.deposit(name, "BTC", D(1), now_ms=desk.now_ms)
+    symbol = "BTC-PERPETUAL"
+    desk.order("b", "SELL", "60000", "60000.0", symbol=symbol)
+    desk.order("a", "BUY", "30000", "60000.0", symbol=symbol)
+    row = desk.position("a", symbol)
+    assert (D("30000"), D("60000"), D("0.5")) == (
+        row.qty,
+        row.entry_price,
+        row.notional,
+    )
+    assert D("0.025") == row.position_margin
+    desk.mark("75000", symbol)
+    assert D("0.1") == desk.position("a", symbol).unrealized_pnl
+    assert D("-0.1") == desk.position("b", symbol).unrealized_pnl
+    desk.engine.cancel_all("b", now_ms=desk.now_ms)
+    desk.order("b", "BUY", "30000", "75000.0", symbol=symbol)
+    desk.order("a", "SELL", "30000", symbol=symbol, reduce_only=True)
+    profit, fees = D("0.1"), D("0.5") * D("0.0004") + D("0.4") * D("0.0004")
+    wallet = next(b for b in desk.engine.account("a").assets if b.asset == "BTC")
+    assert 1 + profit - fees == wallet.wallet
+    assert [D("0.1")] == [
+        f.realized_pnl for f in desk.engine.fills("a") if f.realized_pnl
+    ]
+
+
+def test_an_inverse_short_of_one_times_is_never_liquidated(
+    make_desk: Callable[..., Any],
+) -> None:
+    """A short worth no more than the coins behind it has no liquidation price."""
+    desk = make_desk(instruments=(_inverse(),), house=False)
+    for name in ("a", "b"):
+        desk.engine.deposit(name, "BTC", D(1), now_ms=desk.now_ms)
+    symbol = "BTC-PERPETUAL"
+    desk.order("a", "SELL", "50000", "60000.0", symbol=symbol)
+    desk.order("b", "BUY", "50000", "60000.0", symbol=symbol)
+    assert desk.position("a", symbol).liquidation_price == 0
+    assert desk.position("b", symbol).liquidation_price > 0
+    desk.mark("600000", symbol)
+    assert desk.position("a", symbol).qty == -50000
+    desk.mark("20000", symbol)
+    assert desk.position("b", symbol).qty == 0
+
+
+def test_what_cannot_be_traded_is_refused_at_once(
+    make_desk: Callable[..., Any],
+) -> None:
+    """Options, and grids finer than money."""
+    option = replace(BTC, kind=ContractKind.OPTION)
+    fine = replace(BTC, tick_size=D("0.000001"))
+    for bad in (option, fine):
+        with pytest.raises(ConfigError):
+            make_desk(instruments=(bad,))

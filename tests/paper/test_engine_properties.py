@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.paper.engine import Engine
+from connector.paper.instruments import DEFAULT_INSTRUMENTS, make_brackets
 from connector.paper.types import (
     EngineRules,
     NewConditional,
@@ -20,6 +22,7 @@ from connector.paper.types import (
 )
 from connector.paper.words import (
     ConditionalType,
+    ContractKind,
     MarginType,
     OrderStatus,
     OrderType,
@@ -31,6 +34,19 @@ from connector.paper.words import (
 
 D = Decimal
 BTC = "BTCUSDT"
+_LINEAR = DEFAULT_INSTRUMENTS[0]
+_INVERSE = replace(
+    _LINEAR,
+    quote="USD",
+    settle="BTC",
+    kind=ContractKind.INVERSE,
+    qty_step=D(100),
+    min_qty=D(100),
+    max_qty=D(10) ** 7,
+    market_max_qty=D(10) ** 7,
+    min_notional=D(0),
+    brackets=make_brackets([(125, "2", "0.004"), (20, "1000", "0.02")]),
+)
 START_MS = 1_795_341_600_000
 ACCOUNTS = ("a", "b", "c")
 
@@ -54,9 +70,8 @@ class Move:
         act = getattr(self, f"_{self.kind}")
         return act(engine, engine.now_ms + 10)
 
-    @property
-    def _qty(self) -> Decimal:
-        return D(1 + self.number % 60) / 1000
+    def _qty(self, engine: Engine) -> Decimal:
+        return (1 + self.number % 60) * engine.instruments[BTC].qty_step
 
     @property
     def _side(self) -> Side:
@@ -78,7 +93,7 @@ class Move:
             symbol=BTC,
             side=self._side,
             type=OrderType.LIMIT,
-            qty=self._qty,
+            qty=self._qty(engine),
             price=self._price(engine),
             time_in_force=lifetimes[self.number % 8],
             position_side=self._position_side(engine),
@@ -92,7 +107,7 @@ class Move:
             symbol=BTC,
             side=self._side,
             type=OrderType.MARKET,
-            qty=self._qty,
+            qty=self._qty(engine),
             position_side=self._position_side(engine),
             reduce_only=self.number % 5 == 0,
         )
@@ -109,7 +124,7 @@ class Move:
             symbol=BTC,
             side=self._side,
             type=kind,
-            qty=D(0) if closes else self._qty,
+            qty=D(0) if closes else self._qty(engine),
             trigger_price=None if is_trailing else trigger,
             price=trigger if kind.is_limit else None,
             callback_rate=D("0.5") if is_trailing else None,
@@ -126,7 +141,12 @@ class Move:
         order = orders[self.number % len(orders)]
         price = self._price(engine)
         return engine.amend(
-            self.name, BTC, order.order_id, qty=self._qty, price=price, now_ms=now_ms
+            self.name,
+            BTC,
+            order.order_id,
+            qty=self._qty(engine),
+            price=price,
+            now_ms=now_ms,
         )
 
     def _cancel(self, engine: Engine, now_ms: int) -> object:
@@ -168,16 +188,20 @@ class Move:
         return engine.adjust_isolated_margin(
             self.name,
             BTC,
-            D(self.offset) / 10,
+            self._margin(engine),
             position_side=self._position_side(engine),
             now_ms=now_ms,
         )
+
+    def _margin(self, engine: Engine) -> Decimal:
+        is_dollar = engine.instruments[BTC].settle == "USDT"
+        return D(self.offset) / (10 if is_dollar else 1_000_000)
 
     def _adl(self, engine: Engine, now_ms: int) -> object:
         return engine.adl(
             self.name,
             BTC,
-            self._qty,
+            self._qty(engine),
             self._price(engine),
             position_side=self._position_side(engine),
             now_ms=now_ms,
@@ -187,7 +211,10 @@ class Move:
         engine.advance(now_ms + 150)
 
     def _withdraw(self, engine: Engine, now_ms: int) -> object:
-        return engine.withdraw(self.name, "USDT", D(1 + self.number), now_ms=now_ms)
+        asset = engine.instruments[BTC].settle
+        amount = D(1 + self.number) / (1 if asset == "USDT" else 60000)
+        amount = amount.quantize(D("0.00000001"))
+        return engine.withdraw(self.name, asset, amount, now_ms=now_ms)
 
 
 _KINDS = (
@@ -212,26 +239,31 @@ _moves = st.lists(
 )
 
 
-def _engine(*, refuse: bool = True) -> Engine:
+def _engine(*, refuse: bool = True, inverse: bool = False) -> Engine:
     """Little money; "b" begins isolated, "c" in hedge mode."""
     rules = EngineRules(refuse_post_only=refuse, refuse_fok=refuse)
-    engine = Engine(seed=11, now_ms=START_MS, rules=rules)
+    instruments = (_INVERSE if inverse else _LINEAR,)
+    engine = Engine(seed=11, now_ms=START_MS, rules=rules, instruments=instruments)
+    money = {"BTC": D("0.004")} if inverse else {"USDT": D(250)}
     for name in ACCOUNTS:
-        engine.open_account(name, {"USDT": D(250)}, now_ms=START_MS)
+        engine.open_account(name, money, now_ms=START_MS)
     engine.set_margin_type("b", BTC, MarginType.ISOLATED, now_ms=START_MS)
     engine.set_hedge("c", hedge=True, now_ms=START_MS)
     return engine
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(_moves, st.booleans())
-def test_books_are_whole_after_every_step(moves: list[Move], refuse: bool) -> None:
+@pytest.mark.parametrize("inverse", [False, True], ids=["linear", "inverse"])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moves=_moves, refuse=st.booleans())
+def test_books_are_whole_after_every_step(
+    moves: list[Move], refuse: bool, inverse: bool
+) -> None:
     """Wallet = entries, position = fills, everybody together = 0, indexes agree.
 
     A refusal says nothing to anybody; an order's story begins with NEW, filled
     quantity never falls, nothing follows a terminal state.
     """
-    engine = _engine(refuse=refuse)
+    engine = _engine(refuse=refuse, inverse=inverse)
     last: dict[int, Order] = {}
     for move in moves:
         answer = move.act(engine)

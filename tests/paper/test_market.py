@@ -8,8 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.paper.amounts import ceil_to, floor_to
 from connector.paper.instruments import DEFAULT_INSTRUMENTS
-from connector.paper.market import Market, ceil_to, floor_to, mix
+from connector.paper.market import Market, mix
 from connector.paper.words import Side
 
 D = Decimal

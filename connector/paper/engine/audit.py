@@ -73,7 +73,8 @@ def _audit_orders(world: World, account: AccountState, state: SymbolState) -> No
         assert order.order_id in account.open_orders, "indexes of open orders differ"
         held = world.books[symbol].side(order.side).holds(order)
         _same(f"order {order.order_id} rests", True, held)
-        sums[key] = sums.get(key, ZERO) + order.price * order.remaining
+        value = order.open_notional(order.remaining, order.price)
+        sums[key] = sums.get(key, ZERO) + value
         if order.is_reducing:
             reducing[key] = reducing.get(key, ZERO) + order.remaining
     for key, amount in state.open_notional.items():

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from connector.paper.amounts import money
 from connector.paper.engine import margin
 from connector.paper.engine.state import (
     AccountState,
@@ -16,7 +17,6 @@ from connector.paper.engine.state import (
     PositionState,
     SymbolState,
     World,
-    money,
 )
 from connector.paper.ledger import CLEARING, FEES, INSURANCE, Entry
 from connector.paper.types import (
@@ -181,7 +181,6 @@ def _finish_conditional(world: World, account: AccountState, order: LiveOrder) -
     if order.conditional is None:
         return
     conditional = account.conditionals[order.conditional.conditional_id]
-    average = order.filled_quote / order.filled_qty if order.filled_qty else ZERO
     tell_conditional(
         world,
         account,
@@ -189,7 +188,7 @@ def _finish_conditional(world: World, account: AccountState, order: LiveOrder) -
             conditional,
             status=ConditionalStatus.FINISHED,
             actual_qty=order.filled_qty,
-            actual_price=money(average),
+            actual_price=order.snapshot().average_price,
             updated_ms=world.now_ms,
         ),
     )
@@ -204,7 +203,7 @@ def open_order(world: World, account: AccountState, order: LiveOrder) -> None:
     account.orders_by_client_id[order.client_order_id] = order
     account.open_orders[order.order_id] = order
     state.orders[order.order_id] = order
-    state.add_notional(order, order.price * order.remaining)
+    state.recount(order)
 
 
 def rest(world: World, account: AccountState, order: LiveOrder) -> None:
@@ -257,14 +256,12 @@ def forget_open(world: World, account: AccountState, order: LiveOrder) -> None:
     state = world.symbol_state(account, order.request.symbol)
     account.open_orders.pop(order.order_id, None)
     state.orders.pop(order.order_id, None)
-    state.add_notional(order, -order.price * order.remaining)
+    state.recount(order)
 
 
 # fills ---------------------------------------------------------------------
-def _commission(
-    world: World, order: LiveOrder, quote: Decimal, *, is_maker: bool
-) -> Decimal:
-    instrument = world.instruments[order.request.symbol]
+def _commission(order: LiveOrder, quote: Decimal, *, is_maker: bool) -> Decimal:
+    instrument = order.instrument
     if order.kind is OrderKind.ADL:
         return ZERO
     if order.kind is OrderKind.LIQUIDATION:
@@ -278,7 +275,7 @@ def _shift_isolated(
     position: PositionState,
     held: Decimal,
     closed: Decimal,
-    opened_quote: Decimal,
+    opened_value: Decimal,
 ) -> None:
     """Move margin between the wallets of an isolated position and the account."""
     if closed:
@@ -286,8 +283,8 @@ def _shift_isolated(
         position.isolated_wallet = (
             money(position.isolated_wallet * left / abs(held)) if left else ZERO
         )
-    if opened_quote:
-        position.isolated_wallet += money(opened_quote / state.leverage)
+    if opened_value:
+        position.isolated_wallet += money(opened_value / state.leverage)
 
 
 def book_fill(
@@ -304,17 +301,17 @@ def book_fill(
 
     A resting order must still be in the book; a full one is taken out.
     """
-    request, quote = order.request, qty * price
+    request, quote = order.request, order.instrument.value(qty, price)
     symbol, side = request.symbol, request.position_side
     state = world.symbol_state(account, symbol)
     asset = state.instrument.settle
-    commission = _commission(world, order, quote, is_maker=is_maker)
+    commission = _commission(order, quote, is_maker=is_maker)
     position = state.position(side)
     held, closed = position.qty, min(qty, position.reducible(order.side))
     realized = position.apply(order.side, qty, price, commission)
     position.updated_ms = world.now_ms
     if state.margin_type is MarginType.ISOLATED:
-        _shift_isolated(state, position, held, closed, (qty - closed) * price)
+        _shift_isolated(state, position, held, closed, quote * (qty - closed) / qty)
     world.holders[symbol][account.account_id] = None
     if not any(item.qty for item in state.positions.values()):
         del world.holders[symbol][account.account_id]
@@ -351,6 +348,7 @@ def book_fill(
         realized_pnl=realized,
         kind=order.kind,
         time_ms=world.now_ms,
+        flow_sign=order.instrument.flow_sign,
     )
     account.fills.append(fill)
     account.fills_by_symbol.setdefault(symbol, []).append(fill)
@@ -387,7 +385,6 @@ def _fill_order(
     order.updated_ms = world.now_ms
     order.filled_qty += qty
     order.filled_quote += quote
-    state.add_notional(order, -order.price * qty)
     if is_resting:
         side.reduce(order, qty)
         world.books[order.request.symbol].update_id += 1
@@ -396,6 +393,7 @@ def _fill_order(
             state.reducing_qty[key] -= qty
     if order.remaining:
         order.status = OrderStatus.PARTIALLY_FILLED
+        state.recount(order)
         return
     order.status = OrderStatus.FILLED
     unrest(world, account, order)
@@ -438,12 +436,13 @@ def book_house(
             position_side=PositionSide.BOTH,
             qty=qty,
             price=price,
-            quote_qty=qty * price,
+            quote_qty=state.instrument.value(qty, price),
             is_maker=is_maker,
             commission=ZERO,
             commission_asset=asset,
             realized_pnl=realized,
             kind=OrderKind.USER,
             time_ms=world.now_ms,
+            flow_sign=state.instrument.flow_sign,
         )
     )

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from connector.errors import ConfigError
+from connector.paper.amounts import UNIT
 from connector.paper.engine import accounts, clock, forced, matching, orders, triggers
 from connector.paper.engine.audit import audit
 from connector.paper.engine.state import AccountState, World
@@ -33,6 +35,7 @@ from connector.paper.types import (
 )
 from connector.paper.words import (
     AccountReason,
+    ContractKind,
     EndReason,
     MarginType,
     PositionSide,
@@ -51,8 +54,19 @@ class Engine(Views):
         instruments: Sequence[Instrument] | None = None,
         rules: EngineRules | None = None,
     ) -> None:
-        """*instruments* None: the default set (BTCUSDT, ETHUSDT, SOLUSDT)."""
+        """*instruments* None: the default set (BTCUSDT, ETHUSDT, SOLUSDT).
+
+        Raises `ConfigError` for options and for grids finer than money, whose
+        values could not be kept exactly.
+        """
         listed = DEFAULT_INSTRUMENTS if instruments is None else instruments
+        for item in listed:
+            if item.kind is ContractKind.OPTION:
+                raise ConfigError(f"{item.symbol}: options are not traded here")
+            if item.kind is ContractKind.LINEAR and (
+                item.tick_size * item.qty_step % UNIT
+            ):
+                raise ConfigError(f"{item.symbol}: tick times step is below {UNIT}")
         world = World(
             seed=seed,
             now_ms=now_ms,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from connector.paper.amounts import ceil_to, floor_to, money
 from connector.paper.engine import margin
 from connector.paper.engine.booking import (
     end_order,
@@ -26,10 +27,8 @@ from connector.paper.engine.state import (
     PositionState,
     SymbolState,
     World,
-    money,
 )
 from connector.paper.ledger import FUNDING, INSURANCE
-from connector.paper.market import ceil_to, floor_to
 from connector.paper.types import ZERO, MarginCallEvent, NewOrder, Order
 from connector.paper.words import (
     AccountReason,
@@ -142,7 +141,7 @@ def _liquidate_cross(world: World, account: AccountState, asset: str) -> None:
 
 def _weight(world: World, state: SymbolState, position: PositionState) -> Decimal:
     mark = world.markets[position.symbol].mark
-    return margin.maintenance_margin(state.instrument, abs(position.qty * mark))
+    return margin.maintenance_margin(state.instrument, abs(position.notional(mark)))
 
 
 def _check_isolated(
@@ -195,13 +194,11 @@ def _close(
 ) -> None:
     """Sell off *position*, at worst at the price that uses up *balance*."""
     instrument = state.instrument
-    mark, size = world.markets[instrument.symbol].mark, abs(position.qty)
+    mark, size = world.markets[position.symbol].mark, abs(position.qty)
     side = Side.SELL if position.qty > 0 else Side.BUY
-    bankruptcy = mark + side.sign * balance / size
-    if side is Side.SELL:
-        price = max(instrument.min_price, floor_to(bankruptcy, instrument.tick_size))
-    else:
-        price = max(instrument.min_price, ceil_to(bankruptcy, instrument.tick_size))
+    bankruptcy = margin.bankruptcy_price(position, mark, balance)
+    to_grid = floor_to if side is Side.SELL else ceil_to
+    price = max(instrument.min_price, to_grid(bankruptcy, instrument.tick_size))
     number = world.now_ms * 1_000_000_000 + len(account.forced)
     order = _force(
         world,
@@ -306,7 +303,7 @@ def settle_funding(world: World, symbol: str, rate: Decimal) -> None:
         state = world.symbol_state(account, symbol)
         asset = state.instrument.settle
         for position in state.positions.values():
-            amount = money(-position.qty * mark * rate)
+            amount = money(-position.notional(mark) * rate)
             if not amount:
                 continue
             pay(

@@ -1,4 +1,4 @@
-"""Margin of linear contracts in single-asset mode: formulas, then whole accounts.
+"""Margin in single-asset mode: formulas, then whole accounts.
 
 Source: Binance USD-M documentation and FAQ (leverage and margin, liquidation
 price, position risk), read 2026-11; the numbers of their examples are tests.
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from connector.paper.amounts import money
 from connector.paper.engine.state import (
     AccountState,
     PositionState,
     SymbolState,
     World,
-    money,
 )
 from connector.paper.types import (
     ZERO,
@@ -26,7 +26,7 @@ from connector.paper.types import (
     Position,
     SymbolConfig,
 )
-from connector.paper.words import MarginType, PositionSide, Side
+from connector.paper.words import ContractKind, MarginType, PositionSide, Side
 
 
 # formulas ------------------------------------------------------------------
@@ -52,15 +52,19 @@ def max_notional(instrument: Instrument, leverage: int) -> Decimal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """One position as the liquidation formula sees it; ``qty`` is signed."""
+    """One position as the liquidation formula sees it; ``qty`` is signed.
+
+    ``cost`` is quantity times entry price (inverse: minus quantity over entry).
+    """
 
     qty: Decimal
-    entry: Decimal
+    cost: Decimal
     mmr: Decimal
     cum: Decimal
 
 
 def liquidation_price(
+    kind: ContractKind,
     *,
     wallet: Decimal,
     other_maintenance: Decimal,
@@ -73,26 +77,32 @@ def liquidation_price(
     *own* are the positions in the contract (one, or both sides of a hedge). 0 when
     there is no such price.
     """
-    numerator = wallet - other_maintenance + other_pnl
-    denominator = ZERO
-    for item in own:
-        numerator += item.cum - item.qty * item.entry
-        denominator += abs(item.qty) * item.mmr - item.qty
-    if not denominator:
-        return ZERO
-    return max(ZERO, money(numerator / denominator))
+    fixed = wallet - other_maintenance + other_pnl
+    fixed += sum((item.cum - item.cost for item in own), ZERO)
+    if kind is ContractKind.INVERSE:
+        moving = sum((abs(item.qty) * item.mmr + item.qty for item in own), ZERO)
+        fixed, moving = moving, fixed
+    else:
+        moving = sum((abs(item.qty) * item.mmr - item.qty for item in own), ZERO)
+    return max(ZERO, money(fixed / moving)) if moving else ZERO
 
 
-def position_exposure(
-    instrument: Instrument, position: PositionState, mark: Decimal
-) -> Exposure:
-    """*position* at *mark*, with the entry price exact."""
-    bracket = bracket_of(instrument, abs(position.qty * mark))
+def bankruptcy_price(
+    position: PositionState, mark: Decimal, balance: Decimal
+) -> Decimal:
+    """Price at which *balance*, counted at *mark*, is used up."""
+    instrument, qty = position.instrument, position.qty
+    if instrument.kind is ContractKind.INVERSE:
+        inverse = 1 / mark + balance / qty
+        return 1 / inverse if inverse > 0 else instrument.max_price
+    return mark - balance / qty
+
+
+def position_exposure(position: PositionState, mark: Decimal) -> Exposure:
+    """*position* with the bracket it has at *mark*."""
+    bracket = bracket_of(position.instrument, abs(position.notional(mark)))
     return Exposure(
-        qty=position.qty,
-        entry=position.cost / position.qty,
-        mmr=bracket.mmr,
-        cum=bracket.cum,
+        qty=position.qty, cost=position.cost, mmr=bracket.mmr, cum=bracket.cum
     )
 
 
@@ -111,7 +121,7 @@ def side_margin(
     position plus opening orders. *bids* and *asks* are notionals to add on trial.
     """
     position = state.positions.get(side)
-    notional = position.qty * mark if position is not None else ZERO
+    notional = position.notional(mark) if position is not None else ZERO
     bids += state.notional(side, Side.BUY)
     asks += state.notional(side, Side.SELL)
     if side is PositionSide.LONG:
@@ -127,7 +137,7 @@ def position_margin(
     state: SymbolState, position: PositionState, mark: Decimal
 ) -> Decimal:
     """Initial margin of the position alone."""
-    return money(abs(position.qty * mark) / state.leverage)
+    return money(abs(position.notional(mark)) / state.leverage)
 
 
 # one account ---------------------------------------------------------------
@@ -174,7 +184,7 @@ def totals(world: World, account: AccountState, asset: str) -> Totals:
             position = state.positions.get(side)
             own = ZERO
             if position is not None and position.qty:
-                notional = abs(position.qty * mark)
+                notional = abs(position.notional(mark))
                 own = money(notional / state.leverage)
                 pnl = position.unrealized(mark)
                 maintenance = maintenance_margin(state.instrument, notional)
@@ -213,14 +223,15 @@ def position_view(
     """Every number of one position; *sums* may be given to save work."""
     symbol, mark = state.instrument.symbol, world.markets[state.instrument.symbol].mark
     position = state.position(side)
-    notional = position.qty * mark
+    notional = position.notional(mark)
     pnl = position.unrealized(mark)
     own_margin = position_margin(state, position, mark)
     total = side_margin(state, side, mark)
     is_isolated = state.margin_type is MarginType.ISOLATED
     break_even = position.entry
     if position.qty:
-        break_even = money(position.entry + position.open_fees / position.qty)
+        cost = position.cost + position.open_fees
+        break_even = state.instrument.price_of(position.qty, cost)
     return Position(
         symbol=symbol,
         position_side=side,
@@ -261,23 +272,25 @@ def _liquidation_price(
     instrument, mark = state.instrument, world.markets[state.instrument.symbol].mark
     if state.margin_type is MarginType.ISOLATED:
         return liquidation_price(
+            instrument.kind,
             wallet=position.isolated_wallet,
             other_maintenance=ZERO,
             other_pnl=ZERO,
-            own=[position_exposure(instrument, position, mark)],
+            own=[position_exposure(position, mark)],
         )
     if sums is None:
         sums = totals(world, account, instrument.settle)
     own = [item for item in state.positions.values() if item.qty]
     own_maintenance = sum(
-        (maintenance_margin(instrument, abs(item.qty * mark)) for item in own), ZERO
+        (maintenance_margin(instrument, abs(item.notional(mark))) for item in own), ZERO
     )
     own_pnl = sum((item.unrealized(mark) for item in own), ZERO)
     return liquidation_price(
+        instrument.kind,
         wallet=sums.cross_wallet,
         other_maintenance=sums.cross_maintenance - own_maintenance,
         other_pnl=sums.cross_pnl - own_pnl,
-        own=[position_exposure(instrument, item, mark) for item in own],
+        own=[position_exposure(item, mark) for item in own],
     )
 
 
@@ -312,9 +325,14 @@ def balance_view(account: AccountState, asset: str, sums: Totals) -> AssetBalanc
 def account_view(world: World, account: AccountState) -> AccountView:
     """Totals, assets and all positions of *account*.
 
-    Totals are over the assets that instruments settle in, taken at par.
+    Totals are over the assets that linear instruments settle in, taken at par.
     """
     settles = {item.settle for item in world.instruments.values()}
+    at_par = {
+        item.settle
+        for item in world.instruments.values()
+        if item.kind is ContractKind.LINEAR
+    }
     assets = sorted(set(account.wallets) | settles)
     by_asset = {asset: totals(world, account, asset) for asset in assets}
     balances = [balance_view(account, a, by_asset[a]) for a in assets]
@@ -327,7 +345,7 @@ def account_view(world: World, account: AccountState) -> AccountView:
         account_id=account.account_id,
         is_hedge=account.is_hedge,
         is_multi_assets=account.is_multi_assets,
-        totals=_add_up([item for item in balances if item.asset in settles]),
+        totals=_add_up([item for item in balances if item.asset in at_par]),
         assets=tuple(balances),
         positions=tuple(positions),
     )

@@ -263,8 +263,8 @@ def shrink(
     state = world.symbol_state(account, request.symbol)
     world.books[request.symbol].side(order.side).reduce(order, excess)
     state.reducing_qty[request.position_side, order.side] -= excess
-    state.add_notional(order, -order.price * excess)
     order.qty -= excess
+    state.recount(order)
     tell_order(world, account, order, ExecKind.AMENDMENT)
 
 

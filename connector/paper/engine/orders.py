@@ -95,7 +95,7 @@ def _check_filters(
         if refusal is not None:
             return refusal
     is_exempt = request.reduce_only or is_closing(request.side, request.position_side)
-    if not is_exempt and price * request.qty < instrument.min_notional:
+    if not is_exempt and instrument.value(request.qty, price) < instrument.min_notional:
         return Refusal(reason=Reason.NOTIONAL_MIN, allowed=instrument.min_notional)
     return None
 
@@ -199,7 +199,7 @@ def _check_margin(
         request.side,
         request.position_side,
         price=price,
-        added=price * request.qty,
+        added=world.instruments[request.symbol].value(request.qty, price),
         qty=request.qty,
     )
 
@@ -230,7 +230,9 @@ def check_margin(
     cap = margin.max_notional(state.instrument, state.leverage)
     if after * state.leverage > cap:
         return Refusal(reason=Reason.MAX_POSITION, allowed=cap)
-    needed = after - before + max(ZERO, (price - mark) * side.sign * qty)
+    rise = state.instrument.value(qty, price) - state.instrument.value(qty, mark)
+    loss = rise * side.sign * state.instrument.flow_sign
+    needed = after - before + max(ZERO, loss)
     available = margin.totals(world, account, state.instrument.settle).available
     if needed > available:
         return Refusal(reason=Reason.MARGIN, allowed=available)
@@ -250,6 +252,7 @@ def _check_matching(
             account_id=account.account_id,
             order_id=0,
             request=request,
+            instrument=world.instruments[request.symbol],
             kind=OrderKind.USER,
             now_ms=world.now_ms,
         )
@@ -280,6 +283,7 @@ def new_order(
         account_id=account.account_id,
         order_id=world.new_order_id(),
         request=request,
+        instrument=world.instruments[request.symbol],
         kind=kind,
         now_ms=world.now_ms,
         conditional=conditional,
@@ -364,10 +368,9 @@ def amend(
 def _reprice(
     state: SymbolState, order: LiveOrder, qty: Decimal, price: Decimal
 ) -> None:
-    state.add_notional(order, -order.price * order.remaining)
     order.qty, order.price = qty, price
     order.amend_count += 1
-    state.add_notional(order, price * order.remaining)
+    state.recount(order)
 
 
 def _check_amend(
@@ -397,7 +400,7 @@ def _check_amend(
         order.side,
         request.position_side,
         price=price,
-        added=price * left - order.price * order.remaining,
+        added=instrument.value(left, price) - order.open_value,
         qty=left,
     )
 

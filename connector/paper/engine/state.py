@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from heapq import heappush
 from typing import TYPE_CHECKING
 
+from connector.paper.amounts import money
 from connector.paper.engine.book import Book
 from connector.paper.ledger import HOUSE, Ledger
 from connector.paper.market import Market
@@ -44,13 +45,6 @@ from connector.paper.words import (
 if TYPE_CHECKING:
     from connector.paper.engine.triggers import Triggers
 
-UNIT = Decimal("0.00000001")
-
-
-def money(value: Decimal) -> Decimal:
-    """*value* on the money grid of 8 decimals, half to even."""
-    return value.quantize(UNIT, rounding=ROUND_HALF_EVEN)
-
 
 class LiveOrder:
     """An order while it may change."""
@@ -64,8 +58,10 @@ class LiveOrder:
         "end_reason",
         "filled_qty",
         "filled_quote",
+        "instrument",
         "is_reducing",
         "kind",
+        "open_value",
         "order_id",
         "original_type",
         "price",
@@ -81,6 +77,7 @@ class LiveOrder:
         account_id: str,
         order_id: int,
         request: NewOrder,
+        instrument: Instrument,
         kind: OrderKind,
         now_ms: int,
         conditional: Conditional | None = None,
@@ -89,6 +86,7 @@ class LiveOrder:
         self.order_id = order_id
         self.client_order_id = request.client_order_id or str(order_id)
         self.request = request
+        self.instrument = instrument
         self.kind = kind
         self.conditional = conditional
         self.original_type: OrderType | ConditionalType = (
@@ -100,6 +98,7 @@ class LiveOrder:
         self.end_reason = EndReason.NONE
         self.filled_qty = ZERO
         self.filled_quote = ZERO
+        self.open_value = ZERO
         self.is_reducing = request.reduce_only or is_closing(
             request.side, request.position_side
         )
@@ -117,12 +116,17 @@ class LiveOrder:
         """Side of the order."""
         return self.request.side
 
+    def open_notional(self, qty: Decimal, price: Decimal) -> Decimal:
+        """Value of *qty* resting at *price*; market orders (price 0) have none."""
+        return self.instrument.value(qty, price) if price else ZERO
+
     def snapshot(self) -> Order:
         """The order as it is now."""
         request, conditional = self.request, self.conditional
         average = ZERO
         if self.filled_qty:
-            average = money(self.filled_quote / self.filled_qty)
+            flow = self.filled_quote * self.instrument.flow_sign
+            average = self.instrument.price_of(self.filled_qty, flow)
         return Order(
             account_id=self.account_id,
             order_id=self.order_id,
@@ -170,13 +174,13 @@ def is_closing(side: Side, position_side: PositionSide) -> bool:
 
 @dataclass(slots=True)
 class PositionState:
-    """One position. ``cost`` is exact: quantity times what was paid, signed.
+    """One position. ``cost`` is exact: the sum of what its fills cost.
 
-    ``entry`` is cost per unit, rounded once when the position grows and kept
-    while it shrinks. ``open_fees`` are the commissions of the open part.
+    ``entry`` is the price that gives this cost, rounded once when the position
+    grows and kept while it shrinks. ``open_fees`` are the commissions of the open part.
     """
 
-    symbol: str
+    instrument: Instrument
     side: PositionSide
     qty: Decimal = ZERO
     cost: Decimal = ZERO
@@ -187,23 +191,36 @@ class PositionState:
     updated_ms: int = 0
     is_margin_called: bool = False  # isolated only
 
+    @property
+    def symbol(self) -> str:
+        """Symbol of the instrument."""
+        return self.instrument.symbol
+
+    def notional(self, mark: Decimal) -> Decimal:
+        """Value at *mark*, signed as the quantity."""
+        return self.instrument.value(self.qty, mark)
+
     def reducible(self, side: Side) -> Decimal:
         """Quantity an order on *side* may close."""
         return max(ZERO, -self.qty * side.sign)
 
     def unrealized(self, mark: Decimal) -> Decimal:
         """Profit at *mark*, 8 decimals."""
-        return money(self.qty * mark - self.cost) if self.qty else ZERO
+        if not self.qty:
+            return ZERO
+        return money(self.instrument.flow_sign * self.notional(mark) - self.cost)
 
     def apply(self, side: Side, qty: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Book a fill; returns the realised profit, before *fee*."""
         closed = min(qty, self.reducible(side))
         opened = qty - closed
+        flow = side.sign * self.instrument.flow_sign * self.instrument.value(qty, price)
+        opening_flow = flow if not closed else money(flow * opened / qty)
         realized = ZERO
         if closed:
             held = abs(self.qty)
             left = held - closed
-            proceeds = -side.sign * closed * price
+            proceeds = opening_flow - flow
             part = self.cost if not left else self.cost * closed / held
             realized = money(proceeds - part)
             self.cost += realized - proceeds
@@ -214,8 +231,8 @@ class PositionState:
                 self.entry = ZERO
         if opened:
             self.qty += side.sign * opened
-            self.cost += side.sign * opened * price
-            self.entry = money(self.cost / self.qty)
+            self.cost += opening_flow
+            self.entry = self.instrument.price_of(self.qty, self.cost)
             self.open_fees += money(fee * opened / qty)
         return realized
 
@@ -245,7 +262,7 @@ class SymbolState:
         """The position on *side*, made when missing."""
         found = self.positions.get(side)
         if found is None:
-            found = PositionState(self.instrument.symbol, side)
+            found = PositionState(self.instrument, side)
             self.positions[side] = found
         return found
 
@@ -257,10 +274,15 @@ class SymbolState:
         """The same over all position sides."""
         return sum((self.notional(side, order_side) for side in PositionSide), ZERO)
 
-    def add_notional(self, order: LiveOrder, amount: Decimal) -> None:
-        """Change the open notional of *order*'s side by *amount*."""
+    def recount(self, order: LiveOrder) -> None:
+        """Count what is left of *order* among the open notionals."""
+        value = ZERO
+        if order.status.is_open:
+            value = order.open_notional(order.remaining, order.price)
         key = (order.request.position_side, order.side)
-        self.open_notional[key] = self.open_notional.get(key, ZERO) + amount
+        before = self.open_notional.get(key, ZERO)
+        self.open_notional[key] = before + value - order.open_value
+        order.open_value = value
 
 
 @dataclass(slots=True)
