@@ -52,11 +52,23 @@ class CloseStream:
 @dataclass(frozen=True, slots=True)
 class SendCall:
     """Take the limits, sign, say CallSigned, send; answer CallAnswered or
-    CallFailed. Not sent at all after *give_up_mono_ns*."""
+    CallFailed. Not sent at all after *give_up_mono_ns*.
+
+    *frame_epoch*: send it as a frame of this connection of order entry if that is
+    still open, its answer then comes as a frame; else, and if 0, by HTTP.
+    """
 
     call_id: int
     request: Request
     give_up_mono_ns: int
+    frame_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """A call that left as a frame has its answer, or will not get one."""
+
+    call_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,7 @@ Effect = (
     | PingStream
     | CloseStream
     | SendCall
+    | EndCall
     | AppendJournal
     | Publish
     | Resolve

@@ -18,6 +18,7 @@ class LinkRole(StrEnum):
 
     PRIVATE = "private"
     PUBLIC = "public"
+    ORDERS = "orders"  # order entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,15 @@ class PongReceived:
 
 @dataclass(frozen=True, slots=True)
 class CallSigned:
-    """Call *call_id* is signed and about to leave; *deadline_ms* is venue time."""
+    """Call *call_id* is signed and about to leave; *deadline_ms* is venue time.
+
+    *frame_epoch*: as a frame of this connection of order entry; 0: by HTTP. Said
+    again when HTTP takes over because nothing of the frame was sent.
+    """
 
     call_id: int
     deadline_ms: int | None
+    frame_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

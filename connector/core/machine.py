@@ -15,7 +15,7 @@ is not LIVE from that instant until reconciliation has finished.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from connector.config import SessionConfig
 from connector.core import restore
@@ -27,28 +27,21 @@ from connector.core.effects import (
     Effect,
     Fatal,
     JournalRecord,
-    Resolve,
 )
 from connector.core.inputs import (
-    Amend,
-    Ask,
     CallAnswered,
     CallFailed,
     CallSigned,
-    Cancel,
-    CancelAll,
     Input,
     JournalFailed,
     JournalWritten,
     LinkRole,
     PongReceived,
-    Resync,
     Start,
     Stop,
     StreamClosed,
     StreamFrame,
     StreamOpened,
-    Submit,
     Tick,
 )
 from connector.core.link import Link, LinkEvents
@@ -57,15 +50,16 @@ from connector.core.merge import MergePorts, Merger
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
 from connector.core.reconcile import Reconciler
-from connector.core.rules import check_amend, check_intent
+from connector.core.rules import check_intent
 from connector.core.startup import Startup
 from connector.core.timekeeping import Timekeeper
 from connector.core.tracked import Tracked
 from connector.core.trust import Trust
-from connector.dialect import Dialect, Endpoints
+from connector.core.wishes import Wishes
+from connector.dialect import Dialect, Endpoints, LinkScript
 from connector.dialect.facts import ControlFact, Fact, FrameReply, UnknownFact
-from connector.dialect.wire import Reply, Request, Verdict
-from connector.errors import KeyRefused, NotLive, UsageError
+from connector.dialect.wire import Reply
+from connector.errors import KeyRefused, NotLive
 from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, GapReason, LinkState
@@ -94,7 +88,7 @@ class SessionCore:
         self.config = config
         self._id_prefix = id_prefix
         self._id_count = 0
-        self.outbox = Outbox(dialect)
+        self.outbox = Outbox(dialect, config.answer_timeout_s)
         self.orders = Orders()
         self.account = Account(dialect)
         self.clock = Timekeeper(dialect, self.outbox, config.clock_every_s)
@@ -138,6 +132,7 @@ class SessionCore:
                 on_alarm=self._alarm,
             ),
         )
+        self.order_link = self._make_order_link(endpoints, rng)
         self.marks = MarkFeed(
             dialect, endpoints, self.outbox, config, self.account, self.orders, rng
         )
@@ -146,8 +141,48 @@ class SessionCore:
             dialect, self.outbox, self.orders, self.account, config, self.trust.ports()
         )
         self.startup = Startup(self)
+        self.wishes = Wishes(self)
         self.outbox.on_clock_error = self.clock.on_clock_error
         self.outbox.on_key_error = self._on_key_error
+
+    def _make_order_link(self, endpoints: Endpoints, rng: random.Random) -> Link | None:
+        """Order entry over WebSocket where the venue has it; HTTP serves until it
+        is up, and whenever it is not."""
+        if not endpoints.ws_api or self.dialect.order_script(endpoints) is None:
+            return None
+
+        def make_script() -> LinkScript:
+            script = self.dialect.order_script(endpoints)
+            assert script is not None, "a dialect that has order entry keeps it"
+            return script
+
+        def on_lost(_: GapReason, why: str, now: Now) -> None:
+            self.outbox.lose_frames((), f"order entry was lost: {why}", now)
+
+        link = Link(
+            LinkRole.ORDERS,
+            make_script,
+            self.outbox,
+            self.config,
+            ping_interval_s=self.dialect.facts.ping_interval_s,
+            rotate_after_s=self.dialect.facts.rotate_after_s,
+            rng=rng,
+            events=LinkEvents(
+                on_state=lambda *_: None,
+                on_ready=lambda _: None,
+                on_lost=on_lost,
+                on_key_refused=self._refuse_order_entry,
+                on_alarm=self._alarm,
+            ),
+        )
+        self.outbox.order_epoch = lambda: link.epoch if link.is_ready else 0
+        return link
+
+    def _refuse_order_entry(self, why: str) -> None:
+        """HTTP still works, or says itself that it does not."""
+        assert self.order_link is not None
+        self.order_link.stop()
+        self._alarm("orders.refused", why)
 
     # --- the one call ---
 
@@ -179,7 +214,7 @@ class SessionCore:
             case Stop():
                 self._stop()
             case _:
-                self._on_wish(happened, now)
+                self.wishes.take(happened, now)
         self.marks.follow(now)
         self.trust.watch_margin(now)
         records = self.merger.take_records()
@@ -187,28 +222,13 @@ class SessionCore:
             self.outbox.emit(AppendJournal(records, is_durable=False))
         return self.outbox.take()
 
-    def _on_wish(
-        self, wish: Submit | Cancel | CancelAll | Amend | Ask | Resync, now: Now
-    ) -> None:
-        match wish:
-            case Submit():
-                self._submit(wish, now)
-            case Cancel():
-                self._cancel(wish, now)
-            case CancelAll():
-                self._cancel_all(wish, now)
-            case Amend():
-                self._amend(wish)
-            case Ask():
-                self._ask(wish, now)
-            case Resync(ticket=ticket):
-                self.trust.resync(ticket, now)
-
     @property
     def next_wake_ns(self) -> int | None:
         """Monotonic time at which a Tick is due."""
         times = (
             self.link.next_wake_ns,
+            self.order_link.next_wake_ns if self.order_link else None,
+            self.outbox.next_wake_ns,
             self.marks.next_wake_ns,
             self.commands.next_wake_ns,
             self.reconciler.next_wake_ns,
@@ -232,7 +252,8 @@ class SessionCore:
 
     def check(self, intent: OrderIntent, now: Now) -> Instrument:
         """Raise a UsageError unless *intent* may be sent now."""
-        if not (self.is_live or intent.reduces or self._may_trade_stale):
+        may_trade = self.is_live or self.config.allow_exposure_when_stale
+        if not may_trade and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
         symbol = intent.symbol
         count = sum(1 for t in self.orders.open() if t.symbol == symbol)
@@ -275,113 +296,11 @@ class SessionCore:
         """Digest of everything durable: equal after a replay of the journal."""
         return restore.state_hash(self)
 
-    # --- wishes ---
-
-    @property
-    def _may_trade_stale(self) -> bool:
-        return self.config.allow_exposure_when_stale
-
-    def _submit(self, wish: Submit, now: Now) -> None:
-        try:
-            instruments = [self.check(intent, now) for intent in wish.intents]
-        except UsageError as error:
-            for ticket in wish.tickets:
-                self.outbox.emit(Resolve(ticket, error))
-            return
-        items = [
-            (intent, self.new_client_order_id(), instrument)
-            for intent, instrument in zip(wish.intents, instruments, strict=True)
-        ]
-        self.commands.place(wish.tickets, items, now)
-
-    def _cancel(self, wish: Cancel, now: Now) -> None:
-        groups: dict[str, list[tuple[int, Tracked]]] = {}
-        most = self.dialect.facts.batch_cancel_max
-        for ticket, client_order_id in zip(
-            wish.tickets, wish.client_order_ids, strict=True
-        ):
-            tracked = self.orders.get(client_order_id)
-            if tracked is None:
-                error = UsageError(f"no order {client_order_id} is known here")
-                self.outbox.emit(Resolve(ticket, error))
-                continue
-            # Conditional orders have endpoints of their own: one at a time.
-            alone = tracked.is_conditional or most == 1
-            group = f"{tracked.symbol} {client_order_id if alone else ''}"
-            groups.setdefault(group, []).append((ticket, tracked))
-        for group_items in groups.values():
-            for start in range(0, len(group_items), most):
-                part = group_items[start : start + most]
-                self.commands.cancel([t for t, _ in part], [o for _, o in part], now)
-
-    def _cancel_all(self, wish: CancelAll, now: Now) -> None:
-        requests = self.dialect.cancel_all(wish.symbol)
-        covered = [t for t in self.orders.open() if t.symbol == wish.symbol]
-
-        def then(replies: tuple[Reply, ...], later: Now) -> None:
-            if any(r.verdict not in (Verdict.OK, Verdict.UNCHANGED) for r in replies):
-                return
-            for tracked in covered:
-                if not tracked.is_terminal:
-                    self.commands.watch_cancel(0, tracked, later)
-
-        self._call_all(wish.ticket, requests, now, then, self.config.cancel_wait_s)
-
-    def _amend(self, wish: Amend) -> None:
-        tracked = self.orders.get(wish.client_order_id)
-        try:
-            if tracked is None:
-                raise UsageError(f"no order {wish.client_order_id} is known here")
-            instrument = check_amend(
-                tracked.snapshot(), wish.qty, wish.price, self.account, self.dialect
-            )
-        except UsageError as error:
-            self.outbox.emit(Resolve(wish.ticket, error))
-            return
-        self.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
-
-    def _ask(self, wish: Ask, now: Now) -> None:
-        self._call_all(
-            wish.ticket,
-            wish.requests,
-            now,
-            None,
-            self.config.query_wait_s,
-            is_merged=wish.is_merged,
-        )
-
-    def _call_all(
-        self,
-        ticket: int,
-        requests: Sequence[Request],
-        now: Now,
-        then: Callable[[tuple[Reply, ...], Now], None] | None,
-        wait_s: float,
-        *,
-        is_merged: bool = True,
-    ) -> None:
-        """Make calls together and resolve *ticket* with their replies."""
-        replies: dict[int, Reply] = {}
-
-        def collector(index: int) -> Callable[[Reply, Now], None]:
-            def on_reply(reply: Reply, later: Now) -> None:
-                replies[index] = reply
-                if is_merged:
-                    self.merger.apply(reply.facts, Source.REPLY, later)
-                if len(replies) == len(requests):
-                    ordered = tuple(replies[i] for i in range(len(requests)))
-                    self.outbox.emit(Resolve(ticket, ordered))
-                    if then is not None:
-                        then(ordered, later)
-
-            return on_reply
-
-        for index, request in enumerate(requests):
-            self.outbox.call(request, collector(index), now, wait_s=wait_s)
-
     # --- what happens ---
 
     def _link_of(self, role: LinkRole) -> Link:
+        if role is LinkRole.ORDERS and self.order_link is not None:
+            return self.order_link
         return self.link if role is LinkRole.PRIVATE else self.marks.link
 
     def _on_frame(self, frame: StreamFrame, now: Now) -> None:
@@ -393,11 +312,13 @@ class SessionCore:
         for fact in self.dialect.read_frame(frame.raw):
             if isinstance(fact, ControlFact):
                 link.on_control(frame.epoch, fact, now)
-            elif not isinstance(fact, FrameReply):
+            elif isinstance(fact, FrameReply):
+                self.outbox.on_frame_reply(fact, now)
+            else:
                 facts.append(fact)
                 if isinstance(fact, UnknownFact) and fact.is_gap:
                     gap = fact
-        if frame.role is LinkRole.PUBLIC:
+        if frame.role is not LinkRole.PRIVATE:
             self.merger.apply(facts, Source.STREAM, now)
             return
         self.trust.take(facts, now)
@@ -421,6 +342,9 @@ class SessionCore:
         self.startup.tick(now)
         self.clock.tick(now)
         self.link.tick(now)
+        if self.order_link is not None:
+            self.order_link.tick(now)
+        self.outbox.tick(now)
         self.marks.tick(now)
         self.commands.tick(now)
         self.reconciler.tick(now)
@@ -451,6 +375,8 @@ class SessionCore:
         self.reconciler.abort()
         self.trust.stop()
         self.link.stop()
+        if self.order_link is not None:
+            self.order_link.stop()
         self.marks.stop()
         for tracked in self.orders.open():
             self.merger.save_order(tracked)

@@ -7,12 +7,13 @@ say about limits and clocks is taken care of here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from connector.core.effects import (
     CloseGate,
     Effect,
+    EndCall,
     ObserveLimits,
     Publish,
     RefundCall,
@@ -20,6 +21,7 @@ from connector.core.effects import (
 )
 from connector.core.inputs import CallAnswered, CallFailed, CallSigned
 from connector.dialect import Dialect
+from connector.dialect.facts import FrameReply
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_S, Now
 from connector.model.events import Event
@@ -36,19 +38,23 @@ class _Call:
     request: Request
     on_reply: OnReply
     on_signed: Callable[[int | None, Now], None] | None
+    frame_epoch: int = 0
+    due_ns: int | None = None
 
 
 class Outbox:
     """Collects effects in order; owns event numbers and open calls."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, answer_timeout_s: float) -> None:
         self._dialect = dialect
+        self._answer_timeout_ns = int(answer_timeout_s * NS_PER_S)
         self._effects: list[Effect] = []
         self._calls: dict[int, _Call] = {}
         self._call_id = 0
         self._event_seq = 0
         self.requests_made = 0
         self.weight_used = 0
+        self.order_epoch: Callable[[], int] = lambda: 0
         self.on_clock_error: Callable[[Now], None] | None = None
         self.on_key_error: Callable[[Reply, Now], None] | None = None
 
@@ -95,7 +101,12 @@ class Outbox:
         self._call_id += 1
         self._calls[self._call_id] = _Call(request, on_reply, on_signed)
         self._effects.append(
-            SendCall(self._call_id, request, now.mono_ns + int(wait_s * NS_PER_S))
+            SendCall(
+                self._call_id,
+                request,
+                now.mono_ns + int(wait_s * NS_PER_S),
+                self.order_epoch() if request.frame_method else 0,
+            )
         )
         return self._call_id
 
@@ -106,19 +117,60 @@ class Outbox:
             return
         self.requests_made += 1
         self.weight_used += sum(n for name, n in call.request.cost if "weight" in name)
+        call.frame_epoch = signed.frame_epoch
+        # HTTP answers are bounded by the shell, frames have to be bounded here.
+        call.due_ns = (
+            now.mono_ns + self._answer_timeout_ns if signed.frame_epoch else None
+        )
         if call.on_signed is not None:
             call.on_signed(signed.deadline_ms, now)
 
     def on_answered(self, answered: CallAnswered, now: Now) -> None:
         """Read the answer and hand it to whoever asked."""
         call = self._calls.pop(answered.call_id, None)
-        if call is None:
+        if call is not None:
+            reply = self._dialect.read_answer(call.request, answered.answer)
+            self._on_reply(answered.call_id, call, reply, now)
+
+    def on_frame_reply(self, answer: FrameReply, now: Now) -> None:
+        """The answer to a call that left as a frame; others are ignored."""
+        call_id = int(answer.frame_id) if answer.frame_id.isdecimal() else 0
+        call = self._calls.get(call_id)
+        if call is None or not call.frame_epoch:
             return
-        reply = self._dialect.read_answer(call.request, answered.answer)
+        del self._calls[call_id]
+        reply = self._dialect.read_frame_reply(call.request, answer.raw)
+        self._on_reply(call_id, call, reply, now)
+        self.emit(EndCall(call_id))
+
+    def lose_frames(self, alive: Collection[int], why: str, now: Now) -> None:
+        """Connections of order entry other than *alive* are gone: whoever waits
+        for an answer from them will never know by an answer."""
+        for call_id, call in list(self._calls.items()):
+            if call.frame_epoch and call.frame_epoch not in alive:
+                self._lose(call_id, why, now)
+
+    @property
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        dues = (call.due_ns for call in self._calls.values())
+        return min((due for due in dues if due is not None), default=None)
+
+    def tick(self, now: Now) -> None:
+        """Frames without an answer in time."""
+        for call_id, call in list(self._calls.items()):
+            if call.due_ns is not None and call.due_ns <= now.mono_ns:
+                self._lose(call_id, "no answer in time", now)
+
+    def _lose(self, call_id: int, why: str, now: Now) -> None:
+        self.emit(EndCall(call_id))
+        self.on_failed(CallFailed(call_id, True, NO_ANSWER, why), now)
+
+    def _on_reply(self, call_id: int, call: _Call, reply: Reply, now: Now) -> None:
         if reply.used:
-            self.emit(ObserveLimits(answered.call_id, reply.used))
+            self.emit(ObserveLimits(call_id, reply.used))
         if not reply.is_counted:
-            self.emit(RefundCall(answered.call_id))
+            self.emit(RefundCall(call_id))
         if reply.throttle is not None:
             self.emit(CloseGate(reply.throttle))
         if reply.is_clock_error and self.on_clock_error is not None:

@@ -125,3 +125,5 @@ class Startup:
         if self._waiting == 0:
             self.is_done = True
             self._core.link.start(now)
+            if self._core.order_link is not None:
+                self._core.order_link.start(now)

@@ -18,6 +18,7 @@ from connector.core.effects import (
     CloseGate,
     CloseStream,
     Effect,
+    EndCall,
     Fatal,
     ObserveLimits,
     OpenStream,
@@ -73,6 +74,29 @@ _FRAMES_PER_TURN = 64
 
 class _TooLateError(Exception):
     """The grant ran out before the first byte was written."""
+
+
+class _Departure:
+    """Called just before the first byte is written; remembers whether it was."""
+
+    __slots__ = ("_now", "left_ns", "permit", "was_too_late")
+
+    def __init__(self, permit: Permit, now: Callable[[], Now]) -> None:
+        self.permit = permit
+        self._now = now
+        self.left_ns = 0
+        self.was_too_late = False
+
+    def __call__(self) -> None:
+        if not self.permit.departed():
+            self.was_too_late = True
+            raise _TooLateError
+        self.left_ns = self._now().mono_ns
+
+    @property
+    def has_left(self) -> bool:
+        """Bytes may have left."""
+        return self.left_ns > 0
 
 
 class Shell:
@@ -211,6 +235,11 @@ class Shell:
                 self._publish(event)
             case SendCall():
                 self._spawn(self._call(effect), f"call.{effect.request.op}")
+            case EndCall(call_id=call_id):
+                permit = self._permits.pop(call_id, None)
+                self._sent_ns.pop(call_id, None)
+                if permit is not None:
+                    permit.answered()
             case AppendJournal():
                 self._journal.put(effect)
             case Resolve(ticket=ticket, outcome=outcome):
@@ -296,6 +325,7 @@ class Shell:
 
     async def _call(self, effect: SendCall) -> None:
         call_id = effect.call_id
+        is_awaited = False  # its answer comes as a frame
         try:
             while True:
                 permit = await self.budget.acquire(
@@ -304,48 +334,65 @@ class Shell:
                     effect.give_up_mono_ns,
                 )
                 self._permits[call_id] = permit
-                if await self._exchange(effect, permit):
+                departure = _Departure(permit, self.now)
+                is_awaited = await self._send_as_frame(effect, departure)
+                if is_awaited or await self._exchange(effect, departure):
                     return
         except RateLimited as error:
             self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
         finally:
-            self._permits.pop(call_id, None)
-            self._sent_ns.pop(call_id, None)
+            if not is_awaited:
+                self._permits.pop(call_id, None)
+                self._sent_ns.pop(call_id, None)
 
-    async def _exchange(self, effect: SendCall, permit: Permit) -> bool:
-        """Sign and send; False if the grant ran out before anything was sent."""
+    async def _send_as_frame(self, effect: SendCall, departure: _Departure) -> bool:
+        """True if the frame left, or may have; False if nothing of it did."""
+        call_id, epoch = effect.call_id, effect.frame_epoch
+        stream = self._open.get((LinkRole.ORDERS, epoch)) if epoch else None
+        if stream is None:
+            return False
+        wire = self.core.dialect.sign_request_frame(
+            effect.request, self._signer, str(call_id), self._venue_ms()
+        )
+        self.post(CallSigned(call_id, wire.deadline_ms, epoch))
+        try:
+            await stream.send(wire.text, on_bytes_may_leave=departure)
+        except _TooLateError:
+            return False
+        except StreamLost as error:
+            if not error.maybe_sent:
+                return False
+            self.post(CallFailed(call_id, True, "", str(error)))
+        except asyncio.CancelledError:
+            self.post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))
+            raise
+        self._sent_ns[call_id] = departure.left_ns
+        return True
+
+    async def _exchange(self, effect: SendCall, departure: _Departure) -> bool:
+        """Sign and send by HTTP; False if the grant ran out before it left."""
         call_id = effect.call_id
-        left = False
-        too_late = False
-
-        def on_bytes_may_leave() -> None:
-            nonlocal left, too_late
-            if not permit.departed():
-                too_late = True
-                raise _TooLateError
-            self._sent_ns[call_id] = self.now().mono_ns
-            left = True
-
         wire = self._sign(effect)
         self.post(CallSigned(call_id, wire.deadline_ms))
         try:
             answer = await self._http.send(
                 wire,
                 timeout_s=self.core.config.answer_timeout_s,
-                on_bytes_may_leave=on_bytes_may_leave,
+                on_bytes_may_leave=departure,
             )
         except NotSent as error:
-            permit.refund()
-            if too_late:
+            departure.permit.refund()
+            if departure.was_too_late:
                 return False
             self.post(CallFailed(call_id, False, NOT_SENT, str(error)))
         except MaybeSent as error:
             self.post(CallFailed(call_id, True, "", str(error)))
         except asyncio.CancelledError:
-            self.post(CallFailed(call_id, left, NOT_SENT, "cancelled"))
+            self.post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))
             raise
         else:
-            permit.answered()
+            departure.permit.answered()
+            self._sent_ns[call_id] = departure.left_ns
             self.post(CallAnswered(call_id, answer))
             self._tell_clock()
         return True
@@ -355,10 +402,12 @@ class Shell:
         base = self._endpoints.rest
         if request.host is Host.KEY_INFO:
             base = self._endpoints.key_info
-        # Aim late, never early: the venue allows little of the future.
-        venue_ms = self.core.clock.offset.venue_ns_late(self.now()) // NS_PER_MS
         signer = None if request.security is Security.NONE else self._signer
-        return self.core.dialect.sign(request, signer, base, venue_ms)
+        return self.core.dialect.sign(request, signer, base, self._venue_ms())
+
+    def _venue_ms(self) -> int:
+        """Late, never early: the venue allows little of the future."""
+        return self.core.clock.offset.venue_ns_late(self.now()) // NS_PER_MS
 
     def _tell_clock(self) -> None:
         clock = self.core.clock.offset
@@ -421,10 +470,8 @@ class Shell:
                 )
             text = step.text
             if step.sign:
-                assert self._signer is not None, "a frame to sign without a key"
-                venue_ms = self.core.clock.offset.venue_ns_late(self.now())
                 text = self.core.dialect.sign_frame(
-                    step, self._signer, venue_ms // NS_PER_MS
+                    step, self._signer, self._venue_ms()
                 )
             await stream.send(text)
         except RateLimited as error:

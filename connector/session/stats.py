@@ -29,6 +29,7 @@ def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
         "stale_age_s": core.trust.age_s(now),
         "private": _channel(core.link, now),
         "public": _channel(core.marks.link, now),
+        "orders": _channel(core.order_link, now) if core.order_link else None,
         "clock_offset_ms": clock.offset_ns / 1e6,
         "clock_error_ms": clock.error_ns / 1e6,
         "clock_age_s": (

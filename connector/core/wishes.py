@@ -1,0 +1,147 @@
+"""What users wish for: orders, cancels, amends, and calls that are no orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from connector.core.effects import Resolve
+from connector.core.inputs import Amend, Ask, Cancel, CancelAll, Resync, Submit
+from connector.core.rules import check_amend
+from connector.core.tracked import Tracked
+from connector.dialect.wire import Reply, Request, Verdict
+from connector.errors import UsageError
+from connector.model.account import Source
+from connector.model.clock import Now
+
+if TYPE_CHECKING:
+    from connector.core.machine import SessionCore
+
+Wish = Submit | Cancel | CancelAll | Amend | Ask | Resync
+
+
+class Wishes:
+    """Turns wishes into commands and calls; every ticket gets an answer."""
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+
+    def take(self, wish: Wish, now: Now) -> None:
+        """Begin to fulfil *wish*."""
+        match wish:
+            case Submit():
+                self._submit(wish, now)
+            case Cancel():
+                self._cancel(wish, now)
+            case CancelAll():
+                self._cancel_all(wish, now)
+            case Amend():
+                self._amend(wish)
+            case Ask():
+                self._ask(wish, now)
+            case Resync(ticket=ticket):
+                self._core.trust.resync(ticket, now)
+
+    def _submit(self, wish: Submit, now: Now) -> None:
+        core = self._core
+        try:
+            instruments = [core.check(intent, now) for intent in wish.intents]
+        except UsageError as error:
+            for ticket in wish.tickets:
+                core.outbox.emit(Resolve(ticket, error))
+            return
+        items = [
+            (intent, core.new_client_order_id(), instrument)
+            for intent, instrument in zip(wish.intents, instruments, strict=True)
+        ]
+        core.commands.place(wish.tickets, items, now)
+
+    def _cancel(self, wish: Cancel, now: Now) -> None:
+        core = self._core
+        groups: dict[str, list[tuple[int, Tracked]]] = {}
+        most = core.dialect.facts.batch_cancel_max
+        for ticket, client_order_id in zip(
+            wish.tickets, wish.client_order_ids, strict=True
+        ):
+            tracked = core.orders.get(client_order_id)
+            if tracked is None:
+                error = UsageError(f"no order {client_order_id} is known here")
+                core.outbox.emit(Resolve(ticket, error))
+                continue
+            # Conditional orders have endpoints of their own: one at a time.
+            alone = tracked.is_conditional or most == 1
+            group = f"{tracked.symbol} {client_order_id if alone else ''}"
+            groups.setdefault(group, []).append((ticket, tracked))
+        for group_items in groups.values():
+            for start in range(0, len(group_items), most):
+                part = group_items[start : start + most]
+                core.commands.cancel([t for t, _ in part], [o for _, o in part], now)
+
+    def _cancel_all(self, wish: CancelAll, now: Now) -> None:
+        core = self._core
+        requests = core.dialect.cancel_all(wish.symbol)
+        covered = [t for t in core.orders.open() if t.symbol == wish.symbol]
+
+        def then(replies: tuple[Reply, ...], later: Now) -> None:
+            if any(r.verdict not in (Verdict.OK, Verdict.UNCHANGED) for r in replies):
+                return
+            for tracked in covered:
+                if not tracked.is_terminal:
+                    core.commands.watch_cancel(0, tracked, later)
+
+        self._call_all(wish.ticket, requests, now, then, core.config.cancel_wait_s)
+
+    def _amend(self, wish: Amend) -> None:
+        core = self._core
+        tracked = core.orders.get(wish.client_order_id)
+        try:
+            if tracked is None:
+                raise UsageError(f"no order {wish.client_order_id} is known here")
+            instrument = check_amend(
+                tracked.snapshot(), wish.qty, wish.price, core.account, core.dialect
+            )
+        except UsageError as error:
+            core.outbox.emit(Resolve(wish.ticket, error))
+            return
+        core.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
+
+    def _ask(self, wish: Ask, now: Now) -> None:
+        core = self._core
+        self._call_all(
+            wish.ticket,
+            wish.requests,
+            now,
+            None,
+            core.config.query_wait_s,
+            is_merged=wish.is_merged,
+        )
+
+    def _call_all(
+        self,
+        ticket: int,
+        requests: Sequence[Request],
+        now: Now,
+        then: Callable[[tuple[Reply, ...], Now], None] | None,
+        wait_s: float,
+        *,
+        is_merged: bool = True,
+    ) -> None:
+        """Make calls together and resolve *ticket* with their replies."""
+        core = self._core
+        replies: dict[int, Reply] = {}
+
+        def collector(index: int) -> Callable[[Reply, Now], None]:
+            def on_reply(reply: Reply, later: Now) -> None:
+                replies[index] = reply
+                if is_merged:
+                    core.merger.apply(reply.facts, Source.REPLY, later)
+                if len(replies) == len(requests):
+                    ordered = tuple(replies[i] for i in range(len(requests)))
+                    core.outbox.emit(Resolve(ticket, ordered))
+                    if then is not None:
+                        then(ordered, later)
+
+            return on_reply
+
+        for index, request in enumerate(requests):
+            core.outbox.call(request, collector(index), now, wait_s=wait_s)
