@@ -25,7 +25,7 @@ from connector.dialect.facts import (
     TokenFact,
     UnknownFact,
 )
-from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
+from connector.dialect.wire import Host, HttpAnswer, Reply, Request, Verdict
 from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
@@ -48,8 +48,11 @@ _SUCCESS = 200
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
     """Classify and translate an HTTP answer; never raises."""
-    used = used_in_headers(answer.headers)
     reply = _read_http(request, answer)
+    if request.host is Host.KEY_INFO:
+        # Another pool: its limits say nothing about ours.
+        return replace(reply, throttle=None)
+    used = used_in_headers(answer.headers)
     return replace(reply, used=used) if used else reply
 
 

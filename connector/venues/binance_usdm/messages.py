@@ -231,7 +231,7 @@ def _account_update(update: wire.AccountUpdate) -> tuple[Fact, ...]:
 
 def _algo_update(update: wire.AlgoUpdate) -> tuple[Fact, ...]:
     state = update.order
-    qty = amount_or_none(state.qty)
+    qty, price = amount_or_none(state.qty), amount_or_none(state.price)
     filled = amount_or_none(state.actual_qty) or ZERO
     status, reason = words.algo_status_of(state.status, qty, filled)
     tif, post_only = rows.lifetime(state.time_in_force)
@@ -244,11 +244,11 @@ def _algo_update(update: wire.AlgoUpdate) -> tuple[Fact, ...]:
             status=status,
             venue_ns=update.transaction_time * NS_PER_MS,
             side=words.SIDES[state.side],
-            order_type=words.TYPES.get(state.order_type),
+            order_type=words.conditional_type(state.order_type, price),
             time_in_force=tif,
             post_only=post_only,
             qty=qty,
-            price=amount_or_none(state.price),
+            price=price,
             trigger_price=amount_or_none(state.trigger_price),
             filled_qty=filled,
             avg_price=amount_or_none(state.actual_price),

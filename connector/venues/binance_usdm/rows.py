@@ -83,7 +83,7 @@ def order_fact(row: wire.OrderRow) -> OrderFact:
 
 def algo_fact(row: wire.AlgoRow) -> OrderFact:
     """A conditional order, seen through the algo service."""
-    qty = amount_or_none(row.quantity)
+    qty, price = amount_or_none(row.quantity), amount_or_none(row.price)
     filled = amount_or_none(row.actual_qty) or ZERO
     status, reason = words.algo_status_of(row.algo_status, qty, filled)
     tif, post_only = lifetime(row.time_in_force)
@@ -95,11 +95,11 @@ def algo_fact(row: wire.AlgoRow) -> OrderFact:
         status=status,
         venue_ns=row.update_time * NS_PER_MS,
         side=words.SIDES[row.side],
-        order_type=words.TYPES.get(row.order_type),
+        order_type=words.conditional_type(row.order_type, price),
         time_in_force=tif,
         post_only=post_only,
         qty=qty,
-        price=amount_or_none(row.price),
+        price=price,
         trigger_price=amount_or_none(row.trigger_price),
         filled_qty=filled,
         avg_price=amount_or_none(row.actual_price),

@@ -174,6 +174,18 @@ def algo_status_of(
     return status_of(word, qty, filled)
 
 
+def conditional_type(word: str, price: Decimal | None) -> OrderType:
+    """The type of an order that the algo service holds.
+
+    A kind nobody knows counts as a stop, with or without a limit price: it must
+    stay recognisable as conditional, or it would be cancelled in the wrong store.
+    """
+    known = TYPES.get(word)
+    if known is not None and known.is_conditional:
+        return known
+    return OrderType.STOP_MARKET if price is None else OrderType.STOP_LIMIT
+
+
 def expiry_text(status: OrderStatus, code: str | int) -> str:
     """Why an order expired, "" when it did not or the venue gave no reason."""
     text = str(code)

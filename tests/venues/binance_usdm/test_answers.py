@@ -274,6 +274,15 @@ def test_usage_headers_become_bucket_counts(dialect, ask, answer, golden) -> Non
     assert failed.used == (("weight-1m", 2399),)
 
 
+def test_the_key_host_has_limits_of_its_own(dialect, ask, answer) -> None:
+    """Its usage and its 429 must not stop trading on the other host."""
+    body = {"code": -1003, "msg": "Too many requests"}
+    headers = {"x-mbx-used-weight-1m": "5999"}
+    reply = dialect.read_answer(ask["key_info"], answer(body, 429, **headers))
+    assert reply.verdict is Verdict.NOT_EXECUTED
+    assert (reply.throttle, reply.used) == (None, ())
+
+
 # --- the WebSocket API ------------------------------------------------------------
 
 

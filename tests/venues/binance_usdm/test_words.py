@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from connector.model.order import OrderStatus, Origin
+from connector.model.order import OrderStatus, OrderType, Origin
 from connector.venues.binance_usdm.words import (
     algo_status_of,
+    conditional_type,
     expiry_text,
     origin_of,
     status_of,
@@ -84,3 +85,18 @@ def test_expiry(status: OrderStatus, code: str | int, text: str) -> None:
 def test_origin(client_id: str, origin: Origin | None) -> None:
     """By prefix; everything else is for core to tell."""
     assert origin is origin_of(client_id)
+
+
+@pytest.mark.parametrize(
+    ("word", "price", "order_type"),
+    [
+        ("STOP", "1", OrderType.STOP_LIMIT),
+        ("TRAILING_STOP_MARKET", None, OrderType.TRAILING_STOP),
+        ("SOMETHING_NEW", None, OrderType.STOP_MARKET),
+        ("SOMETHING_NEW", "1", OrderType.STOP_LIMIT),
+        ("LIMIT", "1", OrderType.STOP_LIMIT),
+    ],
+)
+def test_what_the_algo_service_holds_stays_conditional(word, price, order_type):
+    """Of whatever kind: its cancel must go to the same service."""
+    assert order_type is conditional_type(word, D(price) if price else None)
