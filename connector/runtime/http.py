@@ -130,6 +130,7 @@ class HttpChannel:
         except Exception as exc:
             failure = attempt.failure(exc, timeout_s)
         try:
+            await attempt.abandon()
             raise failure
         finally:
             del failure  # it refers to this frame, which refers to it
@@ -205,7 +206,7 @@ class HttpChannel:
 class _Attempt:
     """One request's way out: whether bytes may have left, and what a failure means."""
 
-    __slots__ = ("_may_have_left", "_on_bytes_may_leave", "what")
+    __slots__ = ("_half_open", "_may_have_left", "_on_bytes_may_leave", "what")
 
     def __init__(
         self, what: str, on_bytes_may_leave: Callable[[], None] | None
@@ -213,6 +214,7 @@ class _Attempt:
         self.what = what
         self._on_bytes_may_leave = on_bytes_may_leave
         self._may_have_left = False
+        self._half_open: Any = None
 
     def announce(self) -> None:
         """Called just before the first byte may be written."""
@@ -220,10 +222,19 @@ class _Attempt:
             self._on_bytes_may_leave()
         self._may_have_left = True
 
-    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """httpcore's hook; it awaits this between all its steps."""
         if event == "http11.send_request_headers.started":
+            self._half_open = None
             self.announce()
+        elif event == "connection.connect_tcp.complete":
+            self._half_open = info["return_value"]
+
+    async def abandon(self) -> None:
+        """Close what httpcore forgets: a socket whose TLS handshake is cancelled."""
+        if self._half_open is not None:
+            with contextlib.suppress(Exception):
+                await self._half_open.aclose()
 
     def failure(self, exc: Exception, timeout_s: float) -> NetworkError:
         """*exc* in our words, without any reference to it."""
