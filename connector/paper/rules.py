@@ -82,12 +82,14 @@ class EngineRules:
     """What differs between venues and is not wire format.
 
     ``refuse_post_only`` and ``refuse_fok``: True refuses the order outright,
-    False accepts it and expires it at once.
+    False accepts it and expires it at once. ``amend_keeps_queue``: an amend that
+    only lowers the quantity keeps its place; otherwise every amend loses it.
     """
 
     client_id_rule: ClientIdRule = ClientIdRule.OPEN
     refuse_post_only: bool = True
     refuse_fok: bool = True
+    amend_keeps_queue: bool = False
     max_amends: int = 10_000
     max_conditional: int = 200  # per account, all symbols
     step_ms: int = 100

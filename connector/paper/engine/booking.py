@@ -301,20 +301,69 @@ def book_fill(
 
     A resting order must still be in the book; a full one is taken out.
     """
-    request, quote = order.request, order.instrument.value(qty, price)
-    symbol, side = request.symbol, request.position_side
-    state = world.symbol_state(account, symbol)
-    asset = state.instrument.settle
+    quote = order.instrument.value(qty, price)
     commission = _commission(order, quote, is_maker=is_maker)
-    position = state.position(side)
+    realized = _book_position(world, account, order, qty, price, commission)
+    _book_money(world, account, order, realized, commission, trade_id)
+    _fill_order(world, account, order, qty, quote)
+    fill = Fill(
+        account_id=account.account_id,
+        symbol=order.request.symbol,
+        trade_id=trade_id,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        side=order.side,
+        position_side=order.request.position_side,
+        qty=qty,
+        price=price,
+        quote_qty=quote,
+        is_maker=is_maker,
+        commission=commission,
+        commission_asset=order.instrument.settle,
+        realized_pnl=realized,
+        kind=order.kind,
+        time_ms=world.now_ms,
+        flow_sign=order.instrument.flow_sign,
+    )
+    account.fills.append(fill)
+    account.fills_by_symbol.setdefault(fill.symbol, []).append(fill)
+    world.ledger.write_fill(fill)
+    _tell_fill(world, account, order, fill)
+
+
+def _book_position(
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    qty: Decimal,
+    price: Decimal,
+    commission: Decimal,
+) -> Decimal:
+    """Change the position; returns the realised profit."""
+    symbol = order.request.symbol
+    state = world.symbol_state(account, symbol)
+    position = state.position(order.request.position_side)
     held, closed = position.qty, min(qty, position.reducible(order.side))
     realized = position.apply(order.side, qty, price, commission)
     position.updated_ms = world.now_ms
     if state.margin_type is MarginType.ISOLATED:
-        _shift_isolated(state, position, held, closed, quote * (qty - closed) / qty)
-    world.holders[symbol][account.account_id] = None
-    if not any(item.qty for item in state.positions.values()):
-        del world.holders[symbol][account.account_id]
+        opened_value = order.instrument.value(qty, price) * (qty - closed) / qty
+        _shift_isolated(state, position, held, closed, opened_value)
+    if any(item.qty for item in state.positions.values()):
+        world.holders[symbol][account.account_id] = None
+    else:
+        world.holders[symbol].pop(account.account_id, None)
+    return realized
+
+
+def _book_money(
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    realized: Decimal,
+    commission: Decimal,
+    trade_id: int,
+) -> None:
     fees = INSURANCE if order.kind is OrderKind.LIQUIDATION else FEES
     for amount, kind, payer in (
         (realized, IncomeType.REALIZED_PNL, CLEARING),
@@ -323,36 +372,19 @@ def book_fill(
         pay(
             world,
             account,
-            asset,
+            order.instrument.settle,
             amount,
             kind,
             payer=payer,
-            symbol=symbol,
+            symbol=order.request.symbol,
             trade_id=trade_id,
         )
-    _fill_order(world, account, order, qty, quote)
-    fill = Fill(
-        account_id=account.account_id,
-        symbol=symbol,
-        trade_id=trade_id,
-        order_id=order.order_id,
-        client_order_id=order.client_order_id,
-        side=order.side,
-        position_side=side,
-        qty=qty,
-        price=price,
-        quote_qty=quote,
-        is_maker=is_maker,
-        commission=commission,
-        commission_asset=asset,
-        realized_pnl=realized,
-        kind=order.kind,
-        time_ms=world.now_ms,
-        flow_sign=order.instrument.flow_sign,
-    )
-    account.fills.append(fill)
-    account.fills_by_symbol.setdefault(symbol, []).append(fill)
-    world.ledger.write_fill(fill)
+
+
+def _tell_fill(
+    world: World, account: AccountState, order: LiveOrder, fill: Fill
+) -> None:
+    """Trade, account, order: in this order."""
     snapshot = order.snapshot()
     world.outbox.append(
         TradeEvent(
@@ -362,12 +394,13 @@ def book_fill(
             fill=fill,
         )
     )
+    state = world.symbol_state(account, fill.symbol)
     tell_account(
         world,
         account,
         AccountReason.ORDER,
-        asset=asset,
-        positions=((state, side),),
+        asset=order.instrument.settle,
+        positions=((state, fill.position_side),),
     )
     is_forced = order.kind in (OrderKind.LIQUIDATION, OrderKind.ADL)
     exec_kind = ExecKind.CALCULATED if is_forced else ExecKind.TRADE

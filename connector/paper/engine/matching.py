@@ -256,16 +256,23 @@ def rebalance(world: World, account: AccountState, symbol: str) -> None:
 
 
 def shrink(
-    world: World, account: AccountState, order: LiveOrder, excess: Decimal
+    world: World,
+    account: AccountState,
+    order: LiveOrder,
+    excess: Decimal,
+    *,
+    tag: str = "",
 ) -> None:
-    """Make a resting reducing order smaller, its place in the queue kept."""
+    """Make a resting order smaller, its place in the queue kept."""
     request = order.request
     state = world.symbol_state(account, request.symbol)
     world.books[request.symbol].side(order.side).reduce(order, excess)
-    state.reducing_qty[request.position_side, order.side] -= excess
+    if order.is_reducing:
+        state.reducing_qty[request.position_side, order.side] -= excess
     order.qty -= excess
     state.recount(order)
-    tell_order(world, account, order, ExecKind.AMENDMENT)
+    world.books[request.symbol].update_id += 1
+    tell_order(world, account, order, ExecKind.AMENDMENT, tag=tag)
 
 
 # the house moves -----------------------------------------------------------

@@ -23,6 +23,7 @@ from connector.paper.engine.matching import (
     execute,
     fillable,
     rebalance,
+    shrink,
     would_cross,
 )
 from connector.paper.engine.state import (
@@ -358,6 +359,11 @@ def amend(
         return cancel(world, account, order, EndReason.POST_ONLY)
     state = world.symbol_state(account, request.symbol)
     _write_amendment(world, account, order, qty, price, tag)
+    is_smaller = price == order.price and qty < order.qty
+    if is_smaller and world.rules.amend_keeps_queue:
+        order.amend_count += 1
+        shrink(world, account, order, order.qty - qty, tag=tag)
+        return order.snapshot()
     unrest(world, account, order)
     _reprice(state, order, qty, price)
     tell_order(world, account, order, ExecKind.AMENDMENT, tag=tag)
