@@ -32,6 +32,7 @@ OWN_LOGGERS: Final = tuple(
         ".paper",
         ".runtime",
         ".runtime.keystore",
+        ".runtime.websockets",
         ".session",
         ".sim",
     )
@@ -87,6 +88,17 @@ patterns cost 1 us per character, this a thousandth of it)."""
 
 _LONG_PATH_PART: Final = re.compile(r"/[A-Za-z0-9_-]{40,}")
 """Keys in paths: wss://host/ws/<listenKey>."""
+
+_TELL_FRAMES: Final = frozenset(
+    {
+        "connector.runtime.websockets",
+        "websockets",
+        "websockets.client",
+        "websockets.protocol",
+        "websockets.server",
+    }
+)
+"""Loggers that websockets writes to."""
 
 _WATCHED_MAX: Final = 256
 
@@ -242,10 +254,9 @@ def install() -> Redactor:
     for name in OWN_LOGGERS:
         logger = logging.getLogger(name)
         logger.addHandler(_silence)
-        logger.addFilter(_redactor)
-    for name in FOREIGN_LOGGERS:
+    for name in (*OWN_LOGGERS, *FOREIGN_LOGGERS):
         logger = logging.getLogger(name)
-        if name.startswith("websockets"):
+        if name in _TELL_FRAMES:
             logger.addFilter(_wire_guard)
         logger.addFilter(_redactor)
     return _redactor

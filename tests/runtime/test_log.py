@@ -178,19 +178,21 @@ def test_install_is_quiet_and_reversible(redactor: Redactor) -> None:
     """No level set, no printing handler, no other logger; twice is once."""
     root = logging.getLogger()
     others = logging.getLogger("somebody.else")
+    names = (*log.OWN_LOGGERS, *log.FOREIGN_LOGGERS)
+    levels = {name: logging.getLogger(name).level for name in names}
     assert log.install() is redactor
     assert redactor not in root.filters
     assert redactor not in others.filters
     for name in (*log.OWN_LOGGERS, *log.FOREIGN_LOGGERS):
         logger = logging.getLogger(name)
         assert logger.filters.count(redactor) == 1
-        assert logger.level == logging.NOTSET
+        assert logger.level == levels[name]
         assert all(isinstance(h, logging.NullHandler) for h in logger.handlers)
     assert logging.getLogger("connector.runtime").handlers
     log.uninstall()
     for name in (*log.OWN_LOGGERS, *log.FOREIGN_LOGGERS):
         assert not logging.getLogger(name).filters
-        assert not logging.getLogger(name).handlers
+        assert log._silence not in logging.getLogger(name).handlers
 
 
 def test_our_loggers_are_under_the_net(redactor: Redactor) -> None:

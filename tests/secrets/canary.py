@@ -32,6 +32,7 @@ from typing import Any
 TALKATIVE = (
     "asyncio",
     "connector",
+    "connector.runtime.websockets",
     "h11",
     "httpcore",
     "httpcore.connection",

@@ -124,12 +124,13 @@ async def trade(key: Key, venue: PaperServer, journal: Path) -> Session:
 def others(request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
     """Loggers that are not ours to keep clean: with our nets installed, none.
 
-    Without them the websockets server of the simulated venue logs the stream key
-    which it is asked for.
+    Without them websockets logs the stream key, on the venue's side and, if somebody
+    turns our own logger for it down to DEBUG, on ours.
     """
     if request.param:
         log.install()
-    yield () if request.param else ("websockets.server",)
+    talkers = ("websockets.server", "connector.runtime.websockets")
+    yield () if request.param else talkers
     log.uninstall()
 
 
