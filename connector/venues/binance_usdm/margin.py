@@ -85,8 +85,6 @@ class _Leg:
 
     @property
     def maintenance(self) -> Decimal:
-        if not self.position.qty:
-            return ZERO
         tier = self.bracket
         return abs(self.notional) * tier.maintenance_rate - tier.cum
 

@@ -15,6 +15,7 @@ from connector.model.limits import FREE, Cost, Priority
 from connector.model.order import Order
 from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import weight
+from connector.venues.binance_usdm.requests import is_wire_id
 
 PAGE = 1000
 DAY_MS = 86_400_000
@@ -49,15 +50,14 @@ def query_order(order: Order) -> tuple[Request, ...]:
         if order.venue_order_id
         else ("clientAlgoId", order.client_order_id)
     )
-    became = (
-        ("orderId", order.triggered_order_id)
-        if order.triggered_order_id
-        else ("origClientOrderId", order.client_order_id)
-    )
-    return (
-        _order_question("query_algo", order, (waiting,)),
-        _order_question("query_order", order, (symbol, became)),
-    )
+    algo = _order_question("query_algo", order, (waiting,))
+    if order.triggered_order_id:
+        became = ("orderId", order.triggered_order_id)
+    elif is_wire_id(order.client_order_id):
+        became = ("origClientOrderId", order.client_order_id)
+    else:
+        return (algo,)
+    return (algo, _order_question("query_order", order, (symbol, became)))
 
 
 def query_fills(cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:

@@ -47,6 +47,12 @@ _CLOSING_TYPES = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 Params = list[tuple[str, str]]
 
 
+def is_wire_id(client_order_id: str) -> bool:
+    """The venue could know this id. Orders of others that came without a usable
+    id carry a local name, which never goes on the wire."""
+    return _CLIENT_ID.fullmatch(client_order_id) is not None
+
+
 def is_in_algo_store(order: Order) -> bool:
     """The order still waits for its trigger, as far as is known."""
     return order.order_type.is_conditional and order.triggered_order_id is None
@@ -95,7 +101,7 @@ def place_batch(orders: Sequence[tuple[OrderIntent, ClientOrderId]]) -> Request:
 
 def order_params(intent: OrderIntent, client_order_id: ClientOrderId) -> Params:
     """The order in wire words; InvalidOrder for what the venue would refuse."""
-    if _CLIENT_ID.fullmatch(client_order_id) is None:
+    if not is_wire_id(client_order_id):
         raise InvalidOrder(
             "client_order_id", client_order_id, "1 to 36 of A-Z a-z 0-9 . : / _ -"
         )

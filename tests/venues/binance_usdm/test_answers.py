@@ -274,6 +274,19 @@ def test_usage_headers_become_bucket_counts(dialect, ask, answer, golden) -> Non
     assert failed.used == (("weight-1m", 2399),)
 
 
+@pytest.mark.parametrize(
+    ("op", "body"),
+    [
+        ("cancel_algo", {"algoId": 1, "clientAlgoId": "a", "code": "201", "msg": ""}),
+        ("cancel_all", {"code": 0, "msg": "?"}),
+        ("set_margin_mode", {"code": 1, "msg": "?"}),
+    ],
+)
+def test_neither_done_nor_refused_is_unknown(dialect, ask, answer, op, body) -> None:
+    """A success that is not the one we know proves nothing."""
+    assert dialect.read_answer(ask[op], answer(body)).verdict is Verdict.UNKNOWN
+
+
 def test_the_key_host_has_limits_of_its_own(dialect, ask, answer) -> None:
     """Its usage and its 429 must not stop trading on the other host."""
     body = {"code": -1003, "msg": "Too many requests"}

@@ -8,7 +8,7 @@ import pytest
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Host, Request, Security
-from connector.model.ids import Symbol, TradeId, VenueOrderId
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.order import OrderType
 from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.questions import (
@@ -204,6 +204,16 @@ def test_a_conditional_order_is_asked_for_in_both_stores(order) -> None:
         order(order_type=OrderType.STOP_MARKET, triggered_order_id=VenueOrderId("9"))
     )
     assert known.params == (("symbol", "BTCUSDT"), ("orderId", "9"))
+
+
+def test_a_local_name_never_goes_on_the_wire(order) -> None:
+    """An order adopted without a usable id is asked for by the venue's id only."""
+    stop = order(
+        order_type=OrderType.STOP_MARKET,
+        client_order_id=ClientOrderId("external~BTCUSDT~715550001234"),
+    )
+    (request,) = query_order(stop)
+    assert request.params == (("algoId", "715550001234"),)
 
 
 def test_a_snapshot_covers_the_whole_account() -> None:
