@@ -51,6 +51,7 @@ def query_order(order: Order) -> tuple[Request, ...]:
         else ("clientAlgoId", order.client_order_id)
     )
     algo = _order_question("query_algo", order, (waiting,))
+    became: tuple[str, str]
     if order.triggered_order_id:
         became = ("orderId", order.triggered_order_id)
     elif is_wire_id(order.client_order_id):
