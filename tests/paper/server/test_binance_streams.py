@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -278,6 +279,101 @@ def test_too_many_inbound_messages_disconnect(stage: Any) -> None:
         assert socket.close_code == 1008
         rows = bench.control("exceedances")["exceedances"]
         assert (rows[0]["limit"], rows[0]["count"]) == ("INBOUND", 11)
+
+    stage(story)
+
+
+def test_flooding_again_and_again_ends_in_a_ban(stage: Any) -> None:
+    """Pings count as messages on streams; the third cut-off bans the address."""
+
+    async def story(bench: Any) -> None:
+        for _ in range(3):
+            socket = await bench.socket("/market/ws")
+            for _ in range(11):
+                await socket.ping()
+            await asyncio.wait_for(socket.wait_closed(), 5)
+            assert socket.close_code == 1008
+        assert (await bench.http.get("/fapi/v1/ping")).status_code == 418
+
+    stage(story)
+
+
+def test_hedge_rows(stage: Any) -> None:
+    """A change on LONG also tells BOTH, and SHORT where it is isolated."""
+
+    async def story(bench: Any) -> None:
+        await bench.ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+        socket = await bench.private()
+        for margin, sides in (
+            (None, ["LONG", "BOTH"]),
+            ("ISOLATED", ["LONG", "BOTH", "SHORT"]),
+        ):
+            if margin is not None:
+                await bench.market("SELL", positionSide="LONG")
+                await bench.ok(
+                    "POST", "/fapi/v1/marginType", symbol=S, marginType=margin
+                )
+                await bench.read_all(socket)
+            await bench.market("BUY", positionSide="LONG")
+            rows = await bench.read_all(socket)
+            (update,) = [row for row in rows if row["e"] == "ACCOUNT_UPDATE"]
+            assert [row["ps"] for row in update["a"]["P"]] == sides
+
+    stage(story)
+
+
+def test_an_amend_that_would_take_cancels_a_post_only_order(stage: Any) -> None:
+    """GTX never takes: such an amend ends the order."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.private()
+        order = await bench.buy(timeInForce="GTX")
+        change = {"symbol": S, "orderId": order["orderId"], "side": "BUY"}
+        await bench.call(
+            "PUT", "/fapi/v1/order", **change, quantity="0.010", price="60500"
+        )
+        rows = await bench.read_all(socket)
+        assert rows[-1]["o"]["X"] in ("CANCELED", "EXPIRED")
+        assert rows[-1]["o"]["z"] == "0"
+
+    stage(story)
+
+
+def test_margin_call(stage: Any, golden: Any, shape_of: Any) -> None:
+    """Guidance before the liquidation, without a T."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.private()
+        await bench.ok("POST", "/fapi/v1/leverage", symbol=S, leverage=100)
+        await bench.market("BUY", "4")
+        (row,) = await bench.ok("GET", "/fapi/v3/positionRisk", symbol=S)
+        bench.control("mark", symbol=S, price=f"{float(row['liquidationPrice']) + 30}")
+        bench.pass_ms(2000)
+        rows = await bench.read_all(socket)
+        calls = [row for row in rows if row["e"] == "MARGIN_CALL"]
+        assert shape_of(golden("stream_margin_call.json")) == shape_of(calls[0])
+
+    stage(story)
+
+
+def test_a_delisted_symbol(stage: Any) -> None:
+    """Settlement closes orders and position; exchangeInfo says so."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.private()
+        await bench.market("BUY")
+        await bench.buy()
+        await bench.read_all(socket)
+        bench.control("settle", symbol=S, price="60000")
+        rows = [row["o"] for row in await bench.read_all(socket) if "o" in row]
+        assert ("EXPIRED", "7") in {(row["x"], row["er"]) for row in rows}
+        assert any(row["c"].startswith("settlement_autoclose-") for row in rows)
+        info = (await bench.http.get("/fapi/v1/exchangeInfo")).json()
+        assert [r["status"] for r in info["symbols"] if r["symbol"] == S] == [
+            "SETTLING"
+        ]
+        order = {"symbol": S, "side": "BUY", "type": "MARKET", "quantity": "0.010"}
+        assert (await bench.error("POST", "/fapi/v1/order", **order))[1] == -4141
 
     stage(story)
 

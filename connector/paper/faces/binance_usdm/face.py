@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connector.paper.engine import Engine
@@ -39,7 +39,8 @@ from connector.paper.faces.binance_usdm.presets import PRESETS
 from connector.paper.faces.binance_usdm.public import PublicStreams
 from connector.paper.faces.binance_usdm.render import Renderer
 from connector.paper.faces.binance_usdm.streams import Streams, dump, is_stream_path
-from connector.paper.types import MarkEvent
+from connector.paper.types import AccountEvent, MarkEvent
+from connector.paper.words import AccountReason, MarginType, PositionSide
 
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
@@ -54,9 +55,11 @@ NOT_FOUND = Reply(
 class _Alive:
     """When a socket was opened and pinged, and since when a pong is overdue."""
 
+    peer: str
     opened_ms: int
     pinged_ms: int
     unanswered_ms: int | None = None
+    is_leaving: bool = False
 
 
 class BinanceUsdm:
@@ -174,7 +177,7 @@ class BinanceUsdm:
             kind = self.state.streams.open(call, socket_id).kind
         else:
             return NOT_FOUND
-        self._alive[socket_id] = _Alive(now_ms, now_ms)
+        self._alive[socket_id] = _Alive(call.peer, now_ms, now_ms)
         return Admission(kind=kind)
 
     def close_socket(self, socket_id: int, now_ms: int) -> None:
@@ -192,11 +195,26 @@ class BinanceUsdm:
         socket = self.state.streams.find(socket_id)
         if socket is None:
             return
-        allowed = self.state.config.limits.inbound_1s
-        if not self.state.limits.charge_socket(socket_id, "INBOUND", allowed, now_ms):
+        if self._is_within(socket_id, now_ms, is_control=False):
+            self.outbox.append(self.state.streams.answer(socket, text))
+
+    def _is_within(self, socket_id: int, now_ms: int, *, is_control: bool) -> bool:
+        """Count a frame; a socket that sends too many is cut off.
+
+        Streams count every frame alike, order entry counts control frames only.
+        """
+        config = self.state.config.limits
+        name, allowed = "INBOUND", config.inbound_1s
+        if is_control and self._entry.owns(socket_id):
+            name, allowed = "CONTROL", config.control_frames_1s
+        if self.state.limits.charge_socket(socket_id, name, allowed, now_ms):
+            return True
+        alive = self._alive.get(socket_id)
+        if alive is not None and not alive.is_leaving:
+            alive.is_leaving = True
+            self.state.limits.note_flood(alive.peer, now_ms)
             self._hang_up(socket_id, POLICY_VIOLATION, "Too many requests")
-            return
-        self.outbox.append(self.state.streams.answer(socket, text))
+        return False
 
     def canned_text(self, text: str, answer: Reply) -> str:
         """A fault's answer to an order-entry request."""
@@ -209,10 +227,7 @@ class BinanceUsdm:
             return
         if is_pong:
             alive.unanswered_ms = None
-        limits = self.state.limits
-        allowed = self.state.config.limits.control_frames_1s
-        if not limits.charge_socket(socket_id, "CONTROL", allowed, now_ms):
-            self._hang_up(socket_id, POLICY_VIOLATION, "Too many control frames")
+        self._is_within(socket_id, now_ms, is_control=True)
 
     def _hang_up(self, socket_id: int, code: int, reason: str) -> None:
         self.outbox.append(Hangup(socket_id=socket_id, code=code, reason=reason))
@@ -229,6 +244,8 @@ class BinanceUsdm:
             if isinstance(event, MarkEvent):
                 marks.append(event)
                 continue
+            if isinstance(event, AccountEvent):
+                event = self._with_hedge_rows(event)
             payload = stream_event(event, self.state.renderer, now_ms)
             if payload is not None:
                 self.outbox += self.state.streams.account_frames(
@@ -239,6 +256,26 @@ class BinanceUsdm:
         self._keep_alive(now_ms)
         if events:
             self.state.remember(now_ms)
+
+    def _with_hedge_rows(self, event: AccountEvent) -> AccountEvent:
+        """A change on LONG or SHORT also tells BOTH and the symbol's isolated rows."""
+        told = {(row.symbol, row.position_side) for row in event.positions}
+        symbols = {symbol for symbol, side in told if side is not PositionSide.BOTH}
+        if event.reason is not AccountReason.ORDER or not symbols:
+            return event
+        more = [
+            row
+            for symbol in sorted(symbols)
+            for row in self.state.engine.positions(
+                event.account_id, symbol, all_rows=True
+            )
+            if (symbol, row.position_side) not in told
+            and (
+                row.position_side is PositionSide.BOTH
+                or row.margin_type is MarginType.ISOLATED
+            )
+        ]
+        return replace(event, positions=(*event.positions, *more))
 
     def _keep_alive(self, now_ms: int) -> None:
         config = self.state.config

@@ -36,6 +36,7 @@ class LimitConfig:
     control_frames_1s: int = 5
     streams_max: int = 1024
     calls_before_ban: int = 10
+    floods_before_ban: int = 3
     ban_ms: int = 120_000
     is_strict: bool = False
 
@@ -53,25 +54,30 @@ class Exceedance:
 
 @dataclass(slots=True)
 class Window:
-    """Uses of one limit in one scope."""
+    """Uses of one limit in one scope; both sums are kept up to date."""
 
     name: str
     scope: str
     length_ms: int
     allowed: int
     _uses: deque[tuple[int, int]] = field(default_factory=deque)
+    _sliding: int = 0
+    _calendar: int = 0
+    _calendar_start_ms: int = 0
 
     def sliding(self, now_ms: int) -> int:
         """Sum of the last ``length_ms``."""
         while self._uses and self._uses[0][0] <= now_ms - self.length_ms:
-            self._uses.popleft()
-        return sum(cost for _, cost in self._uses)
+            self._sliding -= self._uses.popleft()[1]
+        return self._sliding
 
     def calendar(self, now_ms: int) -> int:
         """Sum since the current fixed window began."""
-        self.sliding(now_ms)
-        start = now_ms - now_ms % self.length_ms
-        return sum(cost for at, cost in self._uses if at >= start)
+        start_ms = now_ms - now_ms % self.length_ms
+        if start_ms != self._calendar_start_ms:
+            self._calendar_start_ms = start_ms
+            self._calendar = 0
+        return self._calendar
 
     def retry_after_s(self, now_ms: int) -> int:
         """Whole seconds until the fixed window ends, at least 1."""
@@ -80,10 +86,14 @@ class Window:
 
     def add(self, cost: int, now_ms: int) -> Exceedance | None:
         """Count a use; tells if the sliding window is now exceeded."""
-        if cost > 0:
-            self._uses.append((now_ms, cost))
+        if cost <= 0:
+            return None
+        self.calendar(now_ms)
+        self._calendar += cost
+        self._sliding += cost
+        self._uses.append((now_ms, cost))
         count = self.sliding(now_ms)
-        if cost <= 0 or count <= self.allowed:
+        if count <= self.allowed:
             return None
         return Exceedance(
             limit=self.name,
@@ -100,6 +110,7 @@ class _Address:
 
     weight: Window
     calls_over: int = 0
+    floods: int = 0
     banned_until_ms: int = 0
 
 
@@ -171,6 +182,14 @@ class Limits:
             status=418,
             headers=(("Retry-After", str(left_s)),),
         )
+
+    def note_flood(self, peer: str, now_ms: int) -> None:
+        """A socket was cut off for too many messages; repeating it ends in a ban."""
+        address = self._address(peer)
+        address.floods += 1
+        if address.floods >= self.config.floods_before_ban:
+            address.floods = 0
+            address.banned_until_ms = now_ms + self.config.ban_ms
 
     def ban(self, peer: str, until_ms: int) -> None:
         """Ban an address until a time, as a fault."""

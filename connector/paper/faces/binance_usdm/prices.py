@@ -60,7 +60,13 @@ def exchange_info(ask: Ask) -> object:
             {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"}
             for asset in assets
         ],
-        "symbols": [_symbol_row(instrument) for instrument in instruments],
+        "symbols": [
+            _symbol_row(
+                instrument,
+                is_trading=ask.venue.engine.is_trading(instrument.symbol),
+            )
+            for instrument in instruments
+        ],
     }
 
 
@@ -69,14 +75,14 @@ def _places(step: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _symbol_row(instrument: Instrument) -> dict[str, Any]:
+def _symbol_row(instrument: Instrument, *, is_trading: bool) -> dict[str, Any]:
     return {
         "symbol": instrument.symbol,
         "pair": instrument.symbol,
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": instrument.onboard_ms,
-        "status": "TRADING",
+        "status": "TRADING" if is_trading else "SETTLING",
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": instrument.base,
