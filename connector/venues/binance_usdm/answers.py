@@ -68,14 +68,7 @@ def read_frame_reply(request: Request, raw: bytes) -> Reply:
             request, lambda adapter: adapter.validate_python(answer.result), ""
         )
     else:
-        error = answer.error
-        reply = _failure(
-            request,
-            answer.status,
-            error.code if error else None,
-            error.msg if error else "",
-            {},
-        )
+        reply = _failure(request, answer.status, answer.error, "", {})
     return replace(reply, used=used) if used else reply
 
 
@@ -97,11 +90,7 @@ def _read_http(request: Request, answer: HttpAnswer) -> Reply:
             _excerpt(answer.body),
         )
     return _failure(
-        request,
-        answer.status,
-        error.code if error else None,
-        error.msg if error else _excerpt(answer.body),
-        answer.headers,
+        request, answer.status, error, _excerpt(answer.body), answer.headers
     )
 
 
@@ -118,11 +107,18 @@ def _understand(
 def _failure(
     request: Request,
     status: int,
-    code: int | None,
-    text: str,
+    error: VenueError | None,
+    excerpt: str,
     headers: Mapping[str, str],
 ) -> Reply:
-    reply = classify(request, status=status, code=code, text=text, headers=headers)
+    reply = classify(
+        request,
+        status=status,
+        code=error.code if error else None,
+        text=error.msg if error else excerpt,
+        headers=headers,
+        until_ms=error.until_ms if error else None,
+    )
     if reply.verdict is Verdict.UNCHANGED:
         reply = replace(reply, facts=_setting_facts(request))
     return _whole(request, reply)

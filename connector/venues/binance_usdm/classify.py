@@ -67,15 +67,19 @@ def classify(
     code: int | None,
     text: str,
     headers: Mapping[str, str],
+    until_ms: int | None = None,
 ) -> Reply:
-    """The Reply to a failure; *code* None when the body has none."""
+    """The Reply to a failure; *code* None when the body has none. *until_ms*: the
+    body's own word about when a limit is over."""
     meaning = _meaning(status, code, text.lower())
     over_limit = _is_over_limit(status, code)
     return Reply(
         verdict=_verdict(request, meaning),
         code=f"HTTP {status}" if code is None else str(code),
         text=text[:TEXT_MAX],
-        throttle=_throttle(status, code, text, headers) if over_limit else None,
+        throttle=(
+            _throttle(status, code, text, headers, until_ms) if over_limit else None
+        ),
         is_clock_error=code in codes.CLOCK_ERRORS,
         is_key_error=code in codes.KEY_ERRORS,
         is_counted=not (
@@ -131,11 +135,16 @@ def _verdict(request: Request, meaning: Meaning) -> Verdict:
 
 
 def _throttle(
-    status: int, code: int | None, text: str, headers: Mapping[str, str]
+    status: int,
+    code: int | None,
+    text: str,
+    headers: Mapping[str, str],
+    until_ms: int | None,
 ) -> Throttle:
     banned = status == 418 or "banned" in text
     match = _BAN_END.search(text)
-    until_ms = int(match[1]) if match else None
+    if match is not None:
+        until_ms = int(match[1])
     told = headers.get("retry-after", "").strip()
     wait_ms: int | None = None
     if told.isascii() and told.isdigit() and len(told) <= 9:

@@ -45,7 +45,7 @@ from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_MS
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
-from connector.venues.binance_usdm import rows, wire, words
+from connector.venues.binance_usdm import rows, wire, wire_events, words
 from connector.venues.binance_usdm.wire import amount, amount_or_none
 
 RAW_MAX = 4096
@@ -106,7 +106,7 @@ def _not_an_event(head: wire.FrameHead, kind: str, raw: bytes) -> tuple[Fact, ..
 # --- events ---------------------------------------------------------------------
 
 
-def _order_update(update: wire.OrderTradeUpdate) -> tuple[Fact, ...]:
+def _order_update(update: wire_events.OrderTradeUpdate) -> tuple[Fact, ...]:
     state = update.order
     fact = _order_state(state)
     last = amount(state.last_qty)
@@ -135,7 +135,7 @@ def _order_update(update: wire.OrderTradeUpdate) -> tuple[Fact, ...]:
     return (fact, fill)
 
 
-def _order_state(state: wire.OrderState) -> OrderFact:
+def _order_state(state: wire_events.OrderState) -> OrderFact:
     qty, filled = amount(state.qty), amount(state.cumulative_qty)
     status, reason = words.status_of(state.status, qty, filled)
     expiry = words.expiry_text(status, state.expiry_reason)
@@ -169,7 +169,7 @@ def _order_state(state: wire.OrderState) -> OrderFact:
     )
 
 
-def _trade_lite(trade: wire.TradeLite) -> tuple[Fact, ...]:
+def _trade_lite(trade: wire_events.TradeLite) -> tuple[Fact, ...]:
     return (
         FillFact(
             symbol=Symbol(trade.symbol),
@@ -187,7 +187,7 @@ def _trade_lite(trade: wire.TradeLite) -> tuple[Fact, ...]:
     )
 
 
-def _account_update(update: wire.AccountUpdate) -> tuple[Fact, ...]:
+def _account_update(update: wire_events.AccountUpdate) -> tuple[Fact, ...]:
     venue_ns = update.transaction_time * NS_PER_MS
     change = update.change
     facts: list[Fact] = []
@@ -229,7 +229,7 @@ def _account_update(update: wire.AccountUpdate) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _algo_update(update: wire.AlgoUpdate) -> tuple[Fact, ...]:
+def _algo_update(update: wire_events.AlgoUpdate) -> tuple[Fact, ...]:
     state = update.order
     qty, price = amount_or_none(state.qty), amount_or_none(state.price)
     filled = amount_or_none(state.actual_qty) or ZERO
@@ -262,7 +262,7 @@ def _algo_update(update: wire.AlgoUpdate) -> tuple[Fact, ...]:
     )
 
 
-def _margin_call(call: wire.MarginCall) -> tuple[Fact, ...]:
+def _margin_call(call: wire_events.MarginCall) -> tuple[Fact, ...]:
     told = ", ".join(
         f"{row.symbol} {row.qty} (maintenance margin {row.maintenance}, "
         f"unrealised PnL {row.unrealized})"
@@ -277,7 +277,7 @@ def _margin_call(call: wire.MarginCall) -> tuple[Fact, ...]:
     )
 
 
-def _config_update(update: wire.ConfigUpdate) -> tuple[Fact, ...]:
+def _config_update(update: wire_events.ConfigUpdate) -> tuple[Fact, ...]:
     facts: list[Fact] = []
     if (one := update.symbol_setting) is not None:
         facts.append(SettingFact(symbol=Symbol(one.symbol), leverage=one.leverage))
@@ -288,7 +288,7 @@ def _config_update(update: wire.ConfigUpdate) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _mark_price(mark: wire.MarkPrice) -> tuple[Fact, ...]:
+def _mark_price(mark: wire_events.MarkPrice) -> tuple[Fact, ...]:
     return (
         MarkFact(
             symbol=Symbol(mark.symbol),
@@ -301,8 +301,10 @@ def _mark_price(mark: wire.MarkPrice) -> tuple[Fact, ...]:
     )
 
 
-def _mark_prices(marks: list[wire.MarkPrice] | wire.MarkPrice) -> tuple[Fact, ...]:
-    if isinstance(marks, wire.MarkPrice):
+def _mark_prices(
+    marks: list[wire_events.MarkPrice] | wire_events.MarkPrice,
+) -> tuple[Fact, ...]:
+    if isinstance(marks, wire_events.MarkPrice):
         return _mark_price(marks)
     return tuple(fact for mark in marks for fact in _mark_price(mark))
 
@@ -335,20 +337,22 @@ def _event(
     *,
     is_state: bool = True,
 ) -> _Event:
-    wrapper: Any = wire.Wrapped
+    wrapper: Any = wire_events.Wrapped
     return _Event(TypeAdapter(model), TypeAdapter(wrapper[model]), translate, is_state)
 
 
 _EVENTS: dict[str, _Event] = {
-    "ORDER_TRADE_UPDATE": _event(wire.OrderTradeUpdate, _order_update),
-    "TRADE_LITE": _event(wire.TradeLite, _trade_lite),
-    "ACCOUNT_UPDATE": _event(wire.AccountUpdate, _account_update),
-    "ALGO_UPDATE": _event(wire.AlgoUpdate, _algo_update),
-    "MARGIN_CALL": _event(wire.MarginCall, _margin_call),
-    "ACCOUNT_CONFIG_UPDATE": _event(wire.ConfigUpdate, _config_update),
-    "listenKeyExpired": _event(wire.Notice, _notice(ControlKind.KEY_EXPIRED)),
-    "serverShutdown": _event(wire.Notice, _notice(ControlKind.RESTART_NOTICE)),
+    "ORDER_TRADE_UPDATE": _event(wire_events.OrderTradeUpdate, _order_update),
+    "TRADE_LITE": _event(wire_events.TradeLite, _trade_lite),
+    "ACCOUNT_UPDATE": _event(wire_events.AccountUpdate, _account_update),
+    "ALGO_UPDATE": _event(wire_events.AlgoUpdate, _algo_update),
+    "MARGIN_CALL": _event(wire_events.MarginCall, _margin_call),
+    "ACCOUNT_CONFIG_UPDATE": _event(wire_events.ConfigUpdate, _config_update),
+    "listenKeyExpired": _event(wire_events.Notice, _notice(ControlKind.KEY_EXPIRED)),
+    "serverShutdown": _event(wire_events.Notice, _notice(ControlKind.RESTART_NOTICE)),
     "markPriceUpdate": _event(
-        list[wire.MarkPrice] | wire.MarkPrice, _mark_prices, is_state=False
+        list[wire_events.MarkPrice] | wire_events.MarkPrice,
+        _mark_prices,
+        is_state=False,
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from connector.dialect.facts import SettingFact
@@ -191,3 +193,24 @@ def test_a_code_added_tomorrow_is_a_refusal(dialect, ask, answer) -> None:
     """4xx with a code did not happen."""
     reply = dialect.read_answer(ask["place"], answer({"code": -4999, "msg": "no"}, 400))
     assert reply.verdict is Verdict.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("data", "until_ms"),
+    [
+        ({"serverTime": 1795341600000, "retryAfter": 1795341607000}, 1795341607000),
+        ({"retryAfter": "soon"}, None),
+        ({"retryAfter": -1}, None),
+        ({"retryAfter": True}, None),
+        ([1], None),
+        (None, None),
+    ],
+)
+def test_a_frame_says_when_to_go_on(dialect, ask, data, until_ms) -> None:
+    """The WebSocket API has no Retry-After header: the error carries it."""
+    error = {"code": -1003, "msg": "Too much request weight used", "data": data}
+    raw = json.dumps({"id": "1", "status": 429, "error": error}).encode()
+    reply = dialect.read_frame_reply(ask["place"], raw)
+    assert reply.verdict is Verdict.NOT_EXECUTED
+    assert reply.throttle.until_ms == until_ms
+    assert (reply.throttle.wait_ms is None) is (until_ms is not None)
