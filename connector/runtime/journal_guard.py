@@ -15,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -37,7 +39,8 @@ def private_directory(directory: Path) -> Path:
 
     Raises JournalError if others could write to it or replace it: it must belong to
     this user and be writable by nobody else, and so must its parents, which may also
-    belong to root or be sticky as /tmp is.
+    belong to root, be sticky as /tmp is, or be open to the group that is this user's
+    alone (many systems make home directories so).
     """
     try:
         _make(directory)
@@ -139,15 +142,27 @@ def _make(directory: Path) -> None:
 def _check_directory(place: Path, *, is_ours: bool) -> None:
     found = place.stat()
     owners = {os.geteuid()} if is_ours else {os.geteuid(), 0}
-    is_shared = found.st_mode & _OTHERS_WRITE and (
-        is_ours or not found.st_mode & stat.S_ISVTX
-    )
-    if found.st_uid not in owners or is_shared:
+    open_to = found.st_mode & _OTHERS_WRITE
+    if (not is_ours and found.st_mode & stat.S_ISVTX) or (
+        not is_ours and open_to == stat.S_IWGRP and _is_own_group(found.st_gid)
+    ):
+        open_to = 0
+    if found.st_uid not in owners or open_to:
         raise JournalError(
             f"journal directory refused: {place} belongs to, or can be written by, "
             f"somebody else; `chmod go-w {place}`, or set CONNECTOR_STATE_DIR to a "
             "directory of your own"
         )
+
+
+def _is_own_group(group_id: int) -> bool:
+    """Whether the group is the user's private one: of the same name, nobody else in."""
+    try:
+        group = grp.getgrgid(group_id)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return False
+    return group.gr_name == user and set(group.gr_mem) <= {user}
 
 
 def _read_pid(descriptor: int) -> int | None:

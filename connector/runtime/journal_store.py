@@ -9,7 +9,9 @@ not of the machine.
 After an I/O error the connection is thrown away and opened again by the next call:
 what SQLite and the page cache believe after a failed fsync is not worth relying on.
 Torn writes at the end of the WAL are cut off by SQLite's checksums. Damage elsewhere
-is found by ``quick_check`` when the file is opened; the file is left as it is.
+is found by ``quick_check`` when the file is opened; the file is left as it is. What
+cannot be found: damage inside the WAL looks like its torn end, and the commits behind
+it are dropped. Closing empties the WAL, and so does every thousandth page.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -303,6 +304,31 @@ def test_a_parent_others_can_write_is_refused_unless_sticky(tmp_path: Path) -> N
         opened(parent / "mine" / "j.db")
     parent.chmod(0o1777)
     opened(parent / "mine" / "j.db").close()
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "is_accepted"),
+    [([], "me", True), (["me"], "me", True), (["you"], "me", False), ([], "us", False)],
+)
+def test_a_parent_open_to_our_own_group_is_fine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    members: list[str],
+    name: str,
+    is_accepted: bool,
+) -> None:
+    """Homes are 0775 where each user has a group of his own; other groups are not."""
+    parent = tmp_path / "home"
+    parent.mkdir()
+    parent.chmod(0o775)
+    group = SimpleNamespace(gr_name=name, gr_mem=members)
+    monkeypatch.setattr("grp.getgrgid", lambda _: group)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="me"))
+    if is_accepted:
+        opened(parent / "state" / "j.db").close()
+    else:
+        with pytest.raises(JournalError):
+            opened(parent / "state" / "j.db")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
