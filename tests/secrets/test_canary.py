@@ -50,6 +50,8 @@ class Leaky:
 class Slotted:
     __slots__ = ("secret",)
 
+    secret: str
+
 
 def test_objects_are_looked_into() -> None:
     """Reprs, slots and pickles are searched."""

@@ -82,7 +82,7 @@ def cheap() -> Cost:
 
 
 @pytest.fixture
-def use_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[object], None]]:
+def use_keyring(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """Makes keyring hand out a given backend."""
 
     def use(backend: object) -> None:

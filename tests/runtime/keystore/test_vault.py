@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,14 +115,14 @@ def test_a_damaged_vault_is_not_overwritten(filled: Path) -> None:
     assert changed == filled.read_bytes()
 
 
-HEADERS: dict[str, Callable[[dict[str, object]], object]] = {
+HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "empty": lambda header: header.clear(),
     "no-cost": lambda header: header.pop("cost"),
-    "huge-memory": lambda header: header["cost"].update(memory_kib=2**40),  # type: ignore[attr-defined]
-    "many-passes": lambda header: header["cost"].update(iterations=10**9),  # type: ignore[attr-defined]
-    "float-lanes": lambda header: header["cost"].update(lanes=1.0),  # type: ignore[attr-defined]
-    "bool-lanes": lambda header: header["cost"].update(lanes=True),  # type: ignore[attr-defined]
-    "strange-cost": lambda header: header["cost"].update(more=1),  # type: ignore[attr-defined]
+    "huge-memory": lambda header: header["cost"].update(memory_kib=2**40),
+    "many-passes": lambda header: header["cost"].update(iterations=10**9),
+    "float-lanes": lambda header: header["cost"].update(lanes=1.0),
+    "bool-lanes": lambda header: header["cost"].update(lanes=True),
+    "strange-cost": lambda header: header["cost"].update(more=1),
     "short-salt": lambda header: header.update(salt="00"),
     "short-nonce": lambda header: header.update(nonce="00"),
     "no-hex": lambda header: header.update(salt="zz"),
@@ -131,7 +132,7 @@ HEADERS: dict[str, Callable[[dict[str, object]], object]] = {
 
 @pytest.mark.parametrize("change", HEADERS.values(), ids=HEADERS)
 def test_absurd_headers_cost_nothing(
-    filled: Path, change: Callable[[dict[str, object]], object]
+    filled: Path, change: Callable[[dict[str, Any]], object]
 ) -> None:
     """Law 12: a header is bounded before anything is derived from it."""
     _, line, sealed = filled.read_bytes().split(b"\n", 2)
