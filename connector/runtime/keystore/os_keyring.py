@@ -56,8 +56,9 @@ class OsKeyring:
     One entry per key: service `KeyName.entry`, user name ``credentials``, the
     document as password. keyring cannot list, so an entry ``connector:index`` holds
     the names; of two processes that add keys at the same moment one may drop the
-    other's name from it, while both keys are stored and found. *timeout_s* bounds each call; *backend* is for tests and for users who
-    built their own instance of an allowed backend.
+    other's name from it, while both keys are stored and found. *timeout_s* bounds
+    each call; *backend* is for tests and for users who built their own instance of
+    an allowed backend.
     """
 
     is_writable = True
