@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from connector.dialect.facts import (
     AccountFact,
     Fact,
@@ -38,7 +36,7 @@ from connector.venues.binance_usdm.limits import (
     used_in_headers,
     used_in_rows,
 )
-from connector.venues.binance_usdm.wire import VenueError
+from connector.venues.binance_usdm.wire import Shape, VenueError
 
 LISTEN_KEY_LIFETIME_S = 3600
 
@@ -64,9 +62,7 @@ def read_frame_reply(request: Request, raw: bytes) -> Reply:
         return _whole(request, unreadable(request, _excerpt(raw)))
     used = used_in_rows(answer.rate_limits)
     if answer.error is None and 200 <= answer.status < 300:
-        reply = _understand(
-            request, lambda adapter: adapter.validate_python(answer.result), ""
-        )
+        reply = _understand(request, lambda shape: shape.of_object(answer.result), "")
     else:
         reply = _failure(request, answer.status, answer.error, "", {})
     return replace(reply, used=used) if used else reply
@@ -79,14 +75,14 @@ def _read_http(request: Request, answer: HttpAnswer) -> Reply:
         if reader.exact:
             return _understand(
                 request,
-                lambda adapter: adapter.validate_python(
+                lambda shape: shape.of_object(
                     json.loads(answer.body, parse_float=Decimal)
                 ),
                 _excerpt(answer.body),
             )
         return _understand(
             request,
-            lambda adapter: adapter.validate_json(answer.body),
+            lambda shape: shape.of_bytes(answer.body),
             _excerpt(answer.body),
         )
     return _failure(
@@ -95,11 +91,11 @@ def _read_http(request: Request, answer: HttpAnswer) -> Reply:
 
 
 def _understand(
-    request: Request, validate: Callable[[TypeAdapter[Any]], Any], excerpt: str
+    request: Request, validate: Callable[[Shape], Any], excerpt: str
 ) -> Reply:
     reader = _READERS[request.op]
     try:
-        return reader.translate(request, validate(reader.adapter))
+        return reader.translate(request, validate(reader.shape))
     except _BROKEN:
         return _whole(request, unreadable(request, excerpt))
 
@@ -151,7 +147,7 @@ def _excerpt(body: bytes) -> str:
 class _Reader:
     """*exact*: the answer has JSON numbers that must not become floats."""
 
-    adapter: TypeAdapter[Any]
+    shape: Shape
     translate: Callable[[Request, Any], Reply]
     exact: bool = False
 
@@ -366,7 +362,7 @@ def _listen_key(request: Request, row: wire.ListenKey) -> Reply:
 def _reader(
     model: Any, translate: Callable[[Request, Any], Reply], *, exact: bool = False
 ) -> _Reader:
-    return _Reader(TypeAdapter(model), translate, exact)
+    return _Reader(Shape(model), translate, exact)
 
 
 _READERS: dict[str, _Reader] = {

@@ -24,8 +24,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from connector.dialect.facts import (
     BalanceFact,
     ControlFact,
@@ -46,7 +44,7 @@ from connector.model.clock import NS_PER_MS
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
 from connector.venues.binance_usdm import rows, wire, wire_events, words
-from connector.venues.binance_usdm.wire import amount, amount_or_none
+from connector.venues.binance_usdm.wire import Shape, amount, amount_or_none
 
 RAW_MAX = 4096
 LOGON_ID = "logon"
@@ -70,7 +68,7 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
             return (unknown(kind, raw, is_gap=event.is_state),)
     try:
         head = wire.FrameHead.model_validate_json(raw)
-    except (ValidationError, RecursionError):
+    except (ValueError, RecursionError):
         return (unknown("", raw, is_gap=True),)
     return _not_an_event(head, kind, raw)
 
@@ -317,18 +315,18 @@ def _notice(kind: ControlKind) -> Callable[[Any], tuple[Fact, ...]]:
 class _Event:
     """How one kind is validated and translated."""
 
-    bare: TypeAdapter[Any]
-    wrapped: TypeAdapter[Any]
+    bare: Shape
+    wrapped: Shape
     translate: Callable[[Any], tuple[Fact, ...]]
     is_state: bool
 
     def read(self, raw: bytes) -> tuple[Fact, ...]:
         """Facts of a frame of this kind; ValueError and kin if it is broken."""
         if _WRAPPED.match(raw):
-            return self.translate(self.wrapped.validate_json(raw).data)
+            return self.translate(self.wrapped.of_bytes(raw).data)
         if _NOTICE.match(raw):
-            return self.translate(self.bare.validate_python({}))
-        return self.translate(self.bare.validate_json(raw))
+            return self.translate(self.bare.of_object({}))
+        return self.translate(self.bare.of_bytes(raw))
 
 
 def _event(
@@ -338,7 +336,7 @@ def _event(
     is_state: bool = True,
 ) -> _Event:
     wrapper: Any = wire_events.Wrapped
-    return _Event(TypeAdapter(model), TypeAdapter(wrapper[model]), translate, is_state)
+    return _Event(Shape(model), Shape(wrapper[model]), translate, is_state)
 
 
 _EVENTS: dict[str, _Event] = {

@@ -65,6 +65,9 @@ def query_fills(cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
     """Own executions from the cursor (inclusive, so that it reappears) to now."""
     if cursor.trade_id is None:
         return (_fills_by_time(cursor.symbol, cursor.since_ms, now_ms),)
+    if not (cursor.trade_id.isascii() and cursor.trade_id.isdigit()):
+        # Not an id of the venue (an inferred fill has a name of our own).
+        return (_fills_by_time(cursor.symbol, cursor.venue_ms, now_ms),)
     return (
         _fills_by_id(
             cursor.symbol,

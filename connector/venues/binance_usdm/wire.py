@@ -17,7 +17,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 _DECIMAL = r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?"
@@ -37,6 +37,26 @@ def amount_or_none(text: str | None) -> Decimal | None:
     if not text:
         return None
     return Decimal(text) or None
+
+
+class Shape:
+    """Validates one shape, once; ValueError if the thing is of another.
+
+    The rest of the package meets pydantic only through this and the models.
+    """
+
+    __slots__ = ("_adapter",)
+
+    def __init__(self, model: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(model)
+
+    def of_bytes(self, raw: bytes) -> Any:
+        """The model of a JSON document."""
+        return self._adapter.validate_json(raw)
+
+    def of_object(self, value: object) -> Any:
+        """The model of a document that is parsed already."""
+        return self._adapter.validate_python(value)
 
 
 class _Rest(BaseModel):

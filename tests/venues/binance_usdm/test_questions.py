@@ -83,6 +83,15 @@ def test_the_cursor_itself_is_asked_for_again() -> None:
     assert next_fills(request, [trade(50, NOW), trade(70, NOW)]) is None
 
 
+def test_a_name_of_our_own_is_no_cursor() -> None:
+    """The newest known fill may be an inferred one: its time is asked from then."""
+    cursor = FillCursor(
+        symbol=BTC, trade_id=TradeId("inferred-0.010"), venue_ms=NOW - 5, since_ms=0
+    )
+    (request,) = query_fills(cursor, now_ms=NOW)
+    assert ("startTime", str(NOW - 5)) in request.params
+
+
 def test_a_full_page_means_ask_again() -> None:
     """From the newest id seen, which overlaps by one."""
     page = [trade(50 + i, NOW) for i in range(PAGE)]
