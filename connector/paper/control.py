@@ -13,7 +13,8 @@ Truth
 Connections (*kind*: ``private``, ``public``, ``ws_api``; absent: every one)
     ``outage``           *hold*, *fill*: cut private sockets now, refuse new ones
                          for *hold* seconds, fill what rests meanwhile; *kinds*
-                         chooses other sockets
+                         chooses other sockets, *status* answers their handshakes
+                         with it instead of a reset
     ``cut``              drop now, or after *bytes* more bytes each
     ``stall``            *kind*, *hold*: half-open, nothing is sent any more; new
                          ones are accepted by TCP only
@@ -77,7 +78,7 @@ Verb = Callable[[Face, Args], dict[str, Any]]
 BEYOND = Decimal("0.001")
 
 
-class BadArgument(ValueError):  # noqa: N818 - the house's error names carry no suffix
+class BadArgument(ValueError):
     """A verb was given something it cannot use; the text says what."""
 
 
@@ -172,6 +173,9 @@ class Control:
     def _outage(self, face: Face, args: Args) -> dict[str, Any]:
         kinds = [SocketKind(kind) for kind in args.get("kinds", ["private"])]
         until_ms = self._until_ms(args)
+        status = args.get("status")
+        refusal = None if status is None else Reply(status=int(status), body=b"")
+        self._server.faults.refusal = refusal
         count = 0
         for kind in kinds:
             self._server.faults.refused_until_ms[kind] = until_ms

@@ -107,6 +107,7 @@ class Faults:
     call_rules: list[CallRule] = field(default_factory=list)
     frame_rules: list[FrameRule] = field(default_factory=list)
     refused_until_ms: dict[SocketKind, int] = field(default_factory=dict)
+    refusal: Reply | None = None  # None: handshakes are reset, not answered
     stalled_until_ms: dict[SocketKind, int] = field(default_factory=dict)
     _held: dict[int, Frame] = field(default_factory=dict)
 
@@ -117,6 +118,7 @@ class Faults:
         self.call_rules.clear()
         self.frame_rules.clear()
         self.refused_until_ms.clear()
+        self.refusal = None
         self.stalled_until_ms.clear()
         self._held.clear()
 

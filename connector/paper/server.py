@@ -220,7 +220,10 @@ class PaperServer:
         self._owners[connection.socket_id] = face
         now = self.true_ms()
         if self.faults.refuses(admission.kind, now):
-            connection.abort()
+            if self.faults.refusal is None:
+                connection.abort()
+            else:
+                connection.reply(self.faults.refusal)
             return
         if self.faults.stalls(admission.kind, now):
             connection.is_stalled = True

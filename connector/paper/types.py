@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Self
 
 from connector.paper.rules import Bracket as Bracket
 from connector.paper.rules import EngineRules as EngineRules
@@ -37,8 +38,17 @@ from connector.paper.words import (
 ZERO = Decimal(0)
 
 
+class Value:
+    """Base of the frozen values: a copy of one is itself, so replicas share them."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Value):
     """The engine's no. *allowed* is the bound that was broken, where there is one."""
 
     reason: Reason
@@ -47,7 +57,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
+class NewOrder(Value):
     """A request for an order. ``client_order_id`` None: the order id as text.
 
     ``price`` is needed for LIMIT; a face maps price match with
@@ -73,7 +83,7 @@ class NewOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewConditional:
+class NewConditional(Value):
     """A request for a conditional order.
 
     ``trigger_price`` is needed but for trailing stops, which take
@@ -103,7 +113,7 @@ class NewConditional:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Value):
     """Snapshot of an order. ``price`` 0 for market, ``average_price`` 0 unfilled.
 
     ``updated_ms`` is the time of the last change; ``conditional_id`` and
@@ -145,7 +155,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(Value):
     """One execution of one order. ``commission`` positive = paid.
 
     ``realized_pnl`` is before commission. ``quote_qty`` is the value in the settle
@@ -173,7 +183,7 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicTrade:
+class PublicTrade(Value):
     """A trade as everybody sees it."""
 
     symbol: str
@@ -185,7 +195,7 @@ class PublicTrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditional:
+class Conditional(Value):
     """Snapshot of a conditional order. ``actual_*`` are 0 or None until triggered.
 
     ``actual_price`` is the average fill price of the real order,
@@ -226,7 +236,7 @@ class Conditional:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amendment:
+class Amendment(Value):
     """One change of one order, for the amendment history."""
 
     amendment_id: int
@@ -244,7 +254,7 @@ class Amendment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Income:
+class Income(Value):
     """One wallet entry. ``amount`` is signed, ``trade_id`` 0 where there is none."""
 
     account_id: str
@@ -259,7 +269,7 @@ class Income:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceChange:
+class BalanceChange(Value):
     """A balance after a change. ``delta`` leaves out profit and commission."""
 
     asset: str
@@ -269,7 +279,7 @@ class BalanceChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Value):
     """Every number of one position (signed ``qty``; SHORT is negative).
 
     ``liquidation_price`` 0 = none. ``open_order_margin`` is the symbol's initial
@@ -304,7 +314,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssetBalance:
+class AssetBalance(Value):
     """Every number of one asset of one account."""
 
     asset: str
@@ -323,7 +333,7 @@ class AssetBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountView:
+class AccountView(Value):
     """Totals over the assets (``totals.asset`` is ""), the assets, the positions."""
 
     account_id: str
@@ -335,7 +345,7 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SymbolConfig:
+class SymbolConfig(Value):
     """Leverage and margin type of one symbol of one account."""
 
     symbol: str
@@ -345,7 +355,7 @@ class SymbolConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Value):
     """Everything about a symbol's prices now."""
 
     symbol: str
@@ -362,7 +372,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
+class Depth(Value):
     """Aggregated book, best first: (price, qty)."""
 
     symbol: str
@@ -373,7 +383,7 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderEvent:
+class OrderEvent(Value):
     """An order changed. ``*_notional``: open orders of account and symbol after it."""
 
     account_id: str
@@ -387,7 +397,7 @@ class OrderEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TradeEvent:
+class TradeEvent(Value):
     """A fill, first and thin; its AccountEvent and OrderEvent follow in this order."""
 
     account_id: str
@@ -397,7 +407,7 @@ class TradeEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountEvent:
+class AccountEvent(Value):
     """Balances or positions changed; only what changed is inside."""
 
     account_id: str
@@ -409,7 +419,7 @@ class AccountEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionalEvent:
+class ConditionalEvent(Value):
     """A conditional order changed."""
 
     account_id: str
@@ -418,7 +428,7 @@ class ConditionalEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeverageEvent:
+class LeverageEvent(Value):
     """Leverage of a symbol changed."""
 
     account_id: str
@@ -428,7 +438,7 @@ class LeverageEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssetModeEvent:
+class AssetModeEvent(Value):
     """The multi-assets flag changed."""
 
     account_id: str
@@ -437,7 +447,7 @@ class AssetModeEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarginCallEvent:
+class MarginCallEvent(Value):
     """Margin runs out. ``cross_wallet`` None when only isolated positions are."""
 
     account_id: str
@@ -447,7 +457,7 @@ class MarginCallEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarkEvent:
+class MarkEvent(Value):
     """Prices of a symbol; only the newest per symbol is kept until drained."""
 
     time_ms: int

@@ -418,5 +418,8 @@ def test_refused_handshake_is_no_answer(stage: Any) -> None:
             with pytest.raises((OSError, InvalidHandshake, InvalidStatus, EOFError)):
                 await bench.socket(path)
         await bench.private()
+        bench.control("outage", hold=1, status=503)
+        with pytest.raises(InvalidStatus):
+            await bench.private()
 
     stage(story)

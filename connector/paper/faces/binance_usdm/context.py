@@ -64,6 +64,9 @@ CODES: dict[Reason, int] = {
 }
 
 
+REPLICA_MS = 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginMove:
     """One adjustment of an isolated position's margin by the user."""
@@ -117,12 +120,21 @@ class Venue:
             raise ApiError(-1121)
         return found
 
-    def remember(self, now_ms: int) -> None:
-        """Keep the machine's state for stale reads; free while there is no lag."""
+    def remember(self, now_ms: int, *, is_urgent: bool = True) -> None:
+        """Keep the machine's state for stale reads; free while there is no lag.
+
+        What is not urgent (prices) is kept at most every ``REPLICA_MS``.
+        """
         if self.read_lag_ms <= 0:
             self._past.clear()
             return
-        self._past.append((now_ms, copy.deepcopy(self.engine)))
+        if not is_urgent and self._past and now_ms - self._past[-1][0] < REPLICA_MS:
+            return
+        engine = self.engine
+        shared: dict[int, object] = {
+            id(whole): whole for whole in (engine.ledger, engine.instruments)
+        }
+        self._past.append((now_ms, copy.deepcopy(engine, shared)))
         while len(self._past) > 1 and self._past[1][0] <= now_ms - self.read_lag_ms:
             self._past.popleft()
 

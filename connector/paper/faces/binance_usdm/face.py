@@ -255,7 +255,7 @@ class BinanceUsdm:
         self.outbox += self.state.streams.expired_frames(now_ms, listen_key_expired)
         self._keep_alive(now_ms)
         if events:
-            self.state.remember(now_ms)
+            self.state.remember(now_ms, is_urgent=len(events) > len(marks))
 
     def _with_hedge_rows(self, event: AccountEvent) -> AccountEvent:
         """A change on LONG or SHORT also tells BOTH and the symbol's isolated rows."""
