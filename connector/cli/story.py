@@ -36,7 +36,8 @@ TICK = Decimal("0.1")
 CABLE_OUT_S = 2.0
 WAIT_S = 5.0
 _OTHER = "other"
-_ORDER_PATH = "/fapi/v1/order"
+_ORDER_ENTRY = (("POST", "/fapi/v1/order"), ("WS", "order.place"))
+"""However the session enters orders: the first one to come loses its reply."""
 
 
 class Story:
@@ -141,7 +142,8 @@ class Story:
     async def _lose_a_reply(self, session: Session) -> asyncio.Task[LiveOrder]:
         """Submit while the venue takes the order and all its words get lost."""
         known = len(self._ledger()["orders"])
-        self._control("lose_reply", method="POST", path=_ORDER_PATH)
+        for method, words in _ORDER_ENTRY:
+            self._control("lose_reply", method=method, path=words)
         self._control("mute", kind="private", hold=CABLE_OUT_S)
         price = self._bid - 100 * TICK
         # The one task of the story: it waits for the outcome while the story goes on.
@@ -183,10 +185,11 @@ class Story:
                 "bold yellow",
                 refused=True,
             )
-        doubts = [o for o in session.orders if o.in_doubt_since_ns is not None]
-        for order in doubts:
+        await self._until(lambda: any(map(_is_doubtful, session.orders)))
+        for order in filter(_is_doubtful, session.orders):
+            self._doubted.append(order.client_order_id)
             self._tell.fact(
-                f"doubt  {order_text(order)}: counted as exposure", "yellow"
+                f"doubt  {order_text(order)}: counts as exposure", "bold yellow"
             )
 
     async def _back(self, session: Session) -> ReconcileReport:
