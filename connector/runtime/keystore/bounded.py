@@ -49,13 +49,14 @@ class Bounded:
 
         After a timeout it is not known whether the call took effect.
         """
-        earlier = self._hanging.get(self._resource)
-        if earlier is not None and earlier.is_alive():
+        for resource, thread in list(self._hanging.items()):
+            if not thread.is_alive():
+                self._hanging.pop(resource, None)
+        if self._resource in self._hanging:
             raise KeystoreUnavailable(
                 f"{self.label} still hangs in an earlier call: is it waiting for a "
                 "dialogue to be answered? Unlock it, then try again"
             )
-        self._hanging.pop(self._resource, None)
         answer: Answer[T] = Answer()
 
         def run() -> None:

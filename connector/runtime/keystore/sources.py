@@ -30,7 +30,8 @@ class ProviderStore(ReadOnly):
     def __init__(self, provider: KeyProvider, timeout_s: float) -> None:
         self.name = f"key provider ({type(provider).__name__})"
         self._provider = provider
-        self._bounded = Bounded(self.name, timeout_s)
+        # While a call hangs its thread keeps the provider, so its id stays unique.
+        self._bounded = Bounded(self.name, timeout_s, resource=id(provider))
 
     def load(self, key: KeyName) -> Credentials:
         """Ask the provider; KeyNotFound if it has no such key."""

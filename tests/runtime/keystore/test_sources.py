@@ -66,9 +66,12 @@ def test_a_provider_that_hangs_is_bounded(
     key: KeyName, release: threading.Event
 ) -> None:
     """Law 12: the wait has a deadline."""
-    store = ProviderStore(Provider(release.wait), 0.02)
+    provider = Provider(release.wait)
+    store = ProviderStore(provider, 0.02)
     with pytest.raises(KeystoreUnavailable, match="did not answer"):
         store.load(key)
+    with pytest.raises(KeystoreUnavailable, match="still hangs"):
+        ProviderStore(provider, 60).load(key)
 
 
 @pytest.mark.parametrize("suffix", ["", ".json"])
