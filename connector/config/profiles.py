@@ -374,7 +374,9 @@ def _defined(
 
 def _first_error(where: str, exc: ValidationError) -> str:
     """The first thing wrong, in words; never quotes a value (it may be a secret)."""
-    error = exc.errors(include_input=False, include_url=False)[0]
+    errors = exc.errors(include_input=False, include_url=False)
+    # A misspelled key is also a missing one: the misspelling explains more.
+    error = min(errors, key=lambda item: item["type"] != "extra_forbidden")
     *outer, last = (str(part) for part in error["loc"])
     section = outer[0] if outer else ""
     key = ".".join((*outer, last))
