@@ -26,6 +26,7 @@ from connector.dialect.facts import (
     Fact,
     FillFact,
     InstrumentFact,
+    LedgerFact,
     MarkFact,
     OrderFact,
     PositionFact,
@@ -254,10 +255,13 @@ def act(world: World, what: str, side: Side, ticks: int) -> Reply | None:
     if what in LIMITS:
         return world.place(_limit(world, side, ticks, **LIMITS[what]))
     match what:
-        case "market":
+        case "market" | "big":
             return world.place(
                 OrderIntent(
-                    symbol=BTC, side=side, order_type=OrderType.MARKET, qty=D("0.003")
+                    symbol=BTC,
+                    side=side,
+                    order_type=OrderType.MARKET,
+                    qty=D("0.003") if what == "market" else D("0.700"),
                 )
             )
         case "stop" | "trailing":
@@ -270,6 +274,14 @@ def act(world: World, what: str, side: Side, ticks: int) -> Reply | None:
         case "trade":
             world.engine.trade_through(BTC, _near(world, ticks), now_ms=world.now)
             world.engine.set_mark(BTC, _near(world, ticks), now_ms=world.now)
+        case "crash":
+            price = floor_to_grid(world.mark() * (100 + 2 * ticks) / 100, D("0.1"))
+            world.engine.set_mark(BTC, price, now_ms=world.now)
+        case "funding":
+            rate = D(ticks) / 10_000
+            world.engine.settle_funding(BTC, rate, now_ms=world.now)
+        case "deposit":
+            world.engine.deposit("main", "USDT", D(100), now_ms=world.now)
         case "wait":
             world.pass_time(500)
     world.pass_time(1)
@@ -312,6 +324,7 @@ DEEDS = (
     *LIMITS,
     *("limit", "market", "stop", "trailing", "amend", "cancel", "cancel"),
     *("cancel_all", "trade", "trade", "wait"),
+    *("big", "big", "crash", "crash", "funding", "deposit"),
 )
 
 
@@ -393,10 +406,12 @@ def _check_account(world: World) -> None:
     }
     assert asked == {key: row for key, row in pushed.items() if row[0]}
     account = world.ask(Part.BALANCES)
-    (wallet,) = [f for f in account if isinstance(f, BalanceFact) and f.wallet]
-    wallets = [f.wallet for f in world.facts if isinstance(f, BalanceFact)]
-    if wallets:
-        assert wallet.wallet == wallets[-1]
+    wallets = [f for f in account if isinstance(f, BalanceFact)]
+    wallet = sum((f.wallet for f in wallets if f.asset == "USDT"), D(0))
+    pushed_wallets = [f.wallet for f in world.facts if isinstance(f, BalanceFact)]
+    assert wallet == [D(5000), *pushed_wallets][-1]
+    ledger = [f.amount for f in world.ask(Part.LEDGER) if isinstance(f, LedgerFact)]
+    assert abs(sum(ledger, D(0)) - wallet) < CLOSE
     (totals,) = [f for f in account if isinstance(f, AccountFact)]
     numbers = world.dialect.margin(_view(world, positions, account))
     assert numbers is not None
