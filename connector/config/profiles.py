@@ -50,6 +50,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +262,7 @@ class _Keys(_Strict):
 class _Table(_Strict):
     venue: str
     endpoints: _Endpoints | None = None
-    session: dict[str, bool | int | float] = {}
+    session: dict[str, object] = {}
     keys: _Keys = _Keys()
 
 
@@ -396,7 +397,7 @@ def _first_error(where: str, exc: ValidationError) -> str:
             return f"{where}: {'.'.join((*outer, last))[:64]}: {error['msg']}"
 
 
-def _session_config(given: Mapping[str, bool | float], where: str) -> SessionConfig:
+def _session_config(given: Mapping[str, object], where: str) -> SessionConfig:
     known = {item.name: type(item.default) for item in fields(SessionConfig)}
     for name, value in given.items():
         if name not in known:
@@ -409,7 +410,7 @@ def _session_config(given: Mapping[str, bool | float], where: str) -> SessionCon
         if not is_right:
             word = {bool: "true or false", int: "a whole number", float: "a number"}
             raise ConfigError(f"{where}.{name}: must be {word[wanted]}, not {value!r}")
-        if value != value or value in (float("inf"), float("-inf")):
+        if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{where}.{name}: must be finite, not {value!r}")
     try:
         return SessionConfig(**given)  # type: ignore[arg-type]  # types checked above

@@ -387,6 +387,11 @@ class Session:
         """What can be traded, by symbol."""
         return dict(self._open_shell.core.account.instruments)
 
+    def mark_price(self, symbol: str) -> Decimal | None:
+        """Newest known mark price; live while there is an order or a position."""
+        name = self._instrument(symbol).symbol
+        return self._open_shell.core.account.mark_of(name)
+
     @property
     def state(self) -> LinkState:
         """Where the private channel stands."""

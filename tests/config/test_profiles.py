@@ -210,7 +210,7 @@ class TestFile:
         """The error knows the file's profiles too."""
         path = write(DESK)
 
-        with pytest.raises(ConfigError, match="did you mean 'paper:desk'.*defines"):
+        with pytest.raises(ConfigError, match=r"did you mean 'paper:desk'.*defines"):
             resolve("paper:dekc", file=path)
 
     @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ class TestFile:
             ),
             (
                 "[paper.x]\nvenue='binance'\n[paper.x.session]\naudit_interval_s='3'",
-                ["session"],
+                ["audit_interval_s", "a number"],
             ),
             (
                 "[paper.x]\nvenue='binance'\n[paper.x.session]\naudit_interval_s=true",
@@ -259,8 +259,7 @@ class TestFile:
                 ["go together"],
             ),
             (
-                "[paper.x]\nvenue='binance'\n[paper.x.endpoints]\n"
-                "rest='http://127.0.0.1:1'",
+                "[paper.x]\nvenue='binance'\n[paper.x.endpoints]\nrest='http://[::1]'",
                 ["endpoints.stream is missing", "all or not at all"],
             ),
         ],
