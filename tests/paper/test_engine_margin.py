@@ -209,10 +209,23 @@ def test_hedge_sides_add_up(desk: Any) -> None:
 
 
 def test_a_losing_limit_needs_its_loss_too(make_desk: Callable[..., Any]) -> None:
-    """Margin plus what is lost at once must fit."""
-    desk = make_desk(balance="300", house=False)
-    assert Reason.MARGIN is desk.refused("a", "BUY", "0.1", "60000.1")
-    desk.order("a", "BUY", "0.1", "60000.0")
+    """Margin plus what is lost at once must fit: 300.15 + 3 > 302 > 300.075 + 1.5."""
+    desk = make_desk(balance="302", house=False)
+    assert Reason.MARGIN is desk.refused("a", "BUY", "0.1", "60030.0")
+    assert Reason.MARGIN is desk.refused("a", "SELL", "0.1", "59970.0")
+    desk.order("a", "BUY", "0.1", "60015.0")
+
+
+def test_break_even_stays_while_a_position_shrinks(
+    make_desk: Callable[..., Any],
+) -> None:
+    """Fees of the closed part leave with it."""
+    desk = make_desk(house=False)
+    desk.order("a", "BUY", "0.010", "60000.0")
+    desk.order("b", "SELL", "0.010", "60000.0")
+    desk.order("b", "BUY", "0.005", "60000.0")
+    desk.order("a", "SELL", "0.005")
+    assert desk.position("a").break_even_price == D("60012")
 
 
 def test_margin_is_free_for_closing(make_desk: Callable[..., Any]) -> None:
@@ -316,6 +329,27 @@ def test_leverage(desk: Any) -> None:
     refused = engine.set_leverage("a", "BTCUSDT", 10, now_ms=now)
     assert Reason.MARGIN is refused.reason
     assert engine.symbol_config("a", "BTCUSDT").leverage == 50
+
+
+def test_leverage_is_bounded_by_what_is_open(make_desk: Callable[..., Any]) -> None:
+    """More leverage means a smaller cap: 420000 open does not fit 300000."""
+    desk = make_desk(balance="1000000")
+    desk.order("a", "BUY", "7", "59000.0")
+    refused = desk.engine.set_leverage("a", "BTCUSDT", 125, now_ms=desk.now_ms)
+    assert (refused.reason, refused.allowed) == (Reason.MAX_POSITION, D(300000))
+    config = desk.engine.set_leverage("a", "BTCUSDT", 100, now_ms=desk.now_ms)
+    assert config.leverage == 100
+
+
+def test_unrealised_profit_does_not_leave(desk: Any) -> None:
+    """Profit may back orders, but only realised money is withdrawn."""
+    desk.order("a", "BUY", "0.1", "60000.0")
+    desk.order("b", "SELL", "0.1", "60000.0")
+    desk.mark("70000")
+    totals = desk.engine.account("a").totals
+    assert totals.available > totals.wallet
+    refused = desk.engine.withdraw("a", "USDT", D(5000), now_ms=desk.now_ms)
+    assert refused.allowed == totals.wallet == totals.max_withdraw
 
 
 def test_withdrawals_leave_the_margin(desk: Any) -> None:
