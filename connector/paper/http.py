@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.socket_id = socket_id
         self.kind: SocketKind | None = None
         self.peer = ""
+        self.peer_port = 0
         self.is_stalled = False
         self.cut_after: int | None = None
         self._host = host
@@ -85,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) and name else "127.0.0.1"
+        self.peer_port = int(name[1]) if isinstance(name, tuple) and name else 0
         self._host.opened(self)
 
     def data_received(self, data: bytes) -> None:

@@ -32,7 +32,14 @@ from connector.core.limiter import (
 )
 from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
 
-__all__ = ["Gate", "GateKey", "GateRegistry", "Permit", "shared_gate"]
+__all__ = [
+    "Gate",
+    "GateKey",
+    "GateRegistry",
+    "Permit",
+    "forget_gates",
+    "shared_gate",
+]
 
 _Told = TypeVar("_Told")
 
@@ -376,3 +383,9 @@ def shared_gate(
 ) -> Gate:
     """The gate that everybody in this process with *key* shares."""
     return _PROCESS.get(key, specs, now_ns)
+
+
+def forget_gates() -> None:
+    """What a new process knows of earlier ones: nothing (for simulated processes)."""
+    global _PROCESS
+    _PROCESS = GateRegistry()

@@ -1,0 +1,261 @@
+"""Bots that trade in a simulated world: every kind of command, in any mixture.
+
+A bot's style (how often which command) and every number are drawn from its own
+random stream, so that faults do not change what it would like to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+
+from connector.errors import (
+    JournalError,
+    NetworkError,
+    RateLimited,
+    SessionClosed,
+    UsageError,
+    VenueRefused,
+)
+from connector.model.order import Order, OrderIntent, Outcome, PositionSide, Side
+from connector.session import Session
+from connector.session.intents import OrderOptions, make_intent
+
+_EXPECTED = (JournalError, NetworkError, RateLimited, UsageError, VenueRefused)
+_MOST_AT_ONCE = 4
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+_STEP = {"BTCUSDT": Decimal("0.001"), "ETHUSDT": Decimal("0.010")}
+
+Prices = Callable[[str], Decimal]
+Note = Callable[[str], "Entry"]
+
+
+class Entry:
+    """Where the end of a command is noted (see `connector.sim.laws`)."""
+
+    ended_s: float | None
+    outcomes: tuple[Outcome, ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a bot behaves: *weights* of its actions, *pause_s* between them."""
+
+    name: str
+    weights: dict[str, int]
+    pause_s: float
+    is_hedge: bool = False
+
+
+_WEIGHTS: dict[str, dict[str, int]] = {
+    "maker": {"quote": 8, "cancel": 5, "amend": 3, "take": 1, "reduce": 1},
+    "taker": {"take": 6, "reduce": 4, "quote": 2, "cancel": 2},
+    "amender": {"quote": 4, "amend": 8, "cancel": 2, "take": 1},
+    "batcher": {"batch": 5, "cancel_batch": 4, "amend": 1, "take": 1, "cancel_all": 1},
+    "stopper": {"conditional": 6, "cancel": 4, "take": 3, "quote": 2},
+    "mixed": {
+        "quote": 5,
+        "take": 2,
+        "reduce": 2,
+        "cancel": 4,
+        "amend": 3,
+        "batch": 2,
+        "cancel_batch": 2,
+        "conditional": 2,
+        "cancel_all": 1,
+        "reconcile": 1,
+    },
+}
+
+
+def draw_style(random: Random) -> Style:
+    """A style for a new world."""
+    name = random.choice(sorted(_WEIGHTS))
+    return Style(
+        name=name,
+        weights=_WEIGHTS[name],
+        pause_s=random.choice((0.3, 1.0, 3.0)),
+        is_hedge=random.random() < 0.2,
+    )
+
+
+class Bot:
+    """Trades over *session* until told to be quiet."""
+
+    def __init__(
+        self, session: Session, style: Style, random: Random, prices: Prices, note: Note
+    ) -> None:
+        self._session = session
+        self._style = style
+        self._random = random
+        self._prices = prices
+        self._note = note
+        self._clock = asyncio.get_running_loop().time
+
+    async def run(self, quiet: asyncio.Event) -> None:
+        """Act until *quiet*, then see every command end."""
+        actions = list(self._style.weights)
+        weights = list(self._style.weights.values())
+        running: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while not quiet.is_set():
+                await asyncio.sleep(self._random.expovariate(1 / self._style.pause_s))
+                running = {task for task in running if not task.done()}
+                if quiet.is_set() or len(running) >= _MOST_AT_ONCE:
+                    continue
+                (kind,) = self._random.choices(actions, weights)
+                work = self._prepare(kind)
+                if work is not None:
+                    task = group.create_task(self._do(kind, work), name=f"bot.{kind}")
+                    running.add(task)
+
+    async def _do(
+        self, kind: str, work: Callable[[], Awaitable[list[Outcome]]]
+    ) -> None:
+        entry = self._note(kind)
+        try:
+            entry.outcomes = tuple(await work())
+        except SessionClosed as error:
+            entry.error = str(error)
+        except _EXPECTED as error:
+            entry.error = f"{type(error).__name__}: {error}"
+        except Exception as error:
+            entry.error = f"!{type(error).__name__}: {error}"
+        entry.ended_s = self._clock()
+
+    # --- what to do ---
+
+    def _prepare(self, kind: str) -> Callable[[], Awaitable[list[Outcome]]] | None:
+        """Decide now what is sent; None if there is nothing to act on."""
+        match kind:
+            case "quote":
+                return self._placing([self._quote()])
+            case "batch":
+                return self._placing(
+                    [self._quote() for _ in range(self._random.randint(2, 6))]
+                )
+            case "take":
+                return self._placing([self._take()])
+            case "reduce":
+                intent = self._reduce()
+                return None if intent is None else self._placing([intent])
+            case "conditional":
+                return self._placing([self._conditional()])
+            case "cancel" | "cancel_batch":
+                return self._cancelling(1 if kind == "cancel" else 5)
+            case "amend":
+                return self._amending()
+            case "cancel_all":
+                return self._cancelling_all
+            case _:
+                return self._reconciling
+
+    def _placing(
+        self, intents: list[OrderIntent]
+    ) -> Callable[[], Awaitable[list[Outcome]]]:
+        async def place() -> list[Outcome]:
+            orders = await self._session.submit_batch(intents)
+            return [order.outcome for order in orders]
+
+        return place
+
+    def _cancelling(self, most: int) -> Callable[[], Awaitable[list[Outcome]]] | None:
+        orders = self._some_open(most)
+
+        async def cancel() -> list[Outcome]:
+            return await self._session.cancel_batch(orders)
+
+        return cancel if orders else None
+
+    def _amending(self) -> Callable[[], Awaitable[list[Outcome]]] | None:
+        orders = [o for o in self._some_open(20) if o.price is not None]
+        if not orders:
+            return None
+        order = orders[0]
+        qty = self._qty(order.symbol) if self._random.random() < 0.5 else None
+        price = self._price(order.symbol, order.side)
+
+        async def amend() -> list[Outcome]:
+            return [await self._session.amend(order, qty=qty, price=price)]
+
+        return amend
+
+    async def _cancelling_all(self) -> list[Outcome]:
+        await self._session.cancel_all(self._random.choice((None, *SYMBOLS)))
+        return []
+
+    async def _reconciling(self) -> list[Outcome]:
+        await self._session.reconcile()
+        return []
+
+    def _some_open(self, most: int) -> list[Order]:
+        orders = self._session.orders
+        return self._random.sample(orders, min(most, len(orders)))
+
+    # --- orders ---
+
+    def _quote(self) -> OrderIntent:
+        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
+        options: OrderOptions = {"limit": self._price(symbol, side)}
+        match self._random.randrange(8):
+            case 0:
+                options["post_only"] = True
+            case 1:
+                options["time_in_force"] = "IOC"
+            case 2:
+                options["time_in_force"] = "FOK"
+            case _:
+                pass
+        return self._intent(side, symbol, options)
+
+    def _take(self) -> OrderIntent:
+        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
+        return self._intent(side, symbol, {})
+
+    def _reduce(self) -> OrderIntent | None:
+        held = self._session.positions
+        if not held:
+            return None
+        position = self._random.choice(held)
+        side = Side.SELL if position.qty > 0 else Side.BUY
+        options: OrderOptions = {}
+        if position.position_side is PositionSide.NET:
+            options["reduce_only"] = True
+        else:
+            options["position_side"] = position.position_side
+        return make_intent(side, position.symbol, abs(position.qty), **options)
+
+    def _conditional(self) -> OrderIntent:
+        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
+        mark, tick = self._prices(symbol), Decimal("0.1")
+        away = Decimal(self._random.randint(1, 30)) / 10_000 * side.sign
+        trigger = (mark * (1 + away)).quantize(tick)
+        options: OrderOptions
+        match self._random.randrange(4):
+            case 0:
+                options = {"stop": trigger}
+            case 1:
+                options = {"stop": trigger, "limit": (trigger + tick).quantize(tick)}
+            case 2:
+                options = {"take_profit": (mark * (1 - away)).quantize(tick)}
+            case _:
+                options = {"trailing": "0.5"}
+        return self._intent(side, symbol, options)
+
+    def _intent(self, side: Side, symbol: str, options: OrderOptions) -> OrderIntent:
+        if self._style.is_hedge:
+            options["position_side"] = self._random.choice(("LONG", "SHORT"))
+        return make_intent(side, symbol, self._qty(symbol), **options)
+
+    def _qty(self, symbol: str) -> Decimal:
+        return _STEP[symbol] * self._random.randint(2, 9)
+
+    def _price(self, symbol: str, side: Side) -> Decimal:
+        """Mostly behind the mark, sometimes through it."""
+        away = Decimal(self._random.randint(-5, 30)) / 10_000
+        return (self._prices(symbol) * (1 - away * side.sign)).quantize(Decimal("0.1"))

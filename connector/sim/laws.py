@@ -1,0 +1,366 @@
+"""Laws of the product, judged by the venue's ledger and the wire.
+
+A `Witness` watches one world: what each life of the bot was told, what left for the
+venue, what the journal held. It never asks the connector for its opinion, except to
+compare that opinion with the ledger. Safety laws are judged as things happen, the
+others by `Witness.judge` once the world was healed and had time to settle.
+
+Names of laws:
+
+    once        every fill told once per life, journaled once, none invented
+    truth       orders, positions, wallets equal the ledger after healing
+    no-guess    what ended Rejected never was accepted (unless adopted later)
+    one-order   a client id means one order for ever
+    intent      the intent is durable before its order leaves
+    limits      no window of the venue is exceeded
+    exposure    no new exposure leaves while the session is not LIVE
+    stale       a dead stream is told within its bound
+    bounded     every command ends in its bound, every task ends
+    secret      the secret is nowhere in what comes out
+    tie-out     nothing is left unexplained
+    alive       the session survives everything
+    books       the simulated venue's own books are whole
+    replay      the same seed gives the same world
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from connector.model.events import Event, FillEvent, LinkChanged, LinkState, Resynced
+from connector.model.order import Accepted, Outcome, Rejected
+from connector.paper.faces import SocketKind
+from connector.paper.ledger import LedgerError
+from connector.paper.server import PaperServer
+from connector.runtime.journal_memory import MemoryDisk
+from connector.session import Session
+from connector.sim.agreement import disagreements
+from connector.sim.wiretap import Sent, client_id, reduces
+from connector.sim.world import Party, World
+
+ACCOUNT = "main"
+STALE_BOUND_S = 20.0
+"""Ping interval 15 s, its timeout 3 s, and a margin."""
+UNTOLD_BOUND_S = 75.0
+"""An audit a minute, its requests, and a margin."""
+COMMAND_BOUND_S = 75.0
+"""Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A law that was broken, when (virtual seconds) and how."""
+
+    law: str
+    text: str
+    at_s: float
+
+    def __str__(self) -> str:
+        return f"{self.at_s:.3f} s: law '{self.law}': {self.text}"
+
+
+@dataclass(slots=True, eq=False)
+class CommandRecord:
+    """One command of the bot, from its call to its end."""
+
+    kind: str
+    begun_s: float
+    life: Life
+    ended_s: float | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    error: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """One process of the bot: from its start to its death or the world's end."""
+
+    number: int
+    party: Party | None
+    known: frozenset[str]  # fills in the journal when it began
+    session: Session | None = None
+    is_over: bool = False
+    told: Counter[str] = field(default_factory=Counter)
+    consumed: Counter[str] = field(default_factory=Counter)
+    told_early: frozenset[str] = frozenset()  # before events() was asked for
+    last_seq: int = 0
+    not_live_s: list[float] = field(default_factory=list)
+    live_since_s: float | None = None
+    reports: list[Resynced] = field(default_factory=list)
+
+
+class Witness:
+    """Everything the laws need to know of one world."""
+
+    def __init__(
+        self, world: World, server: PaperServer, disk: MemoryDisk, secret: str
+    ) -> None:
+        self._world = world
+        self.server = server
+        self.engine = server.faces[0].engine
+        self._disk = disk
+        self._secret = secret
+        self.violations: list[Violation] = []
+        self.lives: list[Life] = []
+        self.commands: list[CommandRecord] = []
+        self.reconnects = 0
+        self.had_lag = False
+        self._fills: dict[str, Decimal] = {}
+        self._filled_s: dict[str, float] = {}
+        self._sent_ids: dict[str, str] = {}
+        self._deaf_since_s: float | None = None
+
+    # --- notes ---
+
+    @property
+    def now_s(self) -> float:
+        """Virtual seconds."""
+        return self._world.mono_ns() / 1e9
+
+    def broken(self, law: str, text: str) -> None:
+        """Note a violation, once per wording."""
+        if any(v.law == law and v.text == text for v in self.violations):
+            return
+        self.violations.append(Violation(law=law, text=text, at_s=self.now_s))
+        self._world.note("broken", f"{law}: {text}")
+
+    def journaled_fills(self) -> frozenset[str]:
+        """Keys of the fills on the disk; inferred ones are left out."""
+        return frozenset(
+            key
+            for kind, key in self._disk.rows
+            if kind == "fill" and "/inferred-" not in key
+        )
+
+    def new_life(self) -> Life:
+        """The bot's process starts."""
+        life = Life(len(self.lives) + 1, None, self.journaled_fills())
+        self.lives.append(life)
+        return life
+
+    @property
+    def life(self) -> Life:
+        """The newest life."""
+        return self.lives[-1]
+
+    # --- what is told ---
+
+    def on_event(self, life: Life, event: Event) -> None:
+        """An event was published to the user of *life*."""
+        if event.seq != life.last_seq + 1:
+            self.broken("once", f"event {event.seq} after {life.last_seq}")
+        life.last_seq = event.seq
+        if self._secret in repr(event):
+            self.broken("secret", f"in a {type(event).__name__}")
+        if isinstance(event, FillEvent):
+            self._on_fill(life, event)
+        elif isinstance(event, LinkChanged):
+            self._world.note(
+                "state", f"{event.before.value} -> {event.after.value} {event.why}"
+            )
+            self._on_state(life, event)
+        elif isinstance(event, Resynced):
+            life.reports.append(event)
+
+    def _on_fill(self, life: Life, event: FillEvent) -> None:
+        fill = event.fill
+        if fill.is_provisional:
+            self._world.note("inferred", f"{fill.client_order_id} {fill.qty}")
+            return
+        key = f"{fill.symbol}/{fill.venue_order_id}/{fill.trade_id}"
+        life.told[key] += 1
+        if life.told[key] > 1:
+            self.broken("once", f"fill {key} told {life.told[key]} times in one life")
+        if key in life.known:
+            self.broken("once", f"fill {key} told again after a restart")
+        self._read_fills()
+        if key not in self._fills:
+            self.broken("once", f"fill {key} is invented")
+        elif self._fills[key] != fill.qty:
+            self.broken("once", f"fill {key}: {fill.qty}, truly {self._fills[key]}")
+
+    def _on_state(self, life: Life, event: LinkChanged) -> None:
+        if event.after is LinkState.LIVE:
+            life.live_since_s = self.now_s
+        elif event.before is LinkState.LIVE:
+            life.live_since_s = None
+            life.not_live_s.append(self.now_s)
+            self.reconnects += 1
+
+    def on_consumed(self, life: Life, event: Event) -> None:
+        """The consumer of *life* took an event from its stream."""
+        if isinstance(event, FillEvent) and not event.fill.is_provisional:
+            fill = event.fill
+            key = f"{fill.symbol}/{fill.venue_order_id}/{fill.trade_id}"
+            life.consumed[key] += 1
+            if life.consumed[key] > 1:
+                self.broken("once", f"fill {key} came twice out of events()")
+
+    # --- what leaves ---
+
+    def on_sent(self, sent: Sent) -> None:
+        """A complete call left the bot."""
+        for order in sent.orders:
+            self._on_order(order)
+
+    def _on_order(self, order: Mapping[str, str]) -> None:
+        name = client_id(order)
+        row = self._disk.rows.get(("intent", name))
+        if row is None or ("intent", name) in self._disk.unsynced:
+            self.broken("intent", f"order {name} left before its intent was durable")
+        shape = "/".join(
+            order.get(k, "") for k in ("symbol", "side", "type", "quantity", "price")
+        )
+        if self._sent_ids.setdefault(name, shape) != shape:
+            self.broken("one-order", f"client id {name} was used for another order")
+        session = self.life.session
+        if session is None or session.state is not LinkState.LIVE:
+            state = "closed" if session is None else session.state.value
+            if not reduces(order):
+                self.broken("exposure", f"order {name} left while {state}")
+
+    # --- continuous ---
+
+    def watch(self) -> None:
+        """Look at the state of things; called about once a second."""
+        self._read_fills()
+        life = self.life
+        is_live = life.session is not None and life.session.is_live
+        self._watch_stream(life, is_live=is_live)
+        if is_live and life.live_since_s is not None and not self.had_lag:
+            limit_s = self.now_s - UNTOLD_BOUND_S
+            for key, at_s in self._filled_s.items():
+                if life.live_since_s < at_s < limit_s and key not in life.told:
+                    self.broken("stale", f"LIVE, but fill {key} was not told in time")
+
+    def _watch_stream(self, life: Life, *, is_live: bool) -> None:
+        if not is_live or self._hears():
+            self._deaf_since_s = None
+            return
+        if self._deaf_since_s is None:
+            self._deaf_since_s = self.now_s
+        elif self.now_s - self._deaf_since_s > STALE_BOUND_S:
+            self.broken("stale", f"LIVE for {STALE_BOUND_S:g} s on a dead stream")
+
+    def _hears(self) -> bool:
+        """Some private stream can deliver."""
+        ports = {
+            connection.peer_port: connection
+            for connection in self.server.connections_of(SocketKind.PRIVATE)
+        }
+        for connection in self._world.network.connections.values():
+            served = ports.get(connection.client_address[1])
+            if served is None or served.is_stalled:
+                continue
+            pipes = (connection.to_client, connection.to_server)
+            if not any(pipe.is_dead or pipe.is_stalled for pipe in pipes):
+                return True
+        return False
+
+    def _read_fills(self) -> None:
+        found = self.engine.fills(ACCOUNT, limit=1 << 30)
+        for fill in found[len(self._fills) :]:
+            key = f"{fill.symbol}/{fill.order_id}/{fill.trade_id}"
+            self._fills[key] = fill.qty
+            self._filled_s[key] = self.now_s
+
+    # --- the end ---
+
+    def differences(self) -> list[str]:
+        """Where the newest life and the ledger disagree; empty when settled."""
+        session = self.life.session
+        if session is None or not session.is_live:
+            state = "none" if session is None else session.state.value
+            return [f"the session is not live: {state}"]
+        return disagreements(session, self.engine, ACCOUNT)
+
+    def judge(self) -> None:
+        """Laws that hold once the world was healed and has settled."""
+        self._read_fills()
+        self._judge_fills()
+        self._judge_orders()
+        self._judge_commands()
+        self._judge_outputs()
+        for row in self.server.control.apply("exceedances")["exceedances"]:
+            self.broken("limits", str(row))
+        try:
+            self.engine.audit()
+        except LedgerError as error:
+            self.broken("books", str(error))
+
+    def _judge_fills(self) -> None:
+        truth = frozenset(self._fills)
+        journal = self.journaled_fills()
+        for key in sorted(truth - journal):
+            self.broken("once", f"fill {key} never reached the journal")
+        for key in sorted(journal - truth):
+            self.broken("once", f"fill {key} in the journal is invented")
+        last = self.life
+        for key in sorted(truth - last.known - last.told.keys()):
+            self.broken("once", f"fill {key} was not told to the last life")
+        for key in sorted(last.told.keys() - last.told_early - last.consumed.keys()):
+            self.broken("once", f"fill {key} did not come out of events()")
+
+    def _judge_orders(self) -> None:
+        counts: Counter[str] = Counter()
+        for order in self.engine.orders(ACCOUNT, limit=1 << 30):
+            if order.client_order_id in self._sent_ids and not order.conditional_id:
+                counts[order.client_order_id] += 1
+        for name, count in counts.items():
+            if count > 1:
+                self.broken("one-order", f"{count} orders of client id {name}")
+        session = self.life.session
+        for command in self.commands:
+            for outcome in command.outcomes:
+                self._judge_outcome(command, outcome, counts, session)
+
+    def _judge_outcome(
+        self,
+        command: CommandRecord,
+        outcome: Outcome,
+        counts: Counter[str],
+        session: Session | None,
+    ) -> None:
+        if command.kind not in ("place", "batch", "conditional"):
+            return
+        name = outcome.order.client_order_id
+        known = None if session is None else session.order(name)
+        exists = counts[name] > 0 or self._has_conditional(name)
+        if isinstance(outcome, Rejected) and exists:
+            is_adopted = known is not None and known.venue_order_id is not None
+            if not (outcome.by_proof and is_adopted):
+                self.broken("no-guess", f"{name} ended Rejected but was accepted")
+        if isinstance(outcome, Accepted) and not exists:
+            self.broken("no-guess", f"{name} ended Accepted but never existed")
+
+    def _has_conditional(self, name: str) -> bool:
+        found = self.engine.conditionals(ACCOUNT, limit=1 << 30)
+        return any(item.client_order_id == name for item in found)
+
+    def _judge_commands(self) -> None:
+        for command in self.commands:
+            if command.life.is_over and command.life is not self.life:
+                continue
+            ended_s = command.ended_s if command.ended_s is not None else self.now_s
+            took_s = ended_s - command.begun_s
+            if command.ended_s is None or took_s > COMMAND_BOUND_S:
+                self.broken("bounded", f"{command.kind} took {took_s:.1f} s")
+            if command.error.startswith("!"):
+                self.broken("alive", f"{command.kind} raised {command.error[1:]}")
+
+    def _judge_outputs(self) -> None:
+        for (kind, key), row in self._disk.rows.items():
+            if self._secret in row.body:
+                self.broken("secret", f"in the journal: {kind} {key}")
+        if self.had_lag:
+            return
+        for life in self.lives:
+            for event in life.reports:
+                for item in (
+                    *event.report.adjustments,
+                    *event.report.differences_left,
+                ):
+                    self.broken("tie-out", f"{item.subject}: {item.difference}")
