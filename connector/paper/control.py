@@ -31,8 +31,9 @@ Calls (*method*, *path*: part of the path, or of the text in order entry; *times
     ``answer`` ``answer_after``              *status*, *body* (text or JSON),
                                              *headers*, or *preset* (names: the face's)
 
-Clock and replicas
+Clock and order of things
     ``skew``             *ms*: the venue's clock runs ahead (or behind)
+    ``replies_first``    *on*: answers leave before the events they cause
     ``heal``             end all faults above
 
 Market and money
@@ -95,6 +96,7 @@ class Control:
             "restart": self._restart,
             "mute": self._mute,
             "skew": self._skew,
+            "replies_first": self._replies_first,
             "heal": self._heal,
             "mark": self._mark,
             "trade": self._trade,
@@ -256,6 +258,10 @@ class Control:
     def _skew(self, face: Face, args: Args) -> dict[str, Any]:
         self._server.faults.skew_ms = int(args["ms"])
         return {"now_ms": self._server.venue_ms()}
+
+    def _replies_first(self, face: Face, args: Args) -> dict[str, Any]:
+        self._server.faults.replies_first = bool(args.get("on", True))
+        return {}
 
     def _heal(self, face: Face, args: Args) -> dict[str, Any]:
         self._server.faults.clear()

@@ -103,6 +103,7 @@ class Faults:
     """All faults in force on one server; empty means a healthy venue."""
 
     skew_ms: int = 0
+    replies_first: bool = False  # answers leave before the events they cause
     down_until_ms: int = 0
     call_rules: list[CallRule] = field(default_factory=list)
     frame_rules: list[FrameRule] = field(default_factory=list)
@@ -114,6 +115,7 @@ class Faults:
     def clear(self) -> None:
         """Heal everything; frames held back for reordering stay lost."""
         self.skew_ms = 0
+        self.replies_first = False
         self.down_until_ms = 0
         self.call_rules.clear()
         self.frame_rules.clear()

@@ -6,7 +6,7 @@ it is given, so it also runs in virtual time over an in-memory network.
 
 Order of things for one call: faults may take it, the face answers, the frames
 the face queued are sent *before* the reply leaves (on the real venues events may
-precede the acknowledgement; tests that need the other order delay frames).
+precede the acknowledgement), or after it with ``faults.replies_first``.
 """
 
 from __future__ import annotations
@@ -167,9 +167,19 @@ class PaperServer:
             return
         rule = self.faults.take_call_rule(call.method, call.path)
         if rule is None:
-            connection.reply(self._ask(face, call))
+            self._serve(connection, face, call)
         else:
             self._request_with_fault(connection, face, call, rule)
+
+    def _serve(self, connection: Connection, face: Face, call: Call) -> None:
+        self.pump()
+        reply = face.http(call, self.venue_ms())
+        if self.faults.replies_first:
+            connection.reply(reply)
+            self.pump()
+        else:
+            self.pump()
+            connection.reply(reply)
 
     def _ask(self, face: Face, call: Call) -> Reply:
         self.pump()

@@ -235,6 +235,34 @@ def test_frame_faults(stage: Any) -> None:
     stage(story)
 
 
+def test_answers_and_events_in_either_order(stage: Any) -> None:
+    """Events come before the answer they belong to, or after it."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.private()
+        order: list[str] = []
+        connection = bench.server.connections_of(None)
+        for known in connection:
+            reply, send_text = known.reply, known.send_text
+
+            def spy_reply(*args: Any, reply: Any = reply, **kwargs: Any) -> None:
+                order.append("answer")
+                reply(*args, **kwargs)
+
+            def spy_text(text: str, send_text: Any = send_text) -> None:
+                order.append("event")
+                send_text(text)
+
+            known.reply, known.send_text = spy_reply, spy_text
+        await bench.buy()
+        bench.control("replies_first")
+        await bench.buy()
+        assert order == ["event", "answer", "answer", "event"]
+        assert len(await bench.read_all(socket)) == 2
+
+    stage(story)
+
+
 def test_delayed_frames(stage: Any) -> None:
     """A delayed event comes later than the ones behind it."""
 

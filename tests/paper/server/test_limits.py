@@ -30,6 +30,17 @@ def test_windows_are_calendar_minutes_unless_strict() -> None:
         assert (row.limit, row.count, row.allowed) == ("WEIGHT_1M", 20, 10)
 
 
+def test_retry_after_tells_when_there_is_room() -> None:
+    """Until the minute ends, or, strictly, until enough uses are a minute old."""
+    for strict, wait in ((False, "10"), (True, "40")):
+        limits = Limits(LimitConfig(weight_1m=10, is_strict=strict))
+        limits.charge_weight("ip", 4, T0 + 10_000)
+        limits.charge_weight("ip", 6, T0 + 30_000)
+        with pytest.raises(ApiError) as caught:
+            limits.charge_weight("ip", 5, T0 + 50_000)
+        assert caught.value.headers == (("Retry-After", wait),)
+
+
 def test_a_client_that_stays_inside_leaves_no_record() -> None:
     """Exactly the limit in every sliding window is no exceedance."""
     limits = Limits(LimitConfig(weight_1m=6, is_strict=True))

@@ -79,10 +79,17 @@ class Window:
             self._calendar = 0
         return self._calendar
 
-    def retry_after_s(self, now_ms: int) -> int:
-        """Whole seconds until the fixed window ends, at least 1."""
-        left_ms = self.length_ms - now_ms % self.length_ms
-        return max(1, -(-left_ms // 1000))
+    def retry_after_s(self, now_ms: int, *, is_sliding: bool) -> int:
+        """Whole seconds until there is room again, at least 1."""
+        free_ms = now_ms - now_ms % self.length_ms + self.length_ms
+        if is_sliding:
+            left = self.sliding(now_ms)
+            for at_ms, cost in self._uses:
+                left -= cost
+                if left < self.allowed:
+                    free_ms = at_ms + self.length_ms
+                    break
+        return max(1, -(-(free_ms - now_ms) // 1000))
 
     def add(self, cost: int, now_ms: int) -> Exceedance | None:
         """Count a use; tells if the sliding window is now exceeded."""
@@ -165,12 +172,13 @@ class Limits:
             address.calls_over = 0
             address.banned_until_ms = now_ms + self.config.ban_ms
             raise self._ban(address, now_ms)
+        wait_s = address.weight.retry_after_s(now_ms, is_sliding=self.config.is_strict)
         raise ApiError(
             -1003,
             f"Too many requests; current limit is {self.config.weight_1m} requests "
             "per minute. Please use the websocket for live updates to avoid polling "
             "the API.",
-            headers=(("Retry-After", str(address.weight.retry_after_s(now_ms))),),
+            headers=(("Retry-After", str(wait_s)),),
         )
 
     def _ban(self, address: _Address, now_ms: int) -> ApiError:
