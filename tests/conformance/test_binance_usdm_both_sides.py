@@ -8,17 +8,17 @@ stream told, what REST tells and what the venue computes must be the same accoun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from binance_usdm_world import BTC, T0, World, known, rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.dialect import AccountView, Endpoints, FillCursor, MarginNumbers, Part
+from connector.dialect import AccountView, FillCursor, MarginNumbers, Part
 from connector.dialect.facts import (
     AccountFact,
     BalanceFact,
@@ -27,20 +27,14 @@ from connector.dialect.facts import (
     FillFact,
     InstrumentFact,
     LedgerFact,
-    MarkFact,
     OrderFact,
     PositionFact,
     SettingFact,
     UnknownFact,
 )
 from connector.dialect.wire import (
-    Call,
-    HttpAnswer,
-    Open,
-    Ready,
     Reply,
     Request,
-    Step,
     Verdict,
 )
 from connector.model.account import (
@@ -50,184 +44,24 @@ from connector.model.account import (
     Source,
     Stamp,
 )
-from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
-from connector.model.ids import ClientOrderId, Symbol
 from connector.model.money import floor_to_grid
 from connector.model.order import (
-    Order,
     OrderIntent,
     OrderType,
-    PositionSide,
     Side,
     TimeInForce,
     TriggerPriceType,
 )
-from connector.paper import faces
-from connector.paper.engine import Engine
-from connector.paper.faces.binance_usdm import ApiKey as VenueKey
-from connector.paper.faces.binance_usdm import BinanceUsdm, FaceConfig
-from connector.venues.registry import dialect_for
-from connector.venues.signing import make_signer
 
-BTC = Symbol("BTCUSDT")
 D = Decimal
-T0 = 1_795_341_600_000
-KEY, SECRET = "k" * 64, "s" * 64
-BASE = Endpoints(rest="http://venue", stream="ws://venue", public="ws://venue")
 CLOSE = D("0.000001")  # the venue tells eight decimals
-
-
-@dataclass
-class World:
-    """A client and a venue, and what the stream has told so far."""
-
-    seed: int = 0
-    is_hedge: bool = False
-    now: int = T0
-    facts: list[Fact] = field(default_factory=list)
-    count: int = 0
-
-    def __post_init__(self) -> None:
-        self.dialect = dialect_for("binance-usdm")
-        self.signer = make_signer(
-            Credentials(api_key=ApiKey(KEY), secret=Secret(SECRET), kind=KeyKind.HMAC)
-        )
-        self.engine = Engine(seed=self.seed, now_ms=self.now)
-        self.engine.open_account("main", {"USDT": D(5000)}, now_ms=self.now)
-        # Strict like the live venue: an un-routed socket stays silent.
-        self.face = BinanceUsdm(
-            self.engine,
-            (VenueKey(key=KEY, verifier=SECRET),),
-            config=FaceConfig(serves_unrouted=False),
-        )
-        self._open()
-
-    def _open(self) -> None:
-        script = self.dialect.private_script(BASE)
-        steps: list[Step] = list(script.start(0))
-        while steps:
-            step = steps.pop(0)
-            if isinstance(step, Call):
-                steps += script.on_reply(step.request, self.call(step.request), 0)
-            elif isinstance(step, Open):
-                url = urlsplit(step.url.reveal())
-                call = faces.Call(method="GET", target=f"{url.path}?{url.query}")
-                admitted = self.face.open_socket(1, call, self.now)
-                assert isinstance(admitted, faces.Admission)
-                steps += script.on_open(0)
-            else:
-                assert step == Ready()
-
-    def call(self, request: Request) -> Reply:
-        """One REST call; frames are read before the answer."""
-        wire = self.dialect.sign(request, self.signer, BASE.rest, self.now)
-        url = urlsplit(wire.url)
-        reply = self.face.http(
-            faces.Call(
-                method=wire.method,
-                target=f"{url.path}?{url.query}" if url.query else url.path,
-                headers={name.lower(): value for name, value in wire.headers},
-                body=wire.body,
-            ),
-            self.now,
-        )
-        self.pass_time(0)
-        return self.dialect.read_answer(
-            request,
-            HttpAnswer(
-                status=reply.status,
-                headers={name.lower(): value for name, value in reply.headers},
-                body=reply.body,
-            ),
-        )
-
-    def pass_time(self, ms: int) -> None:
-        """Let the venue live for *ms* and read what it pushes."""
-        self.now += ms
-        self.face.on_time(self.now)
-        for item in self.face.outbox:
-            if isinstance(item, faces.Frame) and item.socket_id == 1:
-                self.facts += self.dialect.read_frame(item.text.encode())
-        self.face.outbox.clear()
-
-    def ask(self, part: Part) -> list[Fact]:
-        """All facts of one part of a snapshot; the calls must succeed."""
-        replies = [
-            self.call(request)
-            for request in self.dialect.query(
-                part, symbols=[BTC], since_ms=T0 - 1000, now_ms=self.now
-            )
-        ]
-        assert all(reply.verdict is Verdict.OK for reply in replies)
-        return [fact for reply in replies for fact in reply.facts]
-
-    def mark(self) -> Decimal:
-        """The mark price now."""
-        (fact,) = self.ask(Part.MARKS)
-        assert isinstance(fact, MarkFact)
-        return fact.mark_price
-
-    def place(self, intent: OrderIntent) -> Reply:
-        """A new order under a fresh id; in hedge mode buys open the long side,
-        reduce-only ones close the other."""
-        if self.is_hedge:
-            opens = intent.side is Side.BUY
-            is_long = opens is not intent.reduce_only
-            side = PositionSide.LONG if is_long else PositionSide.SHORT
-            intent = replace(intent, position_side=side)
-        self.count += 1
-        name = ClientOrderId(f"cx{self.count}")
-        return self.call(self.dialect.place(intent, name, RULES))
-
-    def orders(self) -> dict[tuple[str, bool], OrderFact]:
-        """The newest state of every order the stream told, by id and store."""
-        newest: dict[tuple[str, bool], OrderFact] = {}
-        for fact in self.facts:
-            if not isinstance(fact, OrderFact):
-                continue
-            key = (fact.venue_order_id or "", fact.is_conditional)
-            held = newest.get(key)
-            if held is None or _rank(fact) >= _rank(held):
-                newest[key] = fact
-        return newest
-
-
-RULES = next(
-    fact.instrument
-    for fact in World().ask(Part.INSTRUMENTS)
-    if isinstance(fact, InstrumentFact) and fact.instrument.symbol == BTC
-)
-
-
-def _rank(fact: OrderFact) -> tuple[bool, Decimal, int]:
-    return fact.status.is_terminal, fact.filled_qty or D(0), fact.venue_ns
-
-
-def _known(fact: OrderFact) -> Order:
-    assert fact.side is not None
-    assert fact.client_order_id is not None
-    return Order(
-        client_order_id=fact.client_order_id,
-        venue_order_id=fact.venue_order_id,
-        symbol=fact.symbol,
-        side=fact.side,
-        order_type=fact.order_type or OrderType.LIMIT,
-        status=fact.status,
-        qty=fact.qty,
-        price=fact.price,
-        filled_qty=fact.filled_qty or D(0),
-        position_side=fact.position_side or PositionSide.NET,
-        reduce_only=bool(fact.reduce_only),
-        close_position=bool(fact.close_position),
-        triggered_order_id=fact.triggered_order_id,
-    )
 
 
 # --- what a trader, and the market, may do ---------------------------------------
 
 
 def _near(world: World, ticks: int) -> Decimal:
-    return floor_to_grid(world.mark() + ticks * 50, RULES.tick_size)
+    return floor_to_grid(world.mark() + ticks * 50, rules().tick_size)
 
 
 def _limit(world: World, side: Side, ticks: int, **given: Any) -> OrderIntent:
@@ -312,12 +146,12 @@ def _on_an_order(world: World, what: str, ticks: int) -> Reply | None:
     live = [f for f in live if what == "cancel" or f.order_type is OrderType.LIMIT]
     if not live:
         return None
-    order = _known(live[ticks % len(live)])
+    order = known(live[ticks % len(live)])
     if what == "cancel":
         return world.call(world.dialect.cancel(order))
     assert order.price is not None
     price = order.price + ticks
-    return world.call(world.dialect.amend(order, RULES, D("0.004"), price))
+    return world.call(world.dialect.amend(order, rules(), D("0.004"), price))
 
 
 DEEDS = (
@@ -467,7 +301,7 @@ def _view(
             for f in positions
         ],
         open_orders=[
-            _known(f) for f in world.ask(Part.OPEN_ORDERS) if isinstance(f, OrderFact)
+            known(f) for f in world.ask(Part.OPEN_ORDERS) if isinstance(f, OrderFact)
         ],
         instruments={
             f.instrument.symbol: replace(
