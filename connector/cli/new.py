@@ -45,29 +45,27 @@ string: Session("testnet:binance"), Session("live:binance"); the key comes from
 
 import argparse
 import asyncio
-from decimal import Decimal
 
-from connector import Session
-from connector.model.money import floor_to_grid
+from connector import Session, event_dict
 
 
 async def main(profile: str, seconds: float) -> None:
     # Entered when signed in, subscribed and equal to the venue; else it raises.
     async with Session(profile) as s:
-        mark = s.mark_price("BTCUSDT")
-        # A price on the grid of the instrument, one tenth of a percent below.
-        tick = s.instruments["BTCUSDT"].tick_size
-        price = floor_to_grid(mark * Decimal("0.999"), tick)
+        mark, tick = s.mark_price("BTCUSDT"), s.instruments["BTCUSDT"].tick_size
+        assert mark is not None, "the venue told no mark price"
+        # 600 ticks below, on the grid of the instrument: prices are exact decimals.
+        price = mark - mark % tick - 600 * tick
         order = await s.buy("BTCUSDT", "0.010", limit=price)
         # Accepted, Rejected or InDoubt: never a guess.
-        print("order", order.status, order.outcome)
+        print(order, type(order.outcome).__name__)
         try:
             async with asyncio.timeout(seconds):
                 async for event in s.events():  # fills, orders, margin, gaps, ...
-                    print(event)
+                    print(event_dict(event))
         except TimeoutError:
             await s.cancel_all("BTCUSDT")  # goes through even while not in sync
-        print("position", s.positions, "margin", s.margin)
+        print("positions", s.positions)
 
 
 if __name__ == "__main__":
