@@ -383,9 +383,10 @@ class Session:
         return low, high
 
     @property
-    def instruments(self) -> Mapping[Symbol, Instrument]:
+    def instruments(self) -> Mapping[str, Instrument]:
         """What can be traded, by symbol."""
-        return dict(self._open_shell.core.account.instruments)
+        known = self._open_shell.core.account.instruments
+        return {str(symbol): instrument for symbol, instrument in known.items()}
 
     def mark_price(self, symbol: str) -> Decimal | None:
         """Newest known mark price; live while there is an order or a position."""
