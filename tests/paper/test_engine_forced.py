@@ -11,6 +11,7 @@ from connector.paper.instruments import DEFAULT_INSTRUMENTS
 from connector.paper.types import AccountEvent, MarginCallEvent, OrderEvent
 from connector.paper.words import (
     AccountReason,
+    ConditionalStatus,
     EndReason,
     ExecKind,
     IncomeType,
@@ -151,6 +152,7 @@ def test_settlement_closes_everything(desk: Any) -> None:
     """Orders expire as delisted, positions close as trades, trading ends."""
     resting = desk.order("a", "BUY", "0.010", "59000.0")
     desk.order("a", "BUY", "0.1")
+    stop = desk.conditional("a", "STOP_MARKET", "SELL", "1", trigger_price="50000.0")
     desk.told("a")
     desk.engine.settle_symbol("BTCUSDT", D("60000"), now_ms=desk.now_ms)
     desk.engine.audit()
@@ -160,6 +162,8 @@ def test_settlement_closes_everything(desk: Any) -> None:
     assert order.client_order_id.startswith("settlement_autoclose-")
     assert Reason.NOT_TRADING is desk.refused("a", "BUY", "0.010", "59000.0")
     assert not desk.engine.is_trading("BTCUSDT")
+    gone = desk.engine.conditional("a", stop.conditional_id)
+    assert gone.status is ConditionalStatus.EXPIRED
 
 
 # funding -------------------------------------------------------------------

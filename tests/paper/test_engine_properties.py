@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from connector.paper.engine import Engine
 from connector.paper.instruments import DEFAULT_INSTRUMENTS, make_brackets
 from connector.paper.types import (
     EngineRules,
+    MarkEvent,
     NewConditional,
     NewOrder,
     Order,
@@ -65,10 +67,17 @@ class Move:
     offset: int
     flag: bool
 
-    def act(self, engine: Engine) -> object:
-        """Do it in the state the engine is in, so that it mostly makes sense."""
+    def act(self, engine: Engine, pauses: Iterable[int] = ()) -> object:
+        """Do it 10 ms later, in the state the engine then is in.
+
+        *pauses*: when, in between, to wake the engine and look at it.
+        """
         act = getattr(self, f"_{self.kind}")
-        return act(engine, engine.now_ms + 10)
+        before_ms = engine.now_ms
+        for pause in (*sorted(pauses), 10):
+            engine.advance(before_ms + pause)
+            engine.account(self.name)
+        return act(engine, engine.now_ms)
 
     def _qty(self, engine: Engine) -> Decimal:
         return (1 + self.number % 60) * engine.instruments[BTC].qty_step
@@ -306,6 +315,24 @@ def test_the_same_calls_give_the_same_world(moves: list[Move]) -> None:
             move.act(engine)
         states = [engine.ledger.state(name) for name in ACCOUNTS]
         stories.append((engine.drain(), states))
+    assert stories[0] == stories[1]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_moves, st.lists(st.integers(1, 9), min_size=1, max_size=3))
+def test_waking_the_venue_more_often_changes_nothing(
+    moves: list[Move], pauses: list[int]
+) -> None:
+    """Only commands and time matter, not how often somebody looks."""
+    stories = []
+    for is_restless in (False, True):
+        engine = _engine()
+        engine.set_volatility(BTC, D("0.001"))
+        for move in moves:
+            engine.advance(engine.now_ms + 85)
+            move.act(engine, pauses if is_restless else ())
+        events = [e for e in engine.drain() if not isinstance(e, MarkEvent)]
+        stories.append((events, [engine.ledger.state(name) for name in ACCOUNTS]))
     assert stories[0] == stories[1]
 
 

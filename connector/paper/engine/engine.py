@@ -160,8 +160,9 @@ class Engine(Views):
         forced.settle_funding(self._world, symbol, rate)
 
     def settle_symbol(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
-        """Delist *symbol*: orders expire, positions close at *price*."""
+        """Delist *symbol*: all its orders expire, positions close at *price*."""
         clock.advance(self._world, now_ms)
+        triggers.expire_symbol(self._world, symbol)
         forced.settle_symbol(self._world, symbol, price)
 
     def adl(

@@ -293,6 +293,15 @@ def cancel_conditional(
     return tell_conditional(world, account, ended)
 
 
+def expire_symbol(world: World, symbol: str) -> None:
+    """End every waiting conditional order of a delisted symbol."""
+    for account in world.accounts.values():
+        for number in list(account.open_conditionals):
+            item = account.conditionals[number]
+            if item.symbol == symbol:
+                cancel_conditional(world, account, item, ConditionalStatus.EXPIRED)
+
+
 def _stop_waiting(world: World, account: AccountState, item: Conditional) -> None:
     world.triggers[item.symbol].remove(item)
     del account.open_conditionals[item.conditional_id]
