@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connector.paper.faces.binance_usdm import ApiKey
 from connector.paper.server import PaperServer
 from connector.paper.venue import PaperVenue
 
@@ -16,7 +17,7 @@ API_KEY = "clientskey"
 API_SECRET = "clientssecret"
 DEADLINE_S = 30.0
 
-Opener = Callable[[], AbstractAsyncContextManager[PaperServer]]
+Opener = Callable[..., AbstractAsyncContextManager[PaperServer]]
 Runner = Callable[[Coroutine[Any, Any, None]], None]
 Waiter = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -46,8 +47,10 @@ def venue() -> Opener:
     """A running Binance USD-M venue whose market stands still."""
 
     @asynccontextmanager
-    async def opener() -> AsyncIterator[PaperServer]:
-        server = PaperVenue.binance_usdm(api_key=API_KEY, api_secret=API_SECRET, seed=7)
+    async def opener(*more_keys: ApiKey) -> AsyncIterator[PaperServer]:
+        server = PaperVenue.binance_usdm(
+            api_key=API_KEY, api_secret=API_SECRET, seed=7, more_keys=more_keys
+        )
         server.faces[0].engine.freeze()
         async with server:
             yield server

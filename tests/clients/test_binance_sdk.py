@@ -6,6 +6,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from connector.paper.faces.binance_usdm import ApiKey
 
 sdk = pytest.importorskip(
     "binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures",
@@ -114,6 +123,45 @@ def test_order_entry_socket(venue: Any, keys: Any, run: Any) -> None:
                 order_id = answer.data().result.order_id
                 gone = await entry.cancel_order(symbol=SYMBOL, order_id=order_id)
                 assert gone.data().result.status == "CANCELED"
+            finally:
+                await entry.close_connection(close_session=True)
+
+    run(story())
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_asymmetric_keys(venue: Any, run: Any, kind: str) -> None:
+    """The SDK's Ed25519 and RSA signatures verify on REST and on ws-fapi."""
+    private: Any = Ed25519PrivateKey.generate()
+    if kind == "rsa":
+        private = generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    secret = {"api_key": kind, "api_secret": "", "private_key": pem.decode()}
+
+    async def story() -> None:
+        async with venue(ApiKey(key=kind, verifier=private.public_key())) as server:
+            client = sdk.DerivativesTradingUsdsFutures(
+                config_rest_api=settings.ConfigurationRestAPI(
+                    **secret, base_path=server.urls["rest"]
+                ),
+                config_ws_api=settings.ConfigurationWebSocketAPI(
+                    **secret, stream_url=server.urls["ws_api"]
+                ),
+            )
+            entry = await client.websocket_api.create_connection()
+            try:
+                answer = await entry.new_order(
+                    symbol=SYMBOL,
+                    side="BUY",
+                    type="LIMIT",
+                    time_in_force="GTC",
+                    quantity=0.01,
+                    price=59000,
+                )
+                opened = await call(client.rest_api.current_all_open_orders)
+                assert [row.order_id for row in opened] == [
+                    answer.data().result.order_id
+                ]
             finally:
                 await entry.close_connection(close_session=True)
 

@@ -225,6 +225,8 @@ def adjust_margin(ask: Ask) -> object:
         now_ms=ask.engine_ms,
     )
     if no is not None:
+        if no.reason is Reason.ISOLATED_MARGIN and way == 1:
+            raise ApiError(-4050)
         refuse(no)
     ask.venue.margin_moves.append(
         MarginMove(
