@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.config import SessionConfig
-from connector.config.hosts import EndpointUrls
+from connector.config.hosts import EndpointUrls, check_endpoints
 from connector.config.profiles import Profile, resolve
 from connector.core.machine import SessionCore
 from connector.core.restore import base36
 from connector.dialect import Dialect, Endpoints
 from connector.errors import ConfigError, CredentialsError
 from connector.model.credentials import Credentials
+from connector.runtime import log
 from connector.runtime.clock import Clock, SystemClock
 from connector.runtime.hosts import AllowList
 from connector.runtime.http import HttpChannel
@@ -101,6 +102,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
 
     Raises ConfigError, CredentialsError and JournalError before anything is sent.
     """
+    redactor = log.install()
     profile = wishes.profile
     if isinstance(profile, str):
         profile = resolve(profile)
@@ -108,6 +110,10 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     config = wishes.config or profile.config
     clock = wishes.clock or SystemClock()
     urls = wishes.endpoints or profile.endpoints
+    if wishes.endpoints is not None:
+        check_endpoints(
+            wishes.endpoints, profile.environment.value, profile.venue, "endpoints"
+        )
     credentials = wishes.credentials or profile.paper_credentials
     is_embedded = profile.is_embedded and urls is None
     if is_embedded:
@@ -120,8 +126,9 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     if credentials.is_pending:
         raise CredentialsError(
             f"the key of {profile.text} has no key id yet: register its public key at "
-            f"the venue, then `connector keys add {profile.text}` with the id"
+            f"the venue, then `connector keys add {profile.text} --finish`"
         )
+    redactor.watch([credentials.api_key, credentials.secret])
     signer = make_signer(credentials)
     now = clock.now()
     journal = _journal(wishes, profile, is_embedded=is_embedded, wall_ns=now.wall_ns)

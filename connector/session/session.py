@@ -397,12 +397,14 @@ class Session:
     def state(self) -> LinkState:
         """Where the private channel stands."""
         shell = self._shell
-        return LinkState.DISCONNECTED if shell is None else shell.core.state
+        if shell is None or shell.is_closed:
+            return LinkState.DISCONNECTED
+        return shell.core.state
 
     @property
     def is_live(self) -> bool:
         """Local state equals the venue's, up to messages in flight."""
-        return self._shell is not None and self._shell.core.is_live
+        return self.state is LinkState.LIVE
 
     @property
     def age_s(self) -> float:

@@ -191,7 +191,9 @@ class Shell:
         self._arm()
 
     def new_ticket(self) -> tuple[int, asyncio.Future[Any]]:
-        """A number for a wish, and where its answer will be."""
+        """A number for a wish, and where its answer will be; raises SessionClosed."""
+        if self.is_closed:
+            raise SessionClosed("the session is closed")
         self._ticket += 1
         future = asyncio.get_running_loop().create_future()
         self._tickets[self._ticket] = future
@@ -296,6 +298,7 @@ class Shell:
             return
         if isinstance(outcome, ConnectorError):
             future.set_exception(outcome)
+            future.exception()  # of a batch, only the first is waited for
         else:
             future.set_result(outcome)
 
