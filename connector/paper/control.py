@@ -18,11 +18,13 @@ Connections (*kind*: ``private``, ``public``, ``ws_api``; absent: every one)
     ``cut``              drop now, or after *bytes* more bytes each
     ``stall``            *kind*, *hold*: half-open, nothing is sent any more; new
                          ones are accepted by TCP only
+    ``hang_up``          *kind*, *code*, *reason*: close with a closing handshake
     ``restart``          *hold*: drop everything, refuse connections
 
 Frames (*kind*, *event*: the venue's event type, ``reply`` for answers; *times*)
-    ``drop`` ``duplicate`` (*copies*) ``reorder`` ``delay`` (*ms*)
+    ``drop`` ``duplicate`` (*copies*) ``reorder`` ``delay`` (*ms*) ``corrupt``
     ``mute``             drop all of *event* for *hold* seconds; pings are answered
+    ``inject``           *body* (text or JSON): a frame the venue never meant to send
 
 Calls (*method*, *path*: part of the path, or of the text in order entry; *times*)
     ``lose_request`` ``lose_reply`` ``hang`` ``hang_after``
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
 
 Args = Mapping[str, Any]
 Verb = Callable[[Face, Args], dict[str, Any]]
+GOING_AWAY = 1001
 BEYOND = Decimal("0.001")
 
 
@@ -93,8 +96,10 @@ class Control:
             "outage": self._outage,
             "cut": self._cut,
             "stall": self._stall,
+            "hang_up": self._hang_up,
             "restart": self._restart,
             "mute": self._mute,
+            "inject": self._inject,
             "skew": self._skew,
             "replies_first": self._replies_first,
             "heal": self._heal,
@@ -209,6 +214,13 @@ class Control:
         self._server.stall(kind, until_ms)
         return {"until_ms": until_ms}
 
+    def _hang_up(self, face: Face, args: Args) -> dict[str, Any]:
+        victims = self._server.connections_of(_kind(args))
+        for connection in victims:
+            code = int(args.get("code", GOING_AWAY))
+            connection.hang_up(code, str(args.get("reason", "")))
+        return {"closed": len(victims)}
+
     def _restart(self, face: Face, args: Args) -> dict[str, Any]:
         until_ms = self._until_ms(args)
         self._server.faults.down_until_ms = until_ms
@@ -228,6 +240,12 @@ class Control:
         )
         self._server.faults.frame_rules.append(rule)
         return {"until_ms": until_ms}
+
+    def _inject(self, face: Face, args: Args) -> dict[str, Any]:
+        targets = self._server.connections_of(_kind(args) or SocketKind.PRIVATE)
+        for connection in targets:
+            connection.send_text(_text(args["body"]))
+        return {"sent": len(targets)}
 
     def _frame_rule(self, action: FrameAction, args: Args) -> dict[str, Any]:
         rule = FrameRule(
@@ -391,8 +409,7 @@ def _answer(face: Face, args: Args) -> Reply:
             names = sorted(face.presets)
             raise BadArgument(f"no such preset: {preset}; one of {names}")
         return face.presets[preset]
-    body = args.get("body", "")
-    text = body if isinstance(body, str) else json.dumps(body)
+    text = _text(args.get("body", ""))
     headers = args.get("headers", {})
     return Reply(
         status=int(args["status"]),
@@ -400,6 +417,10 @@ def _answer(face: Face, args: Args) -> Reply:
         headers=tuple((str(k), str(v)) for k, v in headers.items()),
         content_type=str(args.get("content_type", "application/json")),
     )
+
+
+def _text(body: object) -> str:
+    return body if isinstance(body, str) else json.dumps(body)
 
 
 def _json_reply(status: int, value: object) -> Reply:

@@ -12,7 +12,7 @@ method and a part of the path (or of the text, on a socket) and wear out after
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from connector.paper.faces import Frame, Reply, SocketKind
@@ -41,6 +41,7 @@ class FrameAction(StrEnum):
     DUPLICATE = "duplicate"
     REORDER = "reorder"  # changes places with the next frame of the socket
     DELAY = "delay"
+    CORRUPT = "corrupt"  # the text breaks off in the middle, the frame is whole
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,6 +168,9 @@ class Faults:
                 return late
             case FrameAction.DELAY:
                 return [Delivery(frame, rule.delay_ms), *late]
+            case FrameAction.CORRUPT:
+                half = frame.text[: len(frame.text) // 2]
+                return [Delivery(replace(frame, text=half)), *late]
 
     def _take_frame_rule(
         self, kind: SocketKind, event: str, now_ms: int

@@ -311,6 +311,30 @@ def test_cut_inside_a_frame(stage: Any) -> None:
     stage(story)
 
 
+def test_frames_nobody_expects(stage: Any) -> None:
+    """Broken JSON, foreign events, a polite close with any code."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.private()
+        bench.control("corrupt", event="ORDER_TRADE_UPDATE")
+        await bench.buy()
+        async with asyncio.timeout(5):
+            text = await socket.recv()
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(text)
+        assert bench.control("inject", body={"e": "serverShutdown"}) == {"sent": 1}
+        assert await bench.read(socket) == {"e": "serverShutdown"}
+        bench.control("inject", body="not json")
+        async with asyncio.timeout(5):
+            assert await socket.recv() == "not json"
+        assert bench.control("hang_up", kind="private", code=1012) == {"closed": 1}
+        with pytest.raises(ConnectionClosed):
+            await bench.read(socket)
+        assert socket.close_code == 1012
+
+    stage(story)
+
+
 def test_restart(stage: Any) -> None:
     """Everything drops, nobody is let in for a while, the state survives."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -108,6 +109,64 @@ def test_a_body_too_large_is_refused(stage: Any) -> None:
     async def story(bench: Any) -> None:
         answer = await bench.http.post("/fapi/v1/order", content=b"a" * (1 << 21))
         assert answer.status_code == 413
+
+    stage(story)
+
+
+def test_a_client_may_ask_before_it_sends_its_body(stage: Any) -> None:
+    """``Expect: 100-continue`` gets its go-ahead, then the answer."""
+
+    async def story(bench: Any) -> None:
+        form = bench.signed({"symbol": "BTCUSDT", "leverage": 5}).encode()
+        head = (
+            b"POST /fapi/v1/leverage HTTP/1.1\r\nHost: x\r\nX-MBX-APIKEY: benchkey\r\n"
+            b"Expect: 100-continue\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(form)
+        )
+        host, port = bench.urls["rest"].removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(5):
+            writer.write(head)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+            writer.write(form)
+            assert b'"leverage":5' in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    stage(story)
+
+
+def test_a_message_too_large_ends_the_socket(stage: Any) -> None:
+    """Above one megabyte: 1009, as the WebSocket standard says."""
+
+    async def story(bench: Any) -> None:
+        socket = await bench.socket("/market/ws")
+        with suppress(ConnectionClosed):
+            await socket.send("a" * (1 << 21))
+        await asyncio.wait_for(socket.wait_closed(), 5)
+        assert socket.close_code == 1009
+
+    stage(story)
+
+
+def test_a_client_that_does_not_read_is_dropped(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a slow client is bounded; then the connection is reset."""
+    monkeypatch.setattr("connector.paper.http.BACKLOG_MAX", 100_000)
+
+    async def story(bench: Any) -> None:
+        host, port = bench.urls["rest"].removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        info = b"GET /fapi/v1/exchangeInfo HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.transport.pause_reading()
+        for _ in range(40):
+            if not bench.server.connections_of(None):
+                break
+            writer.write(info * 100)
+            await asyncio.sleep(0.01)
+        assert bench.server.connections_of(None) == []
+        writer.transport.abort()
 
     stage(story)
 
