@@ -19,7 +19,7 @@ from connector.paper.engine.margin import (
 )
 from connector.paper.instruments import DEFAULT_INSTRUMENTS, make_brackets
 from connector.paper.types import Bracket, Instrument
-from connector.paper.words import ContractKind, MarginType, PositionSide, Reason
+from connector.paper.words import ContractKind, MarginType, PositionSide, Reason, Side
 
 D = Decimal
 BTC, ETH, SOL = DEFAULT_INSTRUMENTS
@@ -339,6 +339,49 @@ def test_leverage_is_bounded_by_what_is_open(make_desk: Callable[..., Any]) -> N
     assert (refused.reason, refused.allowed) == (Reason.MAX_POSITION, D(300000))
     config = desk.engine.set_leverage("a", "BTCUSDT", 100, now_ms=desk.now_ms)
     assert config.leverage == 100
+
+
+def test_multi_assets_is_a_flag_that_forbids_isolated(desk: Any) -> None:
+    """Stored and told; isolated symbols in use stand in its way, and it in theirs."""
+    engine, now = desk.engine, desk.now_ms
+    _isolated(desk)
+    order = desk.order("a", "BUY", "0.010", "59000.0")
+    refused = engine.set_multi_assets("a", multi_assets=True, now_ms=now)
+    assert Reason.ISOLATED_MARGIN is refused.reason
+    engine.cancel("a", "BTCUSDT", order.order_id, now_ms=now)
+    desk.told("a")
+    assert engine.set_multi_assets("a", multi_assets=True, now_ms=now) is None
+    (event,) = desk.told("a")
+    assert event.is_multi_assets
+    assert engine.is_multi_assets("a")
+    refused = engine.set_margin_type("a", "ETHUSDT", MarginType.ISOLATED, now_ms=now)
+    assert Reason.ISOLATED_MARGIN is refused.reason
+
+
+def test_settings_of_nothing(desk: Any) -> None:
+    """Unknown symbols and empty amounts are refusals, not crashes."""
+    engine, now = desk.engine, desk.now_ms
+    for refused in (
+        engine.set_leverage("a", "NOPE", 5, now_ms=now),
+        engine.set_margin_type("a", "NOPE", MarginType.ISOLATED, now_ms=now),
+        engine.adjust_isolated_margin("a", "NOPE", D(1), now_ms=now),
+        engine.match_price("NOPE", Side.BUY, "QUEUE"),
+    ):
+        assert Reason.UNKNOWN_SYMBOL is refused.reason
+    for refused in (
+        engine.deposit("a", "USDT", D(0), now_ms=now),
+        engine.withdraw("a", "USDT", D(-1), now_ms=now),
+    ):
+        assert Reason.BAD_PARAMETER is refused.reason
+    assert desk.told("a") == []
+
+
+def test_lower_leverage_of_an_isolated_position_is_refused(desk: Any) -> None:
+    """It would need margin the position was not given."""
+    _isolated(desk)
+    desk.order("a", "BUY", "0.1")
+    refused = desk.engine.set_leverage("a", "BTCUSDT", 10, now_ms=desk.now_ms)
+    assert Reason.LEVERAGE_REDUCTION is refused.reason
 
 
 def test_unrealised_profit_does_not_leave(desk: Any) -> None:

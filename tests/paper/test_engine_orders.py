@@ -311,6 +311,33 @@ def test_reduce_only_orders_shrink_with_the_position(quiet: Any) -> None:
     ) == (OrderStatus.EXPIRED, EndReason.REDUCE_ONLY)
 
 
+def test_resting_reduce_only_orders_fill_in_parts(quiet: Any) -> None:
+    """What was filled no longer counts against the position."""
+    quiet.order("b", "SELL", "1", "60000.0")
+    quiet.order("a", "BUY", "1", "60000.0")
+    order = quiet.order("a", "SELL", "1", "61000.0", reduce_only=True)
+    quiet.order("b", "BUY", "0.4", "61000.0")
+    assert quiet.now(order).filled_qty == D("0.4")
+    assert quiet.position("a").qty == D("0.6")
+    quiet.order("b", "BUY", "0.6", "61000.0")
+    assert OrderStatus.FILLED is quiet.now(order).status
+
+
+def test_fok_counts_the_house_before_an_own_order(
+    make_desk: Callable[..., Any],
+) -> None:
+    """Up to an own order that would end it, a fill-or-kill takes from everybody."""
+    desk = make_desk(balance="1000000")
+    (ask, offered), (beyond, _) = desk.engine.depth("BTCUSDT", 2).asks
+    desk.order("a", "SELL", "0.010", str(beyond - D("0.1")))
+    stp = SelfTradePrevention.EXPIRE_TAKER
+    too_much = str(offered + D("0.001"))
+    fok = {"time_in_force": FOK, "stp": stp}
+    assert Reason.FOK is desk.refused("a", "BUY", too_much, str(beyond), **fok)
+    order = desk.order("a", "BUY", str(offered), str(beyond), **fok)
+    assert (order.status, order.average_price) == (OrderStatus.FILLED, ask)
+
+
 def test_a_better_reduce_only_order_displaces_a_worse_one(quiet: Any) -> None:
     """Only as much as the position may rest."""
     quiet.order("b", "SELL", "1", "60000.0")

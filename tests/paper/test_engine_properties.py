@@ -282,6 +282,10 @@ def test_books_are_whole_after_every_step(
                 _follow(last, event)
         if isinstance(answer, Order):
             assert answer.order_id in last
+            if answer.time_in_force is TimeInForce.FOK:
+                assert answer.filled_qty in (
+                    (answer.qty,) if refuse else (0, answer.qty)
+                )
     for name in ACCOUNTS:
         for order in engine.orders(name):
             assert last[order.order_id] == order

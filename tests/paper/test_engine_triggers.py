@@ -314,6 +314,32 @@ def test_a_fill_may_trigger_the_next(make_desk: Callable[..., Any]) -> None:
     assert desk.engine.open_conditionals("a") == []
 
 
+def test_price_match_is_resolved_at_the_trigger(desk: Any) -> None:
+    """The price is the book's of that moment."""
+    item = desk.conditional(
+        "a", "STOP", "BUY", "0.010", trigger_price="61000.0", price_match="QUEUE"
+    )
+    desk.mark("61000")
+    now = desk.engine.conditional("a", item.conditional_id)
+    real = desk.engine.order("a", now.actual_order_id)
+    assert real.price == desk.engine.depth("BTCUSDT", 1).bids[0][0]
+    assert real.price_match == "QUEUE"
+
+
+def test_price_match_without_a_book_is_rejected(
+    make_desk: Callable[..., Any],
+) -> None:
+    """No level, no price, no order."""
+    desk = make_desk(house=False)
+    item = desk.conditional(
+        "a", "STOP", "BUY", "0.010", trigger_price="61000.0", price_match="OPPONENT"
+    )
+    desk.mark("61000")
+    now = desk.engine.conditional("a", item.conditional_id)
+    assert ConditionalStatus.REJECTED is now.status
+    assert Reason.NO_LIQUIDITY is now.reject_reason.reason
+
+
 def test_isolated_symbols_trigger_too(desk: Any) -> None:
     """The real order follows the margin type of the moment."""
     item = desk.conditional("a", "STOP_MARKET", "BUY", "0.010", trigger_price="61000.0")
