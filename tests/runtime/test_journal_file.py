@@ -248,6 +248,15 @@ def test_closing_writes_what_waits(file: Path) -> None:
         assert len(list(journal.load())) == 50
 
 
+def test_only_durable_writes_pay_for_fsync(journal: FileJournal) -> None:
+    """FULL syncs the WAL at each commit, NORMAL does not; both switch back."""
+    connection = journal._store._connection
+    assert connection is not None
+    for durable, expected in ((True, 2), (False, 1), (True, 2)):
+        journal.append([record("a")], durable=durable)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (expected,)
+
+
 # Who may have it
 
 

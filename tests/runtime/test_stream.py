@@ -100,7 +100,7 @@ async def silent(connection: ServerConnection) -> None:
 
 
 async def until(fact: Callable[[], bool]) -> None:
-    while not fact():  # noqa: ASYNC110  # what is waited for has no event
+    while not fact():
         await asyncio.sleep(0.001)
 
 
