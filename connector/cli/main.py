@@ -30,6 +30,8 @@ from connector.errors import ConnectorError
 # copy of click and older typer uses click itself: this is the name both share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
+TRACEBACK_VARIABLE = "CONNECTOR_TRACEBACK"
+
 app = typer.Typer(
     help="Trade crypto derivatives: orders that exist once or not at all, margin that "
     "is the venue's, an exact report after every outage. Without --profile, everything "
@@ -85,6 +87,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # flushes on the way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except Exception as exc:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        _say(
+            f"internal error: {type(exc).__name__}\nThis is a mistake in the "
+            f"program. Next: run it again with {TRACEBACK_VARIABLE}=1 and report what "
+            "it prints"
+        )
+        return ExitCode.FAILED
 
 
 def main() -> NoReturn:

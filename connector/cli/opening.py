@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connector.errors import WrongEnvironment
+from connector.config import SessionConfig
+from connector.errors import Unreachable, WrongEnvironment
 
 if TYPE_CHECKING:
     from connector.config.profiles import Profile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 JOURNAL_NAME = "command-line"
+OPEN_TIMEOUT_S = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +98,41 @@ async def opened(
     journal: Path | str = "memory"
     if keeps_journal and not profile.is_embedded:
         journal = journal_path(profile.text, JOURNAL_NAME)
-    async with Session(
-        profile.text, credentials=credentials, journal=journal, on_event=on_event
-    ) as session:
+    session = Session(
+        profile.text,
+        config=_patient(profile.config),
+        credentials=credentials,
+        journal=journal,
+        on_event=on_event,
+    )
+    try:
+        await session.open()
+    except Unreachable as exc:
+        raise Unreachable(f"{exc}\nNext: {_advice(profile)}") from None
+    try:
         yield session
+    finally:
+        await session.close()
+
+
+def _patient(config: SessionConfig) -> SessionConfig:
+    """A person waits less long than a bot, unless the profile says how long."""
+    if config.open_timeout_s != SessionConfig().open_timeout_s:
+        return config
+    return replace(config, open_timeout_s=OPEN_TIMEOUT_S)
+
+
+def _advice(profile: Profile) -> str:
+    if profile.endpoints is None:
+        return "look at the network and at the venue's status page, then try again"
+    where = f"{profile.endpoints.rest} (from {profile.file})"
+    if profile.environment == "paper":
+        port = profile.endpoints.rest.rpartition(":")[2].partition("/")[0]
+        return (
+            f"is something serving at {where}? "
+            f"connector paper serve {profile.venue} --port {port}"
+        )
+    return f"can this machine reach {where}? Then try again"
 
 
 def credentials_asking(profile: Profile) -> Credentials:
