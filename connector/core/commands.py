@@ -479,7 +479,6 @@ class Commands:
             if was_found or tracked.is_known_to_venue:
                 return
             self._orders.end(tracked, OrderStatus.REJECTED, text)
-            tracked.is_proven_absent = True
         elif not was_found:
             # A cancel or amend of an order that the venue no longer tells.
             self._orders.end(tracked, OrderStatus.CANCELED, "closed, cause unknown")

@@ -241,14 +241,16 @@ class Merger:
 
     def _after(self, change: Change, now: Now, run: Run | None) -> None:
         tracked = change.tracked
-        if tracked is None or not change.order_changed:
+        if tracked is None or not change.is_durable:
+            return
+        self.save_order(tracked)
+        if not change.order_changed:
             return
         if run is not None:
             if change.is_new_order and tracked.origin is not Origin.OWN:
                 run.external[tracked.client_order_id] = tracked
             else:
                 run.changed[tracked.client_order_id] = tracked
-        self.save_order(tracked)
         if not tracked.is_stub:
             self.publish_order(tracked, recovered=run is not None)
         self._ports.on_change(tracked, now)

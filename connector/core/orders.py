@@ -7,9 +7,9 @@ late, early and twice. Two facts about one order are compared by
 
 and the larger one stands; what is smaller never takes anything back. Filled
 quantity only grows, a final state never reverts (except one that we inferred
-ourselves). A fill is a fact of its own, counted once per (instrument, venue
-order id, trade id). So any order of {reply, new, partial, fill, cancel}, with
-duplicates, ends in the same state.
+ourselves); see `order_state`. A fill is a fact of its own, counted once per
+(instrument, venue order id, trade id). So any order of {reply, new, partial, fill,
+cancel}, with duplicates, ends in the same state.
 
 An order is found by its venue id; by its client id only if that cannot be
 another order that reuses the id.
@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from connector.core.order_state import count_fill, merge_state
 from connector.core.tracked import Tracked
 from connector.dialect.facts import FillFact, OrderFact
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -41,11 +42,13 @@ FillKey = tuple[Symbol, VenueOrderId, TradeId]
 @dataclass(slots=True)
 class Change:
     """What one merge did. *fills* are new ones, to be told once; *dropped* are
-    fills that were known already."""
+    fills that were known already. *is_durable*: something changed that must be
+    saved, if only a time stamp that is no news."""
 
     tracked: Tracked | None = None
     is_new_order: bool = False
     order_changed: bool = False
+    is_durable: bool = False
     fills: list[Fill] = field(default_factory=list)
     dropped: int = 0
     replaced_provisional: Decimal = ZERO
@@ -133,6 +136,7 @@ class Orders:
         assert status.is_terminal
         tracked.status = status
         tracked.reason = reason
+        tracked.is_end_inferred = True
         tracked.in_doubt_since_ns = None
         tracked.pending = None
         self._touch(tracked)
@@ -153,15 +157,20 @@ class Orders:
             change.is_new_order = True
             change.order_changed = True
         elif tracked.is_stub:
-            tracked.is_stub = False
-            tracked.adopt_static(fact)
-            tracked.origin = fact.origin or Origin.EXTERNAL
+            self._complete(tracked, fact)
             change.is_new_order = True
             change.order_changed = True
-        self._attach_ids(tracked, fact)
-        if self._merge_state(tracked, fact):
+        stamps = (tracked.venue_ns, tracked.terms_ns)
+        if self._attach_ids(tracked, fact):
+            # Becoming a real order may change nothing else.
             change.order_changed = True
-        if change.order_changed:
+        if merge_state(tracked, fact):
+            change.order_changed = True
+        change.is_durable = change.order_changed or stamps != (
+            tracked.venue_ns,
+            tracked.terms_ns,
+        )
+        if change.is_durable:
             self._touch(tracked)
         return change
 
@@ -182,10 +191,8 @@ class Orders:
             change.tracked = tracked
             change.is_new_order = True
         self._fill_keys.add(key)
-        self._replace_provisional(tracked, fact, change)
-        tracked.fills_qty += fact.qty
-        self._raise_filled(tracked, fact)
-        change.order_changed = True
+        change.replaced_provisional = count_fill(tracked, fact)
+        change.order_changed = change.is_durable = True
         change.fills.append(fill_of_fact(fact, tracked.client_order_id, tracked.origin))
         self._touch(tracked)
         return change
@@ -200,11 +207,13 @@ class Orders:
         tracked.fills_qty += qty
         tracked.provisional_qty += qty
         self._touch(tracked)
+        trade_id = TradeId(f"inferred-{tracked.filled_qty}")
+        self._fill_keys.add((tracked.symbol, venue_order_id, trade_id))
         return Fill(
             symbol=tracked.symbol,
             client_order_id=tracked.client_order_id,
             venue_order_id=venue_order_id,
-            trade_id=TradeId(f"inferred-{tracked.filled_qty}"),
+            trade_id=trade_id,
             side=tracked.side,
             qty=qty,
             price=price,
@@ -231,6 +240,10 @@ class Orders:
     def _resolve(self, fact: OrderFact) -> Tracked | None:
         if fact.venue_order_id is not None:
             known = self.find(fact.symbol, fact.venue_order_id)
+            if known is not None:
+                return known
+        if fact.triggered_order_id is not None:
+            known = self.find(fact.symbol, fact.triggered_order_id)
             if known is not None:
                 return known
         if fact.client_order_id is None:
@@ -270,6 +283,8 @@ class Orders:
             return None
         if venue_order_id is None:
             return tracked
+        if tracked.is_stub and is_conditional:
+            return tracked  # the waiting object of what is known by a fill
         if tracked.is_conditional and not is_conditional:
             known = tracked.triggered_order_id
         else:
@@ -288,10 +303,22 @@ class Orders:
             created_ns=fact.created_ns or fact.venue_ns,
             origin=fact.origin or Origin.EXTERNAL,
         )
-        tracked.is_conditional = fact.is_conditional
+        # What a conditional order became is still that order.
+        tracked.is_conditional |= fact.is_conditional
+        tracked.status = OrderStatus.NEW
         tracked.adopt_static(fact)
         self._insert(tracked)
         return tracked
+
+    @staticmethod
+    def _complete(stub: Tracked, fact: OrderFact) -> None:
+        """An order that was known by a fill only is told."""
+        stub.is_stub = False
+        stub.adopt_static(fact)
+        stub.origin = fact.origin or Origin.EXTERNAL
+        if fact.is_conditional or stub.order_type.is_conditional:
+            stub.is_conditional = True
+            stub.triggered_order_id, stub.venue_order_id = stub.venue_order_id, None
 
     def _free_client_id(self, fact: OrderFact) -> ClientOrderId:
         """The fact's own client id, or a local name if it has none or the name
@@ -322,7 +349,8 @@ class Orders:
         self._attach(tracked, fact.venue_order_id, is_conditional=False)
         return tracked
 
-    def _attach_ids(self, tracked: Tracked, fact: OrderFact) -> None:
+    def _attach_ids(self, tracked: Tracked, fact: OrderFact) -> bool:
+        before = (tracked.venue_order_id, tracked.triggered_order_id)
         if fact.venue_order_id is not None:
             self._attach(
                 tracked, fact.venue_order_id, is_conditional=fact.is_conditional
@@ -330,6 +358,7 @@ class Orders:
         if fact.triggered_order_id is not None:
             tracked.triggered_order_id = fact.triggered_order_id
             self._by_venue[tracked.symbol, fact.triggered_order_id] = tracked
+        return before != (tracked.venue_order_id, tracked.triggered_order_id)
 
     def _attach(
         self, tracked: Tracked, venue_order_id: VenueOrderId, *, is_conditional: bool
@@ -339,95 +368,6 @@ class Orders:
         elif tracked.venue_order_id is None:
             tracked.venue_order_id = venue_order_id
         self._by_venue[tracked.symbol, venue_order_id] = tracked
-
-    def _merge_state(self, tracked: Tracked, fact: OrderFact) -> bool:
-        if tracked.is_proven_absent:
-            # Our own conclusion gives way to any word of the venue.
-            tracked.is_proven_absent = False
-            tracked.status = OrderStatus.NEW
-            tracked.reason = ""
-        if (
-            tracked.is_conditional
-            and fact.is_conditional
-            and not self._conditional_counts(tracked, fact)
-        ):
-            return False
-        before = (
-            tracked.status,
-            tracked.filled_qty,
-            tracked.qty,
-            tracked.price,
-            tracked.avg_price,
-            tracked.trigger_price,
-            tracked.in_doubt_since_ns,
-        )
-        filled = fact.filled_qty if fact.filled_qty is not None else tracked.filled_qty
-        was_pending_new = tracked.status is OrderStatus.PENDING_NEW
-        tracked.in_doubt_since_ns = None
-        is_newer = was_pending_new or _rank(
-            fact.status.is_terminal, filled, fact.venue_ns
-        ) >= _rank(tracked.is_terminal, tracked.filled_qty, tracked.venue_ns)
-        if is_newer:
-            if not tracked.is_terminal or fact.status.is_terminal:
-                tracked.status = _consistent_status(fact.status, filled)
-            if fact.reason:
-                tracked.reason = fact.reason
-            tracked.avg_price = fact.avg_price or tracked.avg_price
-        if fact.venue_ns >= tracked.venue_ns or was_pending_new:
-            # Amended terms follow venue time alone: a fill may be older.
-            tracked.qty = fact.qty if fact.qty is not None else tracked.qty
-            tracked.price = fact.price if fact.price is not None else tracked.price
-            tracked.trigger_price = fact.trigger_price or tracked.trigger_price
-        tracked.filled_qty = max(tracked.filled_qty, filled)
-        tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
-        if tracked.is_terminal:
-            tracked.pending = None
-        return before != (
-            tracked.status,
-            tracked.filled_qty,
-            tracked.qty,
-            tracked.price,
-            tracked.avg_price,
-            tracked.trigger_price,
-            tracked.in_doubt_since_ns,
-        )
-
-    @staticmethod
-    def _conditional_counts(tracked: Tracked, fact: OrderFact) -> bool:
-        """Whether the waiting object still has a say: once it became a real
-        order, only that order's own facts do (FINISHED repeats them late)."""
-        if tracked.triggered_order_id is None or fact.triggered_order_id is None:
-            return tracked.triggered_order_id is None
-        return not tracked.is_terminal and not fact.status.is_terminal
-
-    @staticmethod
-    def _raise_filled(tracked: Tracked, fact: FillFact) -> None:
-        """A fill is evidence of its own: state follows if it is behind."""
-        counted = tracked.base_filled + tracked.fills_qty
-        if tracked.status is OrderStatus.PENDING_NEW or tracked.is_proven_absent:
-            tracked.status = OrderStatus.NEW
-            tracked.is_proven_absent = False
-        tracked.in_doubt_since_ns = None
-        if counted <= tracked.filled_qty:
-            return
-        tracked.filled_qty = counted
-        tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
-        if not tracked.is_terminal:
-            done = tracked.qty is not None and counted >= tracked.qty
-            tracked.status = (
-                OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
-            )
-            if done:
-                tracked.pending = None
-
-    @staticmethod
-    def _replace_provisional(tracked: Tracked, fact: FillFact, change: Change) -> None:
-        if tracked.provisional_qty <= 0:
-            return
-        replaced = min(tracked.provisional_qty, fact.qty)
-        tracked.provisional_qty -= replaced
-        tracked.fills_qty -= replaced
-        change.replaced_provisional = replaced
 
 
 def fill_of_fact(
@@ -450,16 +390,3 @@ def fill_of_fact(
         origin=fact.origin or origin,
         venue_ns=fact.venue_ns,
     )
-
-
-def _rank(
-    is_terminal: bool, filled: Decimal, venue_ns: int
-) -> tuple[int, Decimal, int]:
-    return (1 if is_terminal else 0, filled, venue_ns)
-
-
-def _consistent_status(status: OrderStatus, filled: Decimal) -> OrderStatus:
-    """NEW with something filled reads PARTIALLY_FILLED."""
-    if status is OrderStatus.NEW and filled > 0:
-        return OrderStatus.PARTIALLY_FILLED
-    return status

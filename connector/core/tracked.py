@@ -76,8 +76,9 @@ class Tracked:
     *fills_qty* sums the fills counted here; *base_filled* is what was filled
     before our time. *provisional_qty* is the part of fills_qty that was
     inferred. *deadline_ms* is the venue time after which an unanswered command
-    can no longer be accepted. *is_proven_absent*: REJECTED by proof, which any
-    word of the venue overrides.
+    can no longer be accepted. *terms_ns* is the venue time of quantity and price.
+    *is_end_inferred*: final by our own conclusion (refused, proven absent, filled by
+    the sum of its fills), which any word of the venue overrides.
     """
 
     __slots__ = (
@@ -91,7 +92,7 @@ class Tracked:
         "fills_qty",
         "in_doubt_since_ns",
         "is_conditional",
-        "is_proven_absent",
+        "is_end_inferred",
         "is_stub",
         "last_seq",
         "order_type",
@@ -109,6 +110,7 @@ class Tracked:
         "snapshot_cache",
         "status",
         "symbol",
+        "terms_ns",
         "time_in_force",
         "told",
         "trigger_price",
@@ -155,10 +157,11 @@ class Tracked:
         self.reason = ""
         self.in_doubt_since_ns: int | None = None
         self.deadline_ms: int | None = None
-        self.is_proven_absent = False
+        self.is_end_inferred = False
         self.is_stub = False
         self.created_ns = created_ns
         self.venue_ns = 0
+        self.terms_ns = 0
         self.last_seq = 0
         self.seen_on_stream = False
         self.snapshot_cache: Order | None = None
@@ -190,7 +193,7 @@ class Tracked:
     @property
     def is_known_to_venue(self) -> bool:
         """The venue has said something about it."""
-        return self.venue_order_id is not None
+        return self.venue_order_id is not None or self.triggered_order_id is not None
 
     @property
     def missing_fills(self) -> Decimal:
@@ -269,8 +272,9 @@ class Tracked:
             price=body["price"],
             created_ns=body["created_ns"],
         )
-        for name, value in body.items():
-            setattr(tracked, name, value)
+        for name in cls.__slots__:
+            if name in body:  # not so in a journal of an older version
+                setattr(tracked, name, body[name])
         return tracked
 
 
