@@ -6,8 +6,9 @@ and on a virtual-time loop with an in-memory network. Requests of one connection
 are answered in order; a pipelined request waits until the reply before it has
 been written, even if that reply is delayed.
 
-Bounds: a request body above ``BODY_MAX`` is refused with 413, a client that does
-not read is disconnected when ``BACKLOG_MAX`` bytes wait for it.
+Bounds: a request body above ``BODY_MAX`` is refused with 413; a client is
+disconnected when it pipelines that much behind an unanswered request, or when
+``BACKLOG_MAX`` bytes wait for it because it does not read.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ class Connection(asyncio.Protocol):
             except h11.RemoteProtocolError as error:
                 self._refuse_malformed(error)
                 return
+            if event is h11.PAUSED and len(self._http.trailing_data[0]) > BODY_MAX:
+                self.abort()
             if event is h11.NEED_DATA or event is h11.PAUSED:
                 return
             if isinstance(event, h11.Request):

@@ -57,6 +57,18 @@ def test_a_delayed_reply_holds_back_the_pipeline(stage: Any) -> None:
     stage(story)
 
 
+def test_a_pipeline_behind_a_hanging_call_is_bounded(stage: Any) -> None:
+    """A megabyte of requests behind an unanswered one ends the connection."""
+
+    async def story(bench: Any) -> None:
+        bench.control("hang", path="/time")
+        with suppress(ConnectionError):
+            assert await raw(bench, LAST + PING * 40_000) == b""
+        assert (await bench.http.get("/fapi/v1/ping")).status_code == 200
+
+    stage(story)
+
+
 def test_chunked_and_plain_bodies_are_the_same_to_the_venue(stage: Any) -> None:
     """A form body may come in chunks."""
 

@@ -9,7 +9,7 @@ updates are complete for the levels shown (20), ``pu`` chains them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +60,7 @@ class PublicStreams:
     def _add_marks(
         self,
         made: dict[str, list[tuple[Any, str]]],
-        names: set[str],
+        names: Collection[str],
         marks: list[MarkEvent],
         now_ms: int,
     ) -> None:

@@ -202,10 +202,10 @@ class Streams:
             return socket.category == "private"
         return self._serves_unrouted
 
-    def public_names(self) -> set[str]:
-        """Every public stream somebody subscribed to."""
+    def public_names(self) -> dict[str, None]:
+        """Every public stream somebody subscribed to, in a fixed order."""
         return {
-            name
+            name: None
             for socket in self._sockets.values()
             if socket.category != "private"
             for name in socket.names
