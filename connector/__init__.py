@@ -52,9 +52,7 @@ def _join_paper() -> None:
 
     from connector.session.opening import use_embedded_venues
 
-    use_embedded_venues(
-        lambda: import_module("connector.embedded").start_embedded  # type: ignore[no-any-return]
-    )
+    use_embedded_venues(lambda: import_module("connector.embedded").start_embedded)
 
 
 __all__ = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from connector.core.rules import amend_exposes
 from connector.core.tracked import Tracked
 from connector.dialect.facts import Fact
 from connector.model.clock import ClockOffset, Now
@@ -61,6 +62,15 @@ class CommandPorts:
     publish_order: Callable[[Tracked], None]
     save_order: Callable[[Tracked], None]
     on_accepted: Callable[[Tracked, Now], None]
+
+
+def exposes(command: Command) -> bool:
+    """It may add exposure: not sent while the state is not trusted."""
+    if command.kind is CommandKind.PLACE:
+        return command.intent is not None and not command.intent.reduces
+    return command.kind is CommandKind.AMEND and amend_exposes(
+        command.tracked.snapshot(), command.qty
+    )
 
 
 def judge(command: Command) -> Outcome | None:

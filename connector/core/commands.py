@@ -20,10 +20,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from connector.config import SessionConfig
-from connector.core.command import Command, CommandKind, CommandPorts, judge
+from connector.core.command import (
+    Command,
+    CommandKind,
+    CommandPorts,
+    exposes,
+    judge,
+)
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
-from connector.core.outbox import NOT_SENT, RATE_LIMITED, Outbox
+from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED, Outbox
 from connector.core.tracked import Tracked, intent_to_json
 from connector.dialect import Dialect
 from connector.dialect.wire import Reply, Request, Verdict
@@ -244,6 +250,9 @@ class Commands:
     def _commands(self) -> list[Command]:
         return [command for group in self._running.values() for command in group]
 
+    def _is_running(self, command: Command) -> bool:
+        return command in self._running.get(command.tracked.client_order_id, ())
+
     def _start(self, command: Command) -> None:
         self._running.setdefault(command.tracked.client_order_id, []).append(command)
 
@@ -323,20 +332,25 @@ class Commands:
 
         is_cancel = commands[0].kind is CommandKind.CANCEL
         wait_s = self._config.cancel_wait_s if is_cancel else self._config.order_wait_s
-        self._outbox.call(request, on_reply, now, wait_s=wait_s, on_signed=on_signed)
+        self._outbox.call(
+            request,
+            on_reply,
+            now,
+            wait_s=wait_s,
+            on_signed=on_signed,
+            is_exposure=any(exposes(command) for command in commands),
+        )
 
     # --- answers ---
 
     def _on_reply(self, command: Command, reply: Reply, now: Now) -> None:
-        if command not in self._running.get(command.tracked.client_order_id, ()):
-            self._ports.apply(reply.facts, now)
-            return
+        self._ports.apply(reply.facts, now)
+        if not self._is_running(command):
+            return  # ended before, or by the facts of this very answer
         match reply.verdict:
             case Verdict.OK | Verdict.UNCHANGED:
-                self._ports.apply(reply.facts, now)
                 self._on_accepted(command, now)
             case Verdict.PROCESSING:
-                self._ports.apply(reply.facts, now)
                 self._doubt(command, "acknowledged, fate not told yet", now)
             case Verdict.REJECTED:
                 self._refuse(command, reply, now)
@@ -368,7 +382,7 @@ class Commands:
         self._finish(command, outcome, "answer", now)
 
     def _not_executed(self, command: Command, reply: Reply, now: Now) -> None:
-        was_sent = reply.code not in (NOT_SENT, RATE_LIMITED)
+        was_sent = reply.code not in (NOT_SENT, RATE_LIMITED, NOT_LIVE)
         may_retry = was_sent or (
             command.kind is CommandKind.CANCEL and reply.code == NOT_SENT
         )
@@ -404,7 +418,7 @@ class Commands:
                 self._show(tracked)
                 self._ports.save_order(tracked)
         self._judge(command, now, by="event")
-        if command in self._running.get(tracked.client_order_id, ()):
+        if self._is_running(command):
             self._schedule_search(command, now)
 
     def _schedule_search(self, command: Command, now: Now) -> None:
@@ -432,10 +446,10 @@ class Commands:
     def _on_searched(
         self, command: Command, replies: list[Reply], asked_ms: int, now: Now
     ) -> None:
-        if command not in self._running.get(command.tracked.client_order_id, ()):
+        if not self._is_running(command):
             return
         self._judge(command, now, by="event")
-        if command not in self._running.get(command.tracked.client_order_id, ()):
+        if not self._is_running(command):
             return
         if self._may_cancel_again(command, replies, asked_ms):
             self._send(command, now)

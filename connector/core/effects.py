@@ -56,12 +56,14 @@ class SendCall:
 
     *frame_epoch*: send it as a frame of this connection of order entry if that is
     still open, its answer then comes as a frame; else, and if 0, by HTTP.
+    *is_exposure*: `SessionCore.may_expose` must hold when the first byte leaves.
     """
 
     call_id: int
     request: Request
     give_up_mono_ns: int
     frame_epoch: int = 0
+    is_exposure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

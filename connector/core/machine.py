@@ -85,6 +85,7 @@ class SessionCore:
         rng: random.Random,
     ) -> None:
         self.dialect = dialect
+        self.has_key_info = bool(endpoints.key_info)
         self.config = config
         self._id_prefix = id_prefix
         self._id_count = 0
@@ -250,10 +251,14 @@ class SessionCore:
         """Local state equals the venue's up to messages in flight."""
         return self.trust.state is LinkState.LIVE
 
+    @property
+    def may_expose(self) -> bool:
+        """New exposure may be sent now."""
+        return self.is_live or self.config.allow_exposure_when_stale
+
     def check(self, intent: OrderIntent, now: Now) -> Instrument:
         """Raise a UsageError unless *intent* may be sent now."""
-        may_trade = self.is_live or self.config.allow_exposure_when_stale
-        if not may_trade and not intent.reduces:
+        if not self.may_expose and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
         symbol = intent.symbol
         count = sum(1 for t in self.orders.open() if t.symbol == symbol)

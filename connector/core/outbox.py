@@ -28,6 +28,7 @@ from connector.model.events import Event
 
 NOT_SENT = "NOT_SENT"
 RATE_LIMITED = "RATE_LIMITED"
+NOT_LIVE = "NOT_LIVE"
 NO_ANSWER = "NO_ANSWER"
 
 OnReply = Callable[[Reply, Now], None]
@@ -92,11 +93,13 @@ class Outbox:
         *,
         wait_s: float,
         on_signed: Callable[[int | None, Now], None] | None = None,
+        is_exposure: bool = False,
     ) -> int:
         """Make a call; *on_reply* gets its Reply, also when there is no answer.
 
-        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT or RATE_LIMITED
-        when no byte left, UNKNOWN with code NO_ANSWER when bytes may have left.
+        No answer is a Reply too: NOT_EXECUTED with code NOT_SENT, RATE_LIMITED or
+        NOT_LIVE (*is_exposure*, and the session was not) when no byte left, UNKNOWN
+        with code NO_ANSWER when bytes may have left.
         """
         self._call_id += 1
         self._calls[self._call_id] = _Call(request, on_reply, on_signed)
@@ -106,6 +109,7 @@ class Outbox:
                 request,
                 now.mono_ns + int(wait_s * NS_PER_S),
                 self.order_epoch() if request.frame_method else 0,
+                is_exposure,
             )
         )
         return self._call_id

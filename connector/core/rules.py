@@ -16,6 +16,7 @@ from connector.model.order import (
     OrderType,
     PositionSide,
     SelfTradePrevention,
+    Side,
     TimeInForce,
 )
 
@@ -91,6 +92,15 @@ def check_amend(
     if not order.reduce_only:
         instrument.check_notional(qty, price)
     return instrument
+
+
+def amend_exposes(order: Order, qty: Decimal | None) -> bool:
+    """The new total quantity is larger, and the order does not reduce."""
+    reduces = order.reduce_only or (order.position_side, order.side) in (
+        (PositionSide.LONG, Side.SELL),
+        (PositionSide.SHORT, Side.BUY),
+    )
+    return not reduces and (order.qty is None or qty is None or qty > order.qty)
 
 
 def _check_capabilities(intent: OrderIntent, dialect: Dialect) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from connector.core.effects import Resolve
 from connector.core.inputs import Amend, Ask, Cancel, CancelAll, Resync, Submit
-from connector.core.rules import check_amend
+from connector.core.rules import amend_exposes, check_amend
 from connector.core.tracked import Tracked
 from connector.dialect.wire import Reply, Request, Verdict
-from connector.errors import UsageError
+from connector.errors import NotLive, UsageError
 from connector.model.account import Source
 from connector.model.clock import Now
 
@@ -36,7 +36,7 @@ class Wishes:
             case CancelAll():
                 self._cancel_all(wish, now)
             case Amend():
-                self._amend(wish)
+                self._amend(wish, now)
             case Ask():
                 self._ask(wish, now)
             case Resync(ticket=ticket):
@@ -91,12 +91,14 @@ class Wishes:
 
         self._call_all(wish.ticket, requests, now, then, core.config.cancel_wait_s)
 
-    def _amend(self, wish: Amend) -> None:
+    def _amend(self, wish: Amend, now: Now) -> None:
         core = self._core
         tracked = core.orders.get(wish.client_order_id)
         try:
             if tracked is None:
                 raise UsageError(f"no order {wish.client_order_id} is known here")
+            if not core.may_expose and amend_exposes(tracked.snapshot(), wish.qty):
+                raise NotLive(core.trust.why_not_live(now))
             instrument = check_amend(
                 tracked.snapshot(), wish.qty, wish.price, core.account, core.dialect
             )

@@ -44,7 +44,7 @@ from connector.core.inputs import (
     StreamOpened,
     Tick,
 )
-from connector.core.outbox import NOT_SENT, RATE_LIMITED
+from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED
 from connector.dialect.wire import Host, HttpWire, Security
 from connector.errors import (
     ConnectorError,
@@ -76,18 +76,27 @@ class _TooLateError(Exception):
     """The grant ran out before the first byte was written."""
 
 
+class _NotLiveError(Exception):
+    """The state lost its trust while new exposure waited to be sent."""
+
+
 class _Departure:
     """Called just before the first byte is written; remembers whether it was."""
 
-    __slots__ = ("_now", "left_ns", "permit", "was_too_late")
+    __slots__ = ("_may_leave", "_now", "left_ns", "permit", "was_too_late")
 
-    def __init__(self, permit: Permit, now: Callable[[], Now]) -> None:
+    def __init__(
+        self, permit: Permit, now: Callable[[], Now], may_leave: Callable[[], bool]
+    ) -> None:
         self.permit = permit
         self._now = now
+        self._may_leave = may_leave
         self.left_ns = 0
         self.was_too_late = False
 
     def __call__(self) -> None:
+        if not self._may_leave():
+            raise _NotLiveError
         if not self.permit.departed():
             self.was_too_late = True
             raise _TooLateError
@@ -132,6 +141,7 @@ class Shell:
         self._changed: asyncio.Future[None] | None = None
         self._clock_mono_ns: int | None = None
         self.fatal: ConnectorError | None = None
+        self._end: BaseException | None = None
         self.fills_told = 0
         self.is_closed = False
 
@@ -164,7 +174,7 @@ class Shell:
         self.is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        reason = error or SessionClosed("the session is closed")
+        reason = self._end = error or SessionClosed("the session is closed")
         for future in self._tickets.values():
             if not future.done():
                 future.set_exception(reason)
@@ -214,11 +224,13 @@ class Shell:
 
     async def changed(self) -> None:
         """Return when anything has happened."""
-        if self.is_closed:
-            raise SessionClosed("the session is closed")
+        if self._end is not None:
+            raise self._end
         if self._changed is None or self._changed.done():
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
+        if self._end is not None:
+            raise self._end
 
     async def fills_between(self, first: int, last: int) -> AsyncIterator[Fill]:
         """Fills number *first* to *last* of this session, from the journal."""
@@ -337,7 +349,9 @@ class Shell:
                     effect.give_up_mono_ns,
                 )
                 self._permits[call_id] = permit
-                departure = _Departure(permit, self.now)
+                departure = _Departure(
+                    permit, self.now, lambda: self._may_leave(effect)
+                )
                 is_awaited = await self._send_as_frame(effect, departure)
                 if is_awaited or await self._exchange(effect, departure):
                     return
@@ -360,7 +374,7 @@ class Shell:
         self.post(CallSigned(call_id, wire.deadline_ms, epoch))
         try:
             await stream.send(wire.text, on_bytes_may_leave=departure)
-        except _TooLateError:
+        except (_TooLateError, _NotLiveError):
             return False
         except StreamLost as error:
             if not error.maybe_sent:
@@ -387,7 +401,9 @@ class Shell:
             departure.permit.refund()
             if departure.was_too_late:
                 return False
-            self.post(CallFailed(call_id, False, NOT_SENT, str(error)))
+            is_ours = not self._may_leave(effect)
+            code = NOT_LIVE if is_ours else NOT_SENT
+            self.post(CallFailed(call_id, False, code, str(error)))
         except MaybeSent as error:
             self.post(CallFailed(call_id, True, "", str(error)))
         except asyncio.CancelledError:
@@ -399,6 +415,9 @@ class Shell:
             self.post(CallAnswered(call_id, answer))
             self._tell_clock()
         return True
+
+    def _may_leave(self, effect: SendCall) -> bool:
+        return self.core.may_expose or not effect.is_exposure
 
     def _sign(self, effect: SendCall) -> HttpWire:
         request = effect.request

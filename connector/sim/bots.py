@@ -7,10 +7,12 @@ random stream, so that faults do not change what it would like to do.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
+from typing import Protocol
 
 from connector.errors import (
     JournalError,
@@ -34,7 +36,7 @@ Prices = Callable[[str], Decimal]
 Note = Callable[[str], "Entry"]
 
 
-class Entry:
+class Entry(Protocol):
     """Where the end of a command is noted (see `connector.sim.laws`)."""
 
     ended_s: float | None
@@ -125,7 +127,7 @@ class Bot:
         except _EXPECTED as error:
             entry.error = f"{type(error).__name__}: {error}"
         except Exception as error:
-            entry.error = f"!{type(error).__name__}: {error}"
+            entry.error = f"!{shown(error)}"
         entry.ended_s = self._clock()
 
     # --- what to do ---
@@ -259,3 +261,10 @@ class Bot:
         """Mostly behind the mark, sometimes through it."""
         away = Decimal(self._random.randint(-5, 30)) / 10_000
         return (self._prices(symbol) * (1 - away * side.sign)).quantize(Decimal("0.1"))
+
+
+def shown(error: BaseException) -> str:
+    """*error* and the last calls that led to it."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " > ".join(f"{f.name}:{f.lineno}" for f in frames)
+    return f"{type(error).__name__}: {error} ({where})"

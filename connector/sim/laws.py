@@ -205,6 +205,8 @@ class Witness:
         """A complete call left the bot."""
         for order in sent.orders:
             self._on_order(order)
+        if sent.name in ("PUT /fapi/v1/order", "order.modify"):
+            self._on_amend(sent.params)
 
     def _on_order(self, order: Mapping[str, str]) -> None:
         name = client_id(order)
@@ -216,11 +218,25 @@ class Witness:
         )
         if self._sent_ids.setdefault(name, shape) != shape:
             self.broken("one-order", f"client id {name} was used for another order")
+        if not reduces(order):
+            self._expect_live(f"order {name}")
+
+    def _on_amend(self, terms: Mapping[str, str]) -> None:
+        order = self.engine.order(ACCOUNT, int(terms["orderId"]))
+        if (
+            order is None
+            or order.reduce_only
+            or Decimal(terms["quantity"]) <= order.qty
+        ):
+            return
+        if not reduces({"positionSide": order.position_side, "side": order.side}):
+            self._expect_live(f"amend of {order.client_order_id}")
+
+    def _expect_live(self, what: str) -> None:
         session = self.life.session
         if session is None or session.state is not LinkState.LIVE:
             state = "closed" if session is None else session.state.value
-            if not reduces(order):
-                self.broken("exposure", f"order {name} left while {state}")
+            self.broken("exposure", f"{what} left while {state}")
 
     # --- continuous ---
 
@@ -275,7 +291,12 @@ class Witness:
         if session is None or not session.is_live:
             state = "none" if session is None else session.state.value
             return [f"the session is not live: {state}"]
-        return disagreements(session, self.engine, ACCOUNT)
+        waiting = [
+            f"{command.kind} of {command.begun_s:.3f} s has no outcome"
+            for command in self.commands
+            if command.ended_s is None and command.life is self.life
+        ]
+        return waiting + disagreements(session, self.engine, ACCOUNT)
 
     def judge(self) -> None:
         """Laws that hold once the world was healed and has settled."""

@@ -26,7 +26,7 @@ from connector.runtime.journal import Owner
 from connector.runtime.journal_memory import JournalFaults, MemoryDisk, MemoryJournal
 from connector.session import Session
 from connector.session.gate import forget_gates
-from connector.sim.bots import SYMBOLS, Bot, Style, draw_style
+from connector.sim.bots import SYMBOLS, Bot, Style, draw_style, shown
 from connector.sim.faultplan import FaultPlan
 from connector.sim.laws import ACCOUNT, CommandRecord, Life, Violation, Witness
 from connector.sim.link import LinkProfile
@@ -288,7 +288,10 @@ class Theatre:
         )
         await bot.run(self.quiet)
         await self._closing.wait()
-        await session.close()
+        try:
+            await session.close()
+        except Exception as error:
+            self.witness.broken("alive", f"close() raised {shown(error)}")
         await consumer
         self._closed.set()
 
@@ -308,11 +311,14 @@ class Theatre:
 
     async def _consume(self, life: Life, session: Session) -> None:
         life.told_early = frozenset(life.told)
-        async for event in session.events():
-            self.witness.on_consumed(life, event)
-            wait_s = self.consumer_waits_until_s - asyncio.get_running_loop().time()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
+        try:
+            async for event in session.events():
+                self.witness.on_consumed(life, event)
+                wait_s = self.consumer_waits_until_s - self.witness.now_s
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)
+        except Exception as error:
+            self.witness.broken("alive", f"the session died: {shown(error)}")
 
     def _record(self, life: Life, kind: str) -> CommandRecord:
         record = CommandRecord(kind, self.witness.now_s, life)

@@ -64,7 +64,7 @@ def until() -> Waiter:
 
     async def waiter(is_true: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
-            while not is_true():  # noqa: ASYNC110 - foreign clients set no event
+            while not is_true():
                 await asyncio.sleep(0.005)
 
     return waiter
