@@ -174,6 +174,50 @@ def test_a_snapshot_of_the_account(dialect, ask, answer, golden) -> None:
     ]
 
 
+def test_whole_rows_are_exact(dialect, ask, answer, golden) -> None:
+    """Every field, the venue's times among them, of one row of each kind."""
+    rows = {
+        "fills": "rest_user_trades.json",
+        "ledger": "rest_income.json",
+        "positions": "rest_position_risk_v3.json",
+        "account": "rest_account_v3.json",
+        "query_order": "rest_order_query.json",
+        "query_algo": "rest_algo_order_query.json",
+    }
+    first = {
+        op: dialect.read_answer(ask[op], answer(golden(name))).facts[0]
+        for op, name in rows.items()
+    }
+    fill = first["fills"]
+    assert (fill.venue_ns, fill.fee_asset) == (1795341605100 * MS, "USDT")
+    assert (fill.qty, fill.price, fill.is_maker) == (Decimal("0.004"), 60000, True)
+    assert (first["ledger"].venue_ns, first["ledger"].asset) == (
+        1795363200000 * MS,
+        "USDT",
+    )
+    assert first["ledger"].amount == Decimal("-0.06025000")
+    assert first["positions"].venue_ns == 1795341605300 * MS
+    assert first["account"].venue_ns == 1795341605300 * MS
+    order, algo = first["query_order"], first["query_algo"]
+    assert (order.venue_ns, order.created_ns) == (
+        1795341605300 * MS,
+        1795341600012 * MS,
+    )
+    assert (algo.venue_ns, algo.created_ns) == (
+        1795341650000 * MS,
+        1795341606000 * MS,
+    )
+    for fact in first.values():
+        assert isinstance(fact.venue_ns, int)
+    mark = dialect.read_answer(
+        ask["marks"], answer(small(golden, "GET /fapi/v1/premiumIndex"))
+    ).facts[0]
+    assert (mark.venue_ns, mark.next_funding_ns) == (
+        1795341605400 * MS,
+        1795363200000 * MS,
+    )
+
+
 def test_instruments_limits_and_tiers(dialect, ask, answer, golden) -> None:
     """Rules come from the filters, not from the precisions; limits are learnt."""
     instrument, limits = dialect.read_answer(
@@ -206,14 +250,14 @@ def test_json_numbers_of_the_tiers_stay_exact(dialect, ask, answer) -> None:
     """They never pass through a float; a user's coefficient scales the caps."""
     body = (
         b'[{"symbol":"X","notionalCoef":1.5,"brackets":[{"initialLeverage":20,'
-        b'"notionalCap":12345678901234567.123456789,"notionalFloor":0,'
+        b'"notionalCap":12345678901234567.123456789,"notionalFloor":10,'
         b'"maintMarginRatio":0.1000000000000000055511151231257827,"cum":2.0}]}]'
     )
     (fact,) = dialect.read_answer(ask["brackets"], answer(body)).facts
     (tier,) = fact.brackets
     assert tier.cap == Decimal("12345678901234567.123456789") * Decimal("1.5")
     assert tier.maintenance_rate == Decimal("0.1000000000000000055511151231257827")
-    assert tier.cum == 3
+    assert (tier.cum, tier.floor) == (3, 15)
 
 
 def test_one_broken_instrument_hides_itself_alone(dialect, ask, answer, golden) -> None:

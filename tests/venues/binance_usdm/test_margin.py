@@ -296,6 +296,12 @@ def test_a_bankrupt_account_is_at_its_limit() -> None:
     assert (numbers.margin_ratio, numbers.available) == (1, 0)
 
 
+def test_the_tier_follows_the_notional() -> None:
+    """10 BTC at 60250 is 602500: second tier, with its cum."""
+    numbers = margin(view([position(BTC, "10", "60000")], wallet="50000"))
+    assert numbers.maintenance_margin == D(602500) * D("0.005") - 300
+
+
 @pytest.mark.parametrize(
     ("notional", "tier"),
     [("0", 0), ("300000", 0), ("300000.01", 1), ("800000", 1), ("9e9", 1)],

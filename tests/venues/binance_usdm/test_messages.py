@@ -64,6 +64,13 @@ def test_an_order_is_placed_filled_twice_and_closed(golden) -> None:
         ("5012399001", Decimal("0.010"), Decimal("60500.00"), Decimal("0.242"), False),
     ]
     assert [f.realized_pnl for f in fills] == [0, 0, Decimal(5)]
+    assert {f.fee_asset for f in fills} == {"USDT"}
+    times = [1795341605100 * MS, 1795341605300 * MS, 1795341660005 * MS]
+    assert [f.venue_ns for f in fills] == times
+    assert [f.venue_ns for f in hints] == times[:2]
+    told = [f.venue_ns for f in facts if isinstance(f, BalanceFact | PositionFact)]
+    assert set(told) == set(times)
+    assert all(isinstance(venue_ns, int) for venue_ns in told)
     assert {(f.venue_order_id, f.trade_id) for f in hints} <= {
         (f.venue_order_id, f.trade_id) for f in fills
     }
@@ -285,6 +292,8 @@ def test_a_conditional_order_lives_and_becomes_another(golden) -> None:
     assert facts[0].trigger_price == Decimal("58000.00")
     assert facts[0].side is Side.SELL
     assert facts[5].reason == "Reduce Only reject"
+    assert facts[0].venue_ns == 1795341606000 * MS
+    assert isinstance(facts[0].venue_ns, int)
 
 
 def test_a_finished_order_that_filled_nothing_was_cancelled(golden) -> None:

@@ -192,6 +192,14 @@ def test_every_ledger_entry_is_reached(newest_first: bool, same_time: int) -> No
     assert seen == {e.tran_id for e in book}
 
 
+def test_a_ledger_page_within_one_millisecond_still_goes_on() -> None:
+    """The next page starts after it: asking for the same for ever helps nobody."""
+    (request,) = ask(Part.LEDGER)
+    start = int(dict(request.params)["startTime"])
+    following = next_income(request, [income(i, start) for i in range(PAGE)])
+    assert ("startTime", str(start + 1)) in following.params
+
+
 def test_an_order_is_asked_for_by_its_best_id(order) -> None:
     """Venue id if known, else client id; never by both."""
     (request,) = query_order(order())

@@ -158,6 +158,9 @@ def test_a_trailing_stop(intent) -> None:
     params = sent(intent(**given))
     assert params["callbackRate"] == "1"
     assert "activatePrice" not in params
+    for edge in ("0.1", "20"):
+        wide = {**given, "callback_rate": Decimal(edge)}
+        assert sent(intent(**wide))["callbackRate"] == edge
     params = sent(intent(**given, activation_price=Decimal("60400.0")))
     assert params["activatePrice"] == "60400"
 

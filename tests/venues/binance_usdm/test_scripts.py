@@ -134,6 +134,7 @@ def test_a_keep_alive_without_an_answer_is_tried_again_soon(key_reply, status) -
     reply = key_reply(call.request, body={"msg": "x"}, status=status)
     assert script.on_reply(call.request, reply, now) == ()
     assert script.next_tick_ns == now + KEEP_ALIVE_RETRY_NS
+    assert KEEP_ALIVE_RETRY_NS == 60 * 10**9
 
 
 @pytest.mark.parametrize(
@@ -195,6 +196,8 @@ def test_marks_are_ready_when_all_are_acknowledged() -> None:
 
 def test_very_many_marks_are_one_stream() -> None:
     """The stream of all symbols, instead of a thousand subscriptions."""
+    most = PublicScript("wss://x", [Symbol(f"S{i}") for i in range(200)])
+    assert len(most.on_open(T0)) == 4
     script = PublicScript("wss://x", [Symbol(f"S{i}") for i in range(201)])
     (send,) = script.on_open(T0)
     assert json.loads(send.text)["params"] == ["!markPrice@arr@1s"]

@@ -8,6 +8,7 @@ import pytest
 
 from connector.model.order import OrderStatus, OrderType, Origin
 from connector.venues.binance_usdm.words import (
+    LIFETIMES,
     algo_status_of,
     conditional_type,
     expiry_text,
@@ -100,3 +101,13 @@ def test_origin(client_id: str, origin: Origin | None) -> None:
 def test_what_the_algo_service_holds_stays_conditional(word, price, order_type):
     """Of whatever kind: its cancel must go to the same service."""
     assert order_type is conditional_type(word, D(price) if price else None)
+
+
+def test_lifetimes() -> None:
+    """GTX and RPI are post-only, the others are what they say."""
+    assert {word: post for word, (_, post) in LIFETIMES.items() if post} == {
+        "GTX": True,
+        "RPI": True,
+    }
+    for word in ("GTC", "IOC", "FOK", "GTD"):
+        assert LIFETIMES[word][0] == word
