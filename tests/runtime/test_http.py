@@ -668,7 +668,7 @@ def test_cancelled_after_writing_the_caller_knows() -> None:
     run(main())
 
 
-# The one leak that is not ours to close, see the module's text.
+# Now and then a socket is left to the garbage collector, cause not found: see http.py.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_requests_cut_off_at_any_moment_leave_the_channel_whole(
     loopback_certificate: tuple[Path, Path],
