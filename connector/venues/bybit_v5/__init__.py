@@ -1,0 +1,1 @@
+"""Bybit v5, USDT and USDC perpetuals and futures of a unified trading account."""

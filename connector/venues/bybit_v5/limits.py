@@ -1,0 +1,86 @@
+"""Rate limits: what exists, what each call costs, what the headers say.
+
+Every private operation has a bucket of its own per account and second; batch
+calls have separate ones, and REST shares them with WebSocket order entry. What is
+seeded here is the lowest tier; answers tell what is used.
+All HTTP calls of an address share one more.
+
+Source: "Rate Limit Rules" of the v5 documentation, read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from connector.model.clock import NS_PER_S
+from connector.model.limits import BucketScope, BucketSpec, Cost
+
+HTTP_IP = "http-5s"
+CONNECTS = "ws-connects-300s"
+CONNECT_COST: Cost = ((CONNECTS, 1),)
+
+# Operation -> (bucket, requests per second in the default tier).
+_BUCKETS = {
+    "place": ("place-1s", 10),
+    "amend": ("amend-1s", 10),
+    "cancel": ("cancel-1s", 10),
+    "cancel_all": ("cancel-all-1s", 10),
+    "place_batch": ("place-batch-1s", 10),
+    "cancel_batch": ("cancel-batch-1s", 10),
+    "set_leverage": ("leverage-1s", 10),
+    "set_hedge_mode": ("position-mode-1s", 10),
+    "open_orders": ("order-realtime-1s", 50),
+    "query_order": ("order-realtime-1s", 50),
+    "query_history": ("order-history-1s", 50),
+    "fills": ("executions-1s", 50),
+    "positions": ("positions-1s", 50),
+    "position_settings": ("positions-1s", 50),
+    "balances": ("wallet-1s", 50),
+    "account_info": ("account-1s", 50),
+    "ledger": ("ledger-1s", 25),
+    "key_info": ("key-info-1s", 10),
+}
+_COUNT = re.compile(r"[0-9]{1,6}")
+
+
+def _spec(bucket: str, limit: int) -> BucketSpec:
+    return BucketSpec(
+        id=bucket,
+        limit=limit,
+        window_ns=NS_PER_S,
+        scope=BucketScope.ACCOUNT,
+        calendar=False,
+    )
+
+
+BASE_LIMITS = (
+    BucketSpec(
+        id=HTTP_IP, limit=600, window_ns=5 * NS_PER_S, reserve=30, calendar=False
+    ),
+    BucketSpec(id=CONNECTS, limit=500, window_ns=300 * NS_PER_S, calendar=False),
+    *(_spec(bucket, limit) for bucket, limit in dict(_BUCKETS.values()).items()),
+)
+
+
+def cost_of(op: str, units: int = 1) -> Cost:
+    """What one call costs; a batch costs one unit per order."""
+    if op not in _BUCKETS:
+        return ((HTTP_IP, 1),)
+    return ((_BUCKETS[op][0], units), (HTTP_IP, 1))
+
+
+def told_in(op: str, headers: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """(bucket id, count) of one answer; header names lower-case.
+
+    What is no number, or contradicts itself, is ignored. The limit of a
+    higher tier is not taken up.
+    """
+    names = ("x-bapi-limit", "x-bapi-limit-status")
+    texts = [headers.get(name, "").strip() for name in names]
+    if op not in _BUCKETS or any(_COUNT.fullmatch(text) is None for text in texts):
+        return ()
+    limit, left = (int(text) for text in texts)
+    if not 0 <= left <= limit:
+        return ()
+    return ((_BUCKETS[op][0], limit - left),)
