@@ -123,20 +123,25 @@ class Account:
         )
 
     def flatten_absent(
-        self, told: set[PositionKey], venue_ns: int, now: Now
+        self, told: set[PositionKey], venue_ns: int, now: Now, *, lag_ns: int
     ) -> list[PositionKey]:
         """A complete list of positions did not name these: they are flat.
 
         Positions with a newer word than *venue_ns* (when the list was asked
-        for) are left alone.
+        for) are left alone, and those whose base + fills are not flat: the list
+        may lag, and the check that follows finds out. The stamp stays, so that
+        any later word of the venue counts.
         """
         flat = []
         for key, held in self._held.items():
             if key in told or held.qty == 0 or held.stamp.venue_ns >= venue_ns:
                 continue
+            is_recent = self._moved_ns(key) >= venue_ns - lag_ns
+            if is_recent and self.sums.position(key) != 0:
+                continue
             held.qty = ZERO
-            held.stamp = Stamp(
-                source=Source.REST, venue_ns=venue_ns, received_mono_ns=now.mono_ns
+            held.stamp = replace(
+                held.stamp, source=Source.REST, received_mono_ns=now.mono_ns
             )
             self._version += 1
             flat.append(key)

@@ -51,6 +51,7 @@ class Command:
     is_searching: bool = False
     proofs: int = 0
     last_proof_ms: int = 0
+    signed_ns: int = 0  # monotonic time of the last signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,8 +94,12 @@ class Commands:
         return min(times, default=None)
 
     def in_doubt(self) -> list[Tracked]:
-        """Orders with an unknown outcome."""
-        return [c.tracked for c in self._commands() if c.doubt_ns is not None]
+        """Orders of which nobody knows whether they exist."""
+        return [
+            c.tracked
+            for c in self._commands()
+            if c.doubt_ns is not None and c.tracked.in_doubt_since_ns is not None
+        ]
 
     def is_busy(self, tracked: Tracked) -> bool:
         """A command on this order has no outcome yet."""
@@ -109,7 +113,12 @@ class Commands:
         items: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]],
         now: Now,
     ) -> None:
-        """Journal the intents; the request leaves when they are durable."""
+        """Journal the intents; the request leaves when they are durable.
+
+        Raises UsageError, with nothing journaled, for what the dialect refuses.
+        """
+        for intent, client_order_id, instrument in items:
+            self._dialect.place(intent, client_order_id, instrument)
         commands = []
         records = []
         for ticket, (intent, client_order_id, instrument) in zip(
@@ -128,6 +137,7 @@ class Commands:
             records.append(
                 JournalRecord("intent", client_order_id, intent_to_json(intent))
             )
+            records.append(JournalRecord("order", client_order_id, tracked.to_json()))
         self._journal(commands, records, is_batch=len(commands) > 1)
 
     def amend(
@@ -139,6 +149,7 @@ class Commands:
         price: Decimal,
     ) -> None:
         """Journal the new terms, then send them."""
+        self._dialect.amend(tracked.snapshot(), instrument, qty, price)
         command = Command(
             CommandKind.AMEND,
             ticket,
@@ -183,8 +194,9 @@ class Commands:
         one acceptance window from now.
         """
         command = Command(CommandKind.PLACE, 0, tracked)
-        venue_ms = self._ports.clock().venue_ns(now) // NS_PER_MS
-        command.deadline_ms = venue_ms + self._dialect.facts.recv_window_ms
+        # Without a deadline of its own it gets one when the clock is measured.
+        command.deadline_ms = tracked.deadline_ms
+        command.signed_ns = now.mono_ns
         self._start(command)
         self._doubt(command, "found in the journal without an outcome", now)
 
@@ -315,9 +327,10 @@ class Commands:
         self._call(commands, request, now)
 
     def _call(self, commands: list[Command], request: Request, now: Now) -> None:
-        def on_signed(deadline_ms: int | None, _: Now) -> None:
+        def on_signed(deadline_ms: int | None, signed: Now) -> None:
             for command in commands:
                 command.deadline_ms = deadline_ms
+                command.signed_ns = signed.mono_ns
 
         def on_reply(reply: Reply, later: Now) -> None:
             items = reply.items
@@ -366,7 +379,8 @@ class Commands:
         tracked = command.tracked
         if command.kind is CommandKind.PLACE:
             self._ports.on_accepted(tracked, now)
-        if command.kind is CommandKind.CANCEL and not tracked.is_terminal:
+        if command.kind is CommandKind.CANCEL:
+            # Acknowledged is not ended, and it may have ended otherwise.
             self._doubt(command, "cancel acknowledged, end not seen yet", now)
             return
         self._finish(command, Accepted(order=self._settled(command)), "answer", now)
@@ -382,6 +396,9 @@ class Commands:
         self._finish(command, outcome, "answer", now)
 
     def _not_executed(self, command: Command, reply: Reply, now: Now) -> None:
+        if command.doubt_ns is not None:
+            self._schedule_search(command, now)  # an earlier try is still unknown
+            return
         was_sent = reply.code not in (NOT_SENT, RATE_LIMITED, NOT_LIVE)
         may_retry = was_sent or (
             command.kind is CommandKind.CANCEL and reply.code == NOT_SENT
@@ -429,7 +446,10 @@ class Commands:
     def _search(self, command: Command, now: Now) -> None:
         """Ask for the order; NOT_FOUND from every store counts towards proof."""
         requests = self._dialect.query_order(command.tracked.snapshot())
-        asked_ms = self._ports.clock().venue_ns_late(now) // NS_PER_MS
+        clock = self._ports.clock()
+        asked_ms = clock.venue_ns_late(now) // NS_PER_MS
+        if command.deadline_ms is None and clock.measured_mono_ns is not None:
+            command.deadline_ms = asked_ms + self._dialect.facts.recv_window_ms
         replies: list[Reply] = []
         command.is_searching = True
 
@@ -454,7 +474,7 @@ class Commands:
         if self._may_cancel_again(command, replies, asked_ms):
             self._send(command, now)
             return
-        is_late = self._is_past_deadline(command, asked_ms)
+        is_late = self._is_past_deadline(command, asked_ms, now)
         is_spaced = asked_ms - command.last_proof_ms >= _PROOF_PAUSE_MS
         found = any(reply.verdict is Verdict.OK for reply in replies)
         absent = all(reply.verdict is Verdict.NOT_FOUND for reply in replies)
@@ -480,10 +500,16 @@ class Commands:
             and any(reply.verdict is Verdict.OK for reply in replies)
         )
 
-    def _is_past_deadline(self, command: Command, asked_ms: int) -> bool:
+    def _is_past_deadline(self, command: Command, asked_ms: int, now: Now) -> bool:
+        """By the venue's clock and by ours: a wall clock that jumps proves nothing."""
         if command.deadline_ms is None:
             return False
-        return asked_ms > command.deadline_ms + self._dialect.facts.lag_budget_ms
+        facts = self._dialect.facts
+        waited_ms = (now.mono_ns - command.signed_ns) // NS_PER_MS
+        return (
+            asked_ms > command.deadline_ms + facts.lag_budget_ms
+            and waited_ms > facts.recv_window_ms + facts.lag_budget_ms
+        )
 
     def _conclude(self, command: Command, now: Now, *, was_found: bool) -> None:
         """Two late answers say it did not happen."""
@@ -491,8 +517,12 @@ class Commands:
         text = "the venue's deadline passed and it twice knew nothing of it"
         if command.kind is CommandKind.PLACE:
             if was_found or tracked.is_known_to_venue:
+                self._schedule_search(command, now)
                 return
             self._orders.end(tracked, OrderStatus.REJECTED, text)
+        elif not was_found and not tracked.is_known_to_venue:
+            self._schedule_search(command, now)  # whether it exists comes first
+            return
         elif not was_found:
             # A cancel or amend of an order that the venue no longer tells.
             self._orders.end(tracked, OrderStatus.CANCELED, "closed, cause unknown")

@@ -166,6 +166,8 @@ class Link:
         self._rotate_ns = None
         if self._next is not None or self._current is None:
             return
+        if not self._current.is_ready:
+            return  # it is new anyway, and its becoming ready must be told
         self._begin(now)
 
     def reset(self, reason: GapReason, why: str, now: Now) -> None:
@@ -240,6 +242,8 @@ class Link:
             self.rotate(now)
         self._maybe_alarm(due)
         for conn in self._connections():
+            if self._find(conn.epoch) is not conn:
+                continue  # lost meanwhile
             if not conn.is_ready:
                 if self._logon_deadline_ns(conn) <= due:
                     why = f"not signed in within {self._config.logon_timeout_s:g} s"
@@ -333,6 +337,7 @@ class Link:
         if conn is self._next:
             old = self._current
             self._current, self._next = conn, None
+            self._tries = 0
             self.rotations += 1
             if old is not None:
                 overlap = int(_ROTATION_OVERLAP_S * NS_PER_S)

@@ -90,6 +90,10 @@ class Merger:
         self._records.clear()
         return records
 
+    def save_sums(self) -> None:
+        """Make the sums durable with the next write."""
+        self._sums_changed = True
+
     def record(self, kind: str, key: str, body: str) -> None:
         """Keep one durable record."""
         self._records[kind, key] = JournalRecord(kind, key, body)

@@ -166,6 +166,7 @@ class Reconciler:
         run.listed.clear()
         run.positions.clear()
         run.ledger_symbols.clear()
+        run.lost.clear()
         run.asked_ns = self._ports.clock().venue_ns_late(now)
         run.asked_wall_ns = now.wall_ns
         parts = [Part.OPEN_ORDERS, Part.POSITIONS, Part.LEDGER]
@@ -279,14 +280,18 @@ class Reconciler:
     def _absent(self, run: Run, tracked: Tracked) -> None:
         """The venue accepted it once and now tells nothing: beyond retention,
         or a lagging read. Only age can tell which."""
-        age_ns = run.asked_ns - tracked.venue_ns
-        retained_ns = self._dialect.facts.unfilled_retention_s * NS_PER_S
-        if age_ns > retained_ns or run.checks >= len(_CHECK_PAUSES_S):
+        facts = self._dialect.facts
+        age_ns = run.asked_ns - max(tracked.venue_ns, tracked.created_ns)
+        is_young = age_ns < facts.lag_budget_ms * NS_PER_MS
+        retained_ns = facts.unfilled_retention_s * NS_PER_S
+        was_asked_enough = run.checks >= len(_CHECK_PAUSES_S) and not is_young
+        if age_ns > retained_ns or was_asked_enough:
             run.unknowable.append(
                 f"how order {tracked.client_order_id} ended: the venue no longer "
                 "tells it"
             )
             run.changed[tracked.client_order_id] = tracked
+            run.lost.append(tracked)
 
     def _again(self, run: Run, now: Now) -> None:
         before = {key: fact.qty for key, fact in run.positions.items() if fact.qty}
@@ -309,10 +314,9 @@ class Reconciler:
         self._all(run, requests, compare, now)
 
     def _merge(self, run: Run, now: Now) -> None:
-        lost = [t for t in run.changed.values() if not t.is_terminal]
         self._ports.merge(run, causal(run.facts, self._orders), now)
         self._ports.flatten(run, set(run.positions), run.positions_asked_ns, now)
-        for tracked in lost:
+        for tracked in run.lost:
             if not tracked.is_terminal and not self._ports.is_busy(tracked):
                 self._ports.close_unknown(run, tracked, now)
         self._ports.drain(run, now)

@@ -52,6 +52,7 @@ class Run:
     positions: dict[PositionKey, PositionFact] = field(default_factory=dict)
     positions_asked_ns: int = 0
     ledger_symbols: set[Symbol] = field(default_factory=set)
+    lost: list[Tracked] = field(default_factory=list)
     doubted: list[Tracked] = field(default_factory=list)
     requests_before: int = 0
     weight_before: int = 0

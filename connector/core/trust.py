@@ -26,7 +26,7 @@ from connector.core.tracked import Tracked
 from connector.dialect.facts import Fact, FillFact, PositionFact
 from connector.errors import SessionClosed
 from connector.model.account import Source
-from connector.model.clock import NS_PER_S, Now
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import (
     Alarm,
     Gap,
@@ -146,7 +146,6 @@ class Trust:
 
     def on_stream_ready(self, now: Now) -> None:
         """Subscribed: everything from here on is buffered, so ask for the rest."""
-        self._buffer.clear()
         self._sync(now)
 
     def on_stream_lost(self, reason: GapReason, why: str, now: Now) -> None:
@@ -301,7 +300,9 @@ class Trust:
         self, run: Run, told: set[PositionKey], asked_ns: int, now: Now
     ) -> None:
         core = self._core
-        for key in core.account.flatten_absent(told, asked_ns, now):
+        for key in core.account.flatten_absent(
+            told, asked_ns, now, lag_ns=core.dialect.facts.lag_budget_ms * NS_PER_MS
+        ):
             core.merger.publish_position(key, recovered=True)
 
     def _close_unknown(self, run: Run, tracked: Tracked, now: Now) -> None:
@@ -313,6 +314,7 @@ class Trust:
     def _done(self, run: Run, report: ReconcileReport, now: Now) -> None:
         core = self._core
         core.save_sync_point()
+        core.merger.save_sums()
         found = bool(
             report.missed_fills
             or report.orders_changed
@@ -348,10 +350,12 @@ class Trust:
 
     def _suspect_stream(self, report: ReconcileReport, now: Now) -> None:
         """A fill that happened while the stream was trusted came by REST."""
+        clock = self._core.clock.offset
+        before_ns = clock.venue_ns(now) - self._budget_ns
         late = [
             fill
             for fill in report.missed_fills
-            if fill.venue_ns > self._live_since_venue_ns
+            if self._live_since_venue_ns < fill.venue_ns < before_ns
         ]
         if late and self.state is LinkState.LIVE:
             why = f"{len(late)} fills were not told by the stream"
@@ -393,7 +397,7 @@ class Trust:
             return
         self._untied_since_ns = None
         core = self._core
-        short = [t for t in core.orders.open() if t.missing_fills > 0]
+        short = [t for t in core.orders.all() if t.missing_fills > 0]
         untied = core.account.position_mismatches()
         if not short and not untied:
             return

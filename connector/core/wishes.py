@@ -46,15 +46,14 @@ class Wishes:
         core = self._core
         try:
             instruments = [core.check(intent, now) for intent in wish.intents]
+            items = [
+                (intent, core.new_client_order_id(), instrument)
+                for intent, instrument in zip(wish.intents, instruments, strict=True)
+            ]
+            core.commands.place(wish.tickets, items, now)
         except UsageError as error:
             for ticket in wish.tickets:
                 core.outbox.emit(Resolve(ticket, error))
-            return
-        items = [
-            (intent, core.new_client_order_id(), instrument)
-            for intent, instrument in zip(wish.intents, instruments, strict=True)
-        ]
-        core.commands.place(wish.tickets, items, now)
 
     def _cancel(self, wish: Cancel, now: Now) -> None:
         core = self._core
@@ -102,10 +101,9 @@ class Wishes:
             instrument = check_amend(
                 tracked.snapshot(), wish.qty, wish.price, core.account, core.dialect
             )
+            core.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
         except UsageError as error:
             core.outbox.emit(Resolve(wish.ticket, error))
-            return
-        core.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
 
     def _ask(self, wish: Ask, now: Now) -> None:
         core = self._core
@@ -130,6 +128,9 @@ class Wishes:
     ) -> None:
         """Make calls together and resolve *ticket* with their replies."""
         core = self._core
+        if not requests:
+            core.outbox.emit(Resolve(ticket, ()))
+            return
         replies: dict[int, Reply] = {}
 
         def collector(index: int) -> Callable[[Reply, Now], None]:

@@ -9,6 +9,8 @@ from connector.errors import InvalidOrder
 ZERO = Decimal(0)
 ONE = Decimal(1)
 
+_DIGITS_MAX = 12
+
 
 def decimal_of(value: object, rule: str) -> Decimal:
     """*value* as a finite Decimal; raises InvalidOrder naming *rule*.
@@ -28,6 +30,13 @@ def decimal_of(value: object, rule: str) -> Decimal:
             raise InvalidOrder(rule, value, "give a number such as '0.010'") from None
     if not number.is_finite():
         raise InvalidOrder(rule, value, "give a finite number")
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a finite number has an exponent"
+    if number and (number.adjusted() >= _DIGITS_MAX or exponent < -_DIGITS_MAX):
+        # Beyond this, arithmetic on the venue's grid would have to round.
+        raise InvalidOrder(
+            rule, value, f"at most {_DIGITS_MAX} digits before and after the point"
+        )
     return number
 
 
