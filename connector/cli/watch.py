@@ -116,7 +116,7 @@ async def _screen(
     from rich.console import Console
     from rich.live import Live
 
-    from connector.cli.watch_render import render
+    from connector.cli.watch_render import render, rows_for
     from connector.cli.watch_view import view_of
 
     columns = width or shutil.get_terminal_size((80, 24)).columns
@@ -131,7 +131,8 @@ async def _screen(
     with Live(console=console, screen=True, auto_refresh=False) as screen:
         while True:
             view = view_of(session, recent, time.time_ns())
-            screen.update(render(view, console.width), refresh=True)
+            rows = rows_for(console.height)
+            screen.update(render(view, console.width, rows), refresh=True)
             await asyncio.sleep(REDRAW_S)
             await _change_or(session, IDLE_REDRAW_S - REDRAW_S)
 

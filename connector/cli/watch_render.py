@@ -20,6 +20,7 @@ from connector.cli.watch_view import (
 )
 from connector.model.account import Margin, Position
 from connector.model.events import ReconcileReport
+from connector.model.money import text_of
 from connector.model.order import Fill, Order, Side
 
 TWO_COLUMNS_FROM = 110
@@ -32,11 +33,16 @@ _BADGES = {
 }
 
 
-def render(view: WatchView, width: int) -> RenderableType:
-    """The whole frame, *width* characters wide."""
-    left = (_positions(view.positions), _orders(view), _fills(view.fills))
+def render(view: WatchView, width: int, rows: int = ROWS_MAX) -> RenderableType:
+    """The whole frame, *width* characters wide, tables of at most *rows* rows."""
+    left = (
+        _positions(view.positions, rows),
+        _orders(view, rows),
+        _fills(view.fills, rows),
+    )
     right = (_margin(view.margin), _limits(view.limits), _report(view))
-    if width < TWO_COLUMNS_FROM:
+    is_narrow = width < TWO_COLUMNS_FROM
+    if is_narrow:
         body: RenderableType = Group(right[0], *left, *right[1:])
     else:
         grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
@@ -44,7 +50,12 @@ def render(view: WatchView, width: int) -> RenderableType:
         grid.add_column(ratio=3)
         grid.add_row(Group(*left), Group(*right))
         body = grid
-    return Group(_head(view), _channels(view), body)
+    return Group(_head(view), *_channels(view, is_narrow=is_narrow), body)
+
+
+def rows_for(height: int) -> int:
+    """How many rows a table may have on a terminal of this height."""
+    return max(3, min(ROWS_MAX, (height - 24) // 3))
 
 
 # --- the head ---
@@ -72,16 +83,21 @@ def _head(view: WatchView) -> RenderableType:
     return grid
 
 
-def _channels(view: WatchView) -> RenderableType:
-    line = Text()
+def _channels(view: WatchView, *, is_narrow: bool) -> tuple[Text, ...]:
+    lines = []
     for channel in view.channels:
+        line = Text()
         _append_channel(line, channel)
+        lines.append(line)
     sign = "+" if view.clock_offset_ms >= 0 else "-"
-    line.append(
+    clock = Text(
         f"clock {sign}{abs(view.clock_offset_ms):.1f} ± {view.clock_error_ms:.1f} ms",
         style="dim",
     )
-    return line
+    if is_narrow:
+        lines[-1].append_text(clock)
+        return tuple(lines)
+    return (Text().join([*lines, clock]),)
 
 
 def _append_channel(line: Text, channel: ChannelView) -> None:
@@ -110,17 +126,17 @@ def _margin(margin: Margin | None) -> RenderableType:
     grid.add_row(
         "equity",
         Text(grouped(margin.equity, 2), style="bold"),
-        "unrealized",
+        "pnl",
         _signed(margin.unrealized_pnl),
     )
     grid.add_row(
         "available",
         grouped(margin.available, 2),
-        "maintenance",
+        "maint.",
         grouped(margin.maintenance_margin, 2),
     )
     ratio = margin.margin_ratio or Decimal(0)
-    line = Text("ratio ", style="dim")
+    line = Text().append("ratio ", style="dim")
     line.append_text(bar(float(ratio), 24, _ratio_style(ratio)))
     line.append(f" {ratio * 100:.2f} %", style=f"bold {_ratio_style(ratio)}")
     return _panel("margin", Group(grid, line), margin.currency)
@@ -137,7 +153,7 @@ def bar(share: float, width: int, style: str) -> Text:
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     full, rest = divmod(eighths, 8)
     drawn = "█" * full + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")
-    text = Text(drawn, style=style)
+    text = Text().append(drawn, style=style)
     text.append("·" * (width - len(drawn)), style="dim")
     return text
 
@@ -145,7 +161,7 @@ def bar(share: float, width: int, style: str) -> Text:
 # --- what is at stake ---
 
 
-def _positions(positions: Sequence[Position]) -> RenderableType:
+def _positions(positions: Sequence[Position], rows: int) -> RenderableType:
     if not positions:
         return _panel("positions", Text("flat", style="dim"))
     table = _table(
@@ -154,22 +170,24 @@ def _positions(positions: Sequence[Position]) -> RenderableType:
         ("entry", True),
         ("mark", True),
         ("pnl", True),
-        ("liquidation", True),
+        ("liq. price", True),
+        ("away", True),
     )
-    for position in positions[:ROWS_MAX]:
+    for position in positions[:rows]:
         side = Side.BUY if position.qty > 0 else Side.SELL
         table.add_row(
             position.symbol,
             Text(cell(position.qty), style=_side_style(side)),
             _price(position.entry_price),
-            _price(position.mark_price),
+            _rough(position.mark_price),
             _signed(position.unrealized_pnl),
-            _liquidation(position),
+            Text(_rough(position.liquidation_price), style="dim"),
+            _away(position),
         )
-    return _panel("positions", _with_rest(table, len(positions)))
+    return _panel("positions", _with_rest(table, len(positions), rows))
 
 
-def _liquidation(position: Position) -> Text:
+def _away(position: Position) -> Text:
     distance = liquidation_distance(position)
     if distance is None:
         return Text(DASH, style="dim")
@@ -178,11 +196,10 @@ def _liquidation(position: Position) -> Text:
         style = "bold red"
     elif distance < Decimal("0.15"):
         style = "yellow"
-    text = Text(_price(position.liquidation_price), style="dim")
-    return text.append(f" {distance * 100:5.1f} %", style=style)
+    return Text(f"{distance * 100:.1f} %", style=style)
 
 
-def _orders(view: WatchView) -> RenderableType:
+def _orders(view: WatchView, rows: int) -> RenderableType:
     orders = view.orders
     if not orders:
         return _panel("open orders", Text("none", style="dim"))
@@ -195,7 +212,7 @@ def _orders(view: WatchView) -> RenderableType:
         ("price", True),
         ("age", True),
     )
-    for order in orders[:ROWS_MAX]:
+    for order in orders[:rows]:
         table.add_row(
             _status(order),
             Text(order.side.value, style=_side_style(order.side)),
@@ -208,7 +225,7 @@ def _orders(view: WatchView) -> RenderableType:
     doubts = sum(1 for order in orders if order.in_doubt_since_ns is not None)
     return _panel(
         "open orders",
-        _with_rest(table, len(orders)),
+        _with_rest(table, len(orders), rows),
         f"{doubts} in doubt" if doubts else "",
         style="yellow" if doubts else "",
     )
@@ -231,7 +248,7 @@ def _age_of(order: Order, wall_ns: int) -> str:
     return _age(max(0, wall_ns - since) / 1e9) if since else DASH
 
 
-def _fills(fills: Sequence[Fill]) -> RenderableType:
+def _fills(fills: Sequence[Fill], rows: int) -> RenderableType:
     if not fills:
         return _panel("last fills", Text("none yet", style="dim"))
     table = _table(
@@ -243,7 +260,7 @@ def _fills(fills: Sequence[Fill]) -> RenderableType:
         ("fee", True),
         ("pnl", True),
     )
-    for fill in fills[:ROWS_MAX]:
+    for fill in fills[:rows]:
         table.add_row(
             Text(clock_text(fill.venue_ns)[6:], style="dim"),
             Text(fill.side.value, style=_side_style(fill.side)),
@@ -272,7 +289,7 @@ def _limits(limits: Sequence[LimitView]) -> RenderableType:
         else:
             shown = Text(f"{limit.used}/{limit.limit}", style="dim")
         style = _ratio_style(Decimal(str(limit.share)))
-        grid.add_row(limit.name, bar(limit.share, 14, style), shown)
+        grid.add_row(limit.name, bar(limit.share, 10, style), shown)
     return _panel("rate limits", grid)
 
 
@@ -341,10 +358,10 @@ def _table(*columns: tuple[str, bool]) -> Table:
     return table
 
 
-def _with_rest(table: Table, count: int) -> RenderableType:
-    if count <= ROWS_MAX:
+def _with_rest(table: Table, count: int, rows: int) -> RenderableType:
+    if count <= rows:
         return table
-    return Group(table, Text(f"and {count - ROWS_MAX} more", style="dim"))
+    return Group(table, Text(f"and {count - rows} more", style="dim"))
 
 
 def _side_style(side: Side) -> str:
@@ -358,13 +375,16 @@ def _signed(value: Decimal | None) -> Text:
 
 
 def _price(value: Decimal | None) -> str:
-    """At most eight significant digits, but every digit of what is traded."""
+    """Every digit of a price that is traded at; no zeros at its end."""
+    return DASH if value is None else grouped(Decimal(text_of(value)))
+
+
+def _rough(value: Decimal | None) -> str:
+    """Seven significant digits of a price that is computed."""
     if value is None:
         return DASH
-    exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int)
-    places = max(0, min(-exponent, 7 - value.adjusted() if value else 0))
-    return grouped(value, places)
+    places = max(0, 6 - value.adjusted()) if value else 0
+    return _price(round(value, places))
 
 
 def _count(number: int) -> Text:
