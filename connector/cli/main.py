@@ -20,6 +20,7 @@ from connector.cli import (
     new,
     paper,
     read,
+    sim,
     trade,
     watch,
 )
@@ -61,7 +62,7 @@ def _root(
     pass
 
 
-for _module in (demo, trade, read, watch, keys_mount, paper, new):
+for _module in (demo, trade, read, watch, keys_mount, paper, sim, new):
     _module.add_to(app)
 
 

@@ -352,7 +352,9 @@ def _panel(
 
 
 def _table(*columns: tuple[str, bool]) -> Table:
-    table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+    table = Table(
+        box=None, pad_edge=False, expand=True, header_style="dim", padding=(0, 1, 0, 0)
+    )
     for title, is_number in columns:
         table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
     return table

@@ -377,6 +377,7 @@ class SessionCore:
         self.outbox.publish(Alarm(code=code, text=text))
 
     def _stop(self) -> None:
+        self.startup.stop()
         self.reconciler.abort()
         self.trust.stop()
         self.link.stop()

@@ -34,6 +34,7 @@ class Startup:
         self._waiting = 0
         self._again: list[tuple[int, Request, int]] = []
         self._clock_ns: int | None = None
+        self._is_wanted = True
         self.is_done = False
         self.last_trouble = ""
 
@@ -59,6 +60,12 @@ class Startup:
             self._again.remove(item)
             self._one(item[1], item[2], now)
 
+    def stop(self) -> None:
+        """Closing: answers that still come start nothing."""
+        self._is_wanted = False
+        self._again.clear()
+        self._clock_ns = None
+
     def on_key(self, fact: KeyFact) -> None:
         """What this key may do."""
         core = self._core
@@ -81,6 +88,8 @@ class Startup:
 
     def _ask(self, now: Now) -> None:
         core = self._core
+        if not self._is_wanted:
+            return
         if core.clock.offset.measured_mono_ns is None:
             self.last_trouble = "the venue's clock could not be read"
             self._clock_ns = now.mono_ns + int(_PAUSES_S[0] * NS_PER_S)
@@ -103,6 +112,8 @@ class Startup:
         core = self._core
 
         def on_reply(reply: Reply, later: Now) -> None:
+            if not self._is_wanted:
+                return
             if reply.verdict in (Verdict.OK, Verdict.UNCHANGED):
                 core.merger.apply(reply.facts, Source.REST, later)
                 if reply.next_request is not None:

@@ -96,6 +96,13 @@ class EventStream:
         self._queue.append(event)
         self._wake.set()
 
+    async def settle(self) -> None:
+        """The journal is about to close: what overflowed is taken from it now."""
+        if self._replay is None and self._overflow_seq is not None:
+            since_seq, self._overflow_seq = self._overflow_seq, None
+            replay = self._resync(since_seq, self._overflow_fills)
+            self._queue.extend([event async for event in replay])
+
     def close(self, error: BaseException | None = None) -> None:
         """No more events; what is queued can still be read."""
         self._is_closed = True
@@ -107,6 +114,9 @@ class EventStream:
         shell = self._shell
         now = shell.now()
         core = shell.core
+        # All at once, before anything is told: the journal may be closed later.
+        last = shell.fills_told
+        fills = [fill async for fill in shell.fills_between(fills_before, last)]
         yield Gap(
             seq=since_seq,
             reason=GapReason.OVERFLOW,
@@ -117,8 +127,7 @@ class EventStream:
         open_orders = core.orders.snapshots(only_open=True)
         positions = core.account.positions(open_orders)
         margin = core.account.margin(open_orders, now)
-        fills = shell.fills_told
-        async for fill in shell.fills_between(fills_before, fills):
+        for fill in fills:
             yield FillEvent(seq=since_seq, recovered=True, fill=fill)
         for tracked in orders:
             yield OrderUpdate(seq=since_seq, recovered=True, order=tracked.snapshot())

@@ -32,6 +32,7 @@ class JournalWriter:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._writing: list[Record] = []
         self._unsaved: dict[tuple[str, str], Record] = {}
         rows = journal.load()
         self.restored: list[JournalRecord] = []
@@ -61,7 +62,8 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write what is left; what the disk refuses now was told before."""
-        left = self._take(self._waiting)
+        # A write that was cancelled may not have happened; writing twice is no harm.
+        left = [*self._writing, *self._take(self._waiting)]
         self._waiting = []
         if left:
             with contextlib.suppress(JournalError):
@@ -96,12 +98,15 @@ class JournalWriter:
     async def _write_all(self) -> None:
         effects, self._waiting = self._waiting, []
         records = self._take(effects)
+        self._writing = records
         durable = any(effect.is_durable for effect in effects)
         try:
             await self._journal.write(records, durable=durable)
         except JournalError as error:
+            self._writing = []
             self._refused(effects, records, error)
             return
+        self._writing = []
         self.is_failing = False
         for effect in effects:
             if effect.token:

@@ -144,6 +144,7 @@ class Shell:
         self._end: BaseException | None = None
         self.fills_told = 0
         self.is_closed = False
+        self._is_ending = False
 
     # --- life ---
 
@@ -161,11 +162,14 @@ class Shell:
                 await asyncio.wait(
                     self._tasks, timeout=self.core.config.close_timeout_s
                 )
+            self._is_ending = True
             for task in self._tasks:
                 task.cancel()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.core.config.close_timeout_s):
                     await self._journal.flush()
+                    for stream in self._event_streams:
+                        await stream.settle()
             writer.cancel()
         self._journal.close()
 
@@ -192,7 +196,7 @@ class Shell:
 
     def post(self, happened: Input) -> None:
         """Feed the machine and do what it wants."""
-        if self.is_closed:
+        if self.is_closed or self._is_ending:
             return
         effects = self.core.feed(happened, self._clock.now())
         for effect in effects:

@@ -296,7 +296,25 @@ class Witness:
             for command in self.commands
             if command.ended_s is None and command.life is self.life
         ]
-        return waiting + disagreements(session, self.engine, ACCOUNT)
+        return [
+            *waiting,
+            *self._untold_fills(),
+            *disagreements(session, self.engine, ACCOUNT),
+        ]
+
+    def _untold_fills(self) -> list[str]:
+        self._read_fills()
+        last, truth = self.life, self._fills.keys()
+        journal = self.journaled_fills()
+        unread = last.told.keys() - last.told_early - last.consumed.keys()
+        return [
+            *(f"fill {key} never reached the journal" for key in truth - journal),
+            *(
+                f"fill {key} was not told to the last life"
+                for key in truth - last.known - last.told.keys()
+            ),
+            *(f"fill {key} did not come out of events()" for key in unread),
+        ]
 
     def judge(self) -> None:
         """Laws that hold once the world was healed and has settled."""
@@ -313,17 +331,10 @@ class Witness:
             self.broken("books", str(error))
 
     def _judge_fills(self) -> None:
-        truth = frozenset(self._fills)
-        journal = self.journaled_fills()
-        for key in sorted(truth - journal):
-            self.broken("once", f"fill {key} never reached the journal")
-        for key in sorted(journal - truth):
+        for text in sorted(self._untold_fills()):
+            self.broken("once", text)
+        for key in sorted(self.journaled_fills() - self._fills.keys()):
             self.broken("once", f"fill {key} in the journal is invented")
-        last = self.life
-        for key in sorted(truth - last.known - last.told.keys()):
-            self.broken("once", f"fill {key} was not told to the last life")
-        for key in sorted(last.told.keys() - last.told_early - last.consumed.keys()):
-            self.broken("once", f"fill {key} did not come out of events()")
 
     def _judge_orders(self) -> None:
         counts: Counter[str] = Counter()

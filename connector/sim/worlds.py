@@ -8,6 +8,7 @@ silent, and session and ledger must agree within `SETTLE_S`; then the laws judge
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -316,7 +317,10 @@ class Theatre:
                 self.witness.on_consumed(life, event)
                 wait_s = self.consumer_waits_until_s - self.witness.now_s
                 if wait_s > 0:
-                    await asyncio.sleep(wait_s)
+                    # Slow, not dead: it reads on once the world has healed.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(wait_s):
+                            await self.quiet.wait()
         except Exception as error:
             self.witness.broken("alive", f"the session died: {shown(error)}")
 

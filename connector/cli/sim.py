@@ -1,0 +1,111 @@
+"""``connector sim``: hunt the connector with faults on a virtual clock."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.exits import ExitCode
+from connector.cli.output import Output
+from connector.errors import UsageError
+
+if TYPE_CHECKING:
+    from connector.sim.worlds import Report
+
+_RANGE = re.compile(r"(\d{1,9}):(\d{1,9})")
+_SHRINK_S = 30.0
+_SHRUNK_MAX = 3
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(sim)
+
+
+def sim(
+    seeds: Annotated[
+        str, typer.Option(help="A range of worlds, first:end (end left out).")
+    ] = "0:100",
+    seed: Annotated[int | None, typer.Option(help="One world.")] = None,
+    trace: Annotated[
+        bool, typer.Option(help="With --seed: everything that happened, to stdout.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Play a session in simulated worlds full of faults and judge it by the laws.
+
+    Exit code 1 if a law was broken; the seed, the law and the fewest faults that
+    still break it are told. The same seed plays the same world again.
+    """
+    from connector.sim.runner import run_seeds
+
+    out = Output(as_json=as_json)
+    if seed is not None:
+        raise typer.Exit(_one(out, seed, with_trace=trace))
+    if trace:
+        raise UsageError("--trace shows one world: give --seed too")
+    match = _RANGE.fullmatch(seeds)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise UsageError(f"--seeds {seeds[:40]!r}: write FIRST:END, for example 0:100")
+    if jobs < 0:
+        raise UsageError("--jobs must be 0 or more")
+    failed: list[Report] = []
+
+    def on_report(report: Report) -> None:
+        if report.violations:
+            failed.append(report)
+            out.say(f"seed {report.seed}: broke {', '.join(report.laws)}")
+
+    wanted = range(int(match[1]), int(match[2]))
+    summary = run_seeds(wanted, jobs=jobs or os.cpu_count() or 1, on_report=on_report)
+    for report in failed[:_SHRUNK_MAX]:
+        _explain(out, report)
+    told = summary.as_dict()
+    out.record(
+        told,
+        f"{told['runs']} worlds, {told['virtual_hours']:.1f} virtual hours in "
+        f"{told['wall_s']} s: {told['commands']} commands, {told['fills']} fills, "
+        f"{sum(told['faults'].values())} faults, {told['reconnects']} reconnects, "
+        f"{told['law_violations']} laws broken",
+    )
+    raise typer.Exit(ExitCode.FAILED if summary.violations else ExitCode.OK)
+
+
+def _one(out: Output, seed: int, *, with_trace: bool) -> int:
+    from connector.sim.worlds import play
+
+    report = play(seed, with_trace=with_trace)
+    for line in report.trace:
+        print(line)
+    if report.violations:
+        _explain(out, report)
+    out.record(
+        {
+            "type": "world",
+            "seed": seed,
+            "laws_broken": list(report.laws),
+            "faults": list(report.faults),
+            "virtual_s": report.virtual_s,
+            "trace_hash": report.trace_hash,
+        },
+        f"seed {seed}: {report.commands} commands, {report.fills} fills, "
+        f"{len(report.faults)} faults, {len(report.violations)} laws broken",
+    )
+    return ExitCode.FAILED if report.violations else ExitCode.OK
+
+
+def _explain(out: Output, report: Report) -> None:
+    from connector.sim.runner import smallest_tape
+    from connector.sim.worlds import play
+
+    for violation in report.violations[:5]:
+        out.say(f"  {violation.law} at {violation.at_s:.3f} s: {violation.text}")
+    small = play(report.seed, smallest_tape(report, budget_s=_SHRINK_S))
+    out.say(f"  the fewest faults that still break it ({len(small.faults)}):")
+    for fault in small.faults:
+        out.say(f"    {fault}")
+    out.say(f"  Next: connector sim --seed {report.seed} --trace")

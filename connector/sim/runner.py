@@ -1,0 +1,122 @@
+"""Many worlds: seeds in parallel, one summary; a failing seed is made small.
+
+A seed is judged twice from time to time: equal seeds must leave equal traces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.sim.tape import shrink
+from connector.sim.worlds import Report, play
+
+_TWICE_EVERY = 50
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a range of seeds showed; counts, hours of virtual time, seconds."""
+
+    runs: int = 0
+    virtual_hours: float = 0.0
+    wall_s: float = 0.0
+    lives: int = 0
+    commands: int = 0
+    fills: int = 0
+    reconnects: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    in_doubt_resolved_by: Counter[str] = field(default_factory=Counter)
+    run_twice: int = 0
+    violations: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def add(self, report: Report) -> None:
+        """Count one world."""
+        self.runs += 1
+        self.virtual_hours += report.virtual_s / 3600
+        self.lives += report.lives
+        self.commands += report.commands
+        self.fills += report.fills
+        self.reconnects += report.reconnects
+        self.faults.update(report.fault_counts)
+        self.in_doubt_resolved_by.update(report.resolved_by)
+        self.violations += [(report.seed, v.law, v.text) for v in report.violations]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers."""
+        return {
+            "type": "sim",
+            "runs": self.runs,
+            "virtual_hours": round(self.virtual_hours, 3),
+            "wall_s": round(self.wall_s, 1),
+            "lives": self.lives,
+            "commands": self.commands,
+            "fills": self.fills,
+            "reconnects": self.reconnects,
+            "faults": dict(sorted(self.faults.items())),
+            "in_doubt_resolved_by": dict(self.in_doubt_resolved_by),
+            "run_twice": self.run_twice,
+            "law_violations": len(self.violations),
+            "violations": [
+                {"seed": seed, "law": law, "text": text}
+                for seed, law, text in self.violations
+            ],
+        }
+
+
+def judge(seed: int) -> tuple[Report, bool]:
+    """One world; every fiftieth seed twice, which must leave the same trace."""
+    report = play(seed)
+    if seed % _TWICE_EVERY:
+        return report, True
+    return report, play(seed).trace_hash == report.trace_hash
+
+
+def run_seeds(
+    seeds: Iterable[int],
+    *,
+    jobs: int = 1,
+    on_report: Callable[[Report], None] | None = None,
+) -> Summary:
+    """Judge *seeds* in *jobs* processes; *on_report* is told of each as it ends."""
+    summary = Summary()
+    began = time.monotonic()
+    wanted = list(seeds)
+    if jobs == 1:
+        outcomes: Iterable[tuple[Report, bool]] = map(judge, wanted)
+        _collect(summary, outcomes, on_report)
+    else:
+        with ProcessPoolExecutor(jobs) as pool:
+            _collect(summary, pool.map(judge, wanted, chunksize=4), on_report)
+    summary.wall_s = time.monotonic() - began
+    return summary
+
+
+def smallest_tape(report: Report, *, budget_s: float) -> list[int]:
+    """The fewest and lowest fault decisions that still break the same law."""
+    law = report.laws[0]
+
+    def fails(tape: list[int]) -> bool:
+        return law in play(report.seed, tape).laws
+
+    return shrink(list(report.tape), fails, budget_s=budget_s)
+
+
+def _collect(
+    summary: Summary,
+    outcomes: Iterable[tuple[Report, bool]],
+    on_report: Callable[[Report], None] | None,
+) -> None:
+    for report, is_repeatable in outcomes:
+        summary.add(report)
+        if report.seed % _TWICE_EVERY == 0:
+            summary.run_twice += 1
+        if not is_repeatable:
+            text = "two runs of this seed left different traces"
+            summary.violations.append((report.seed, "deterministic", text))
+        if on_report is not None:
+            on_report(report)
