@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import typer
 
 from connector.model.credentials import KeyName
+
+if TYPE_CHECKING:
+    from connector.runtime.keystore import KeystoreConfig
 
 if TYPE_CHECKING:
     from connector.runtime.keystore import KeystoreConfig
@@ -52,6 +56,17 @@ def key_of(word: str) -> KeyName:
 
 
 def config_of(word: str | None) -> KeystoreConfig:
+    """Where the keys of a typed word are looked for; None: of no profile."""
+    from connector.config.profiles import resolve
+    from connector.runtime.keystore import KeystoreConfig
+    from connector.runtime.keystore.of_profile import keystore_config
+
+    if word is None or word.count(":") > 1:
+        return KeystoreConfig()
+    return keystore_config(resolve(word))
+
+
+def stores_of(word: str | None) -> KeystoreConfig:
     """Where the keys of a typed word are looked for; None: of no profile."""
     from connector.config.profiles import resolve
     from connector.runtime.keystore import KeystoreConfig

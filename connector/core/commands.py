@@ -381,7 +381,11 @@ class Commands:
             self._ports.on_accepted(tracked, now)
         if command.kind is CommandKind.CANCEL:
             # Acknowledged is not ended, and it may have ended otherwise.
-            self._doubt(command, "cancel acknowledged, end not seen yet", now)
+            ended = judge(command)
+            if ended is None:
+                self._doubt(command, "cancel acknowledged, end not seen yet", now)
+            else:
+                self._finish(command, ended, "answer", now)
             return
         self._finish(command, Accepted(order=self._settled(command)), "answer", now)
 
