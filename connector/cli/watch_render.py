@@ -1,4 +1,4 @@
-"""Draws a `WatchView`: two columns from 110 characters on, one below."""
+"""Draws a `WatchView`: two columns from 120 characters on, one below."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from connector.model.events import ReconcileReport
 from connector.model.money import text_of
 from connector.model.order import Fill, Order, Side
 
-TWO_COLUMNS_FROM = 110
+TWO_COLUMNS_FROM = 120
 ROWS_MAX = 8
 
 _BADGES = {
