@@ -137,6 +137,13 @@ class Story:
         placed = await asyncio.wait_for(lost, WAIT_S)
         self._outcome("place", placed.outcome)
         self._order(placed)
+        told = {order.client_order_id for order in report.in_doubt_resolved}
+        for order in self.doubts_resolved(session):
+            if order.client_order_id not in told:
+                self._tell.fact(
+                    "doubt  resolved before the report began, by asking for the order",
+                    "green",
+                )
         return report
 
     async def _lose_a_reply(self, session: Session) -> asyncio.Task[LiveOrder]:

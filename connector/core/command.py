@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from connector.core.rules import amend_exposes
 from connector.core.tracked import Tracked
+from connector.dialect import Dialect
 from connector.dialect.facts import Fact
+from connector.dialect.wire import Request
 from connector.model.clock import ClockOffset, Now
 from connector.model.instrument import Instrument
 from connector.model.order import (
@@ -63,6 +65,38 @@ class CommandPorts:
     publish_order: Callable[[Tracked], None]
     save_order: Callable[[Tracked], None]
     on_accepted: Callable[[Tracked, Now], None]
+
+
+def build_request(dialect: Dialect, command: Command) -> Request:
+    """What is sent for *command*, unsigned."""
+    tracked = command.tracked
+    if command.kind is CommandKind.CANCEL:
+        return dialect.cancel(tracked.snapshot())
+    assert command.instrument is not None
+    if command.kind is CommandKind.PLACE:
+        assert command.intent is not None
+        return dialect.place(
+            command.intent, tracked.client_order_id, command.instrument
+        )
+    assert command.qty is not None
+    assert command.price is not None
+    return dialect.amend(
+        tracked.snapshot(), command.instrument, command.qty, command.price
+    )
+
+
+def build_batch(dialect: Dialect, commands: Sequence[Command]) -> Request:
+    """One request for several commands of one kind, unsigned."""
+    if commands[0].kind is CommandKind.CANCEL:
+        return dialect.cancel_batch([c.tracked.snapshot() for c in commands])
+    items = []
+    for command in commands:
+        assert command.intent is not None
+        assert command.instrument is not None
+        items.append(
+            (command.intent, command.tracked.client_order_id, command.instrument)
+        )
+    return dialect.place_batch(items)
 
 
 def exposes(command: Command) -> bool:

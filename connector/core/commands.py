@@ -24,12 +24,15 @@ from connector.core.command import (
     Command,
     CommandKind,
     CommandPorts,
+    build_batch,
+    build_request,
     exposes,
     judge,
 )
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
 from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED, Outbox
+from connector.core.proof import RESEND_S, count_proof, may_cancel_again
 from connector.core.tracked import Tracked, intent_to_json
 from connector.dialect import Dialect
 from connector.dialect.wire import Reply, Request, Verdict
@@ -49,12 +52,6 @@ from connector.model.order import (
 
 _SEARCH_S = (0.2, 0.3, 0.5, 1.0, 3.0, 5.0)
 """Pauses between queries of an order in doubt; the last one repeats."""
-
-_RESEND_S = (0.2, 0.4, 0.8, 1.6)
-"""Pauses before a command the venue did not process is sent again."""
-
-_PROOFS_NEEDED = 2
-_PROOF_PAUSE_MS = 2000
 
 PROVEN = "NOT_ACCEPTED"
 
@@ -281,50 +278,14 @@ class Commands:
             AppendJournal(tuple(records), is_durable=True, token=self._token)
         )
 
-    def _build(self, command: Command) -> Request:
-        tracked = command.tracked
-        match command.kind:
-            case CommandKind.PLACE:
-                assert command.intent is not None
-                assert command.instrument is not None
-                return self._dialect.place(
-                    command.intent, tracked.client_order_id, command.instrument
-                )
-            case CommandKind.AMEND:
-                assert command.instrument is not None
-                assert command.qty is not None
-                assert command.price is not None
-                return self._dialect.amend(
-                    tracked.snapshot(), command.instrument, command.qty, command.price
-                )
-            case CommandKind.CANCEL:
-                return self._dialect.cancel(tracked.snapshot())
-
     def _send(self, command: Command, now: Now) -> None:
         command.tries += 1
-        self._call([command], self._build(command), now)
+        self._call([command], build_request(self._dialect, command), now)
 
     def _send_batch(self, commands: list[Command], now: Now) -> None:
         for command in commands:
             command.tries += 1
-        if commands[0].kind is CommandKind.CANCEL:
-            request = self._dialect.cancel_batch(
-                [c.tracked.snapshot() for c in commands]
-            )
-        else:
-            items = []
-            for command in commands:
-                assert command.intent is not None
-                assert command.instrument is not None
-                items.append(
-                    (
-                        command.intent,
-                        command.tracked.client_order_id,
-                        command.instrument,
-                    )
-                )
-            request = self._dialect.place_batch(items)
-        self._call(commands, request, now)
+        self._call(commands, build_batch(self._dialect, commands), now)
 
     def _call(self, commands: list[Command], request: Request, now: Now) -> None:
         def on_signed(deadline_ms: int | None, signed: Now) -> None:
@@ -407,8 +368,8 @@ class Commands:
         may_retry = was_sent or (
             command.kind is CommandKind.CANCEL and reply.code == NOT_SENT
         )
-        if may_retry and command.tries <= len(_RESEND_S):
-            pause_s = _RESEND_S[command.tries - 1]
+        if may_retry and command.tries <= len(RESEND_S):
+            pause_s = RESEND_S[command.tries - 1]
             command.next_ns = now.mono_ns + int(pause_s * NS_PER_S)
             return
         tracked = command.tracked
@@ -475,45 +436,13 @@ class Commands:
         self._judge(command, now, by="event")
         if not self._is_running(command):
             return
-        if self._may_cancel_again(command, replies, asked_ms):
+        if may_cancel_again(command, replies, asked_ms):
             self._send(command, now)
-            return
-        is_late = self._is_past_deadline(command, asked_ms, now)
-        is_spaced = asked_ms - command.last_proof_ms >= _PROOF_PAUSE_MS
-        found = any(reply.verdict is Verdict.OK for reply in replies)
-        absent = all(reply.verdict is Verdict.NOT_FOUND for reply in replies)
-        if is_late and is_spaced and (found or absent):
-            command.proofs += 1
-            command.last_proof_ms = asked_ms
-            if command.proofs >= _PROOFS_NEEDED:
-                self._conclude(command, now, was_found=found)
-                return
-        self._schedule_search(command, now)
-
-    @staticmethod
-    def _may_cancel_again(
-        command: Command, replies: list[Reply], asked_ms: int
-    ) -> bool:
-        """The order still stands and the last cancel can no longer arrive:
-        cancelling again does no harm, whatever became of the first."""
-        return (
-            command.kind is CommandKind.CANCEL
-            and command.tries <= len(_RESEND_S)
-            and command.deadline_ms is not None
-            and asked_ms > command.deadline_ms
-            and any(reply.verdict is Verdict.OK for reply in replies)
-        )
-
-    def _is_past_deadline(self, command: Command, asked_ms: int, now: Now) -> bool:
-        """By the venue's clock and by ours: a wall clock that jumps proves nothing."""
-        if command.deadline_ms is None:
-            return False
-        facts = self._dialect.facts
-        waited_ms = (now.mono_ns - command.signed_ns) // NS_PER_MS
-        return (
-            asked_ms > command.deadline_ms + facts.lag_budget_ms
-            and waited_ms > facts.recv_window_ms + facts.lag_budget_ms
-        )
+        elif count_proof(command, replies, asked_ms, now, self._dialect.facts):
+            found = any(reply.verdict is Verdict.OK for reply in replies)
+            self._conclude(command, now, was_found=found)
+        else:
+            self._schedule_search(command, now)
 
     def _conclude(self, command: Command, now: Now, *, was_found: bool) -> None:
         """Two late answers say it did not happen."""
