@@ -122,12 +122,16 @@ class Merger:
         run: Run | None = None,
     ) -> None:
         """Merge *facts*; with *run* they are recovered and go into its report."""
+        told: Fact | None = None  # a fill that its order's state brought along
         for index, fact in enumerate(facts):
+            if fact is told:
+                continue
             match fact:
                 case OrderFact() if _is_filled_by(fact, facts, index + 1):
                     # One frame tells both: the user hears of the fill first.
                     change = self._merge_order(fact, source)
-                    self._fill(cast(FillFact, facts[index + 1]), now, run)
+                    told = facts[index + 1]
+                    self._fill(cast(FillFact, told), now, run)
                     self._after(change, now, run)
                 case FillFact():
                     self._fill(fact, now, run)

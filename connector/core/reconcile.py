@@ -121,10 +121,10 @@ class Reconciler:
         self._run = None
 
     def _inherit(self, run: Run) -> None:
-        """A dropped run of the same gap found things nobody was told of yet."""
+        """A dropped run found things nobody was told of yet."""
         old = self._run or self._dropped
         self._dropped = None
-        if old is None or old.mode is not SyncMode.GAP:
+        if old is None:
             return
         run.fills = old.fills
         run.changed = old.changed

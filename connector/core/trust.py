@@ -157,6 +157,10 @@ class Trust:
     def gap(self, reason: GapReason, why: str, now: Now) -> None:
         """The stream is up but something was missed: re-sync beside it."""
         self._open_gap(reason, why, now)
+        run = self._core.reconciler.run
+        is_syncing = run is not None and run.mode is SyncMode.GAP
+        if is_syncing and reason is GapReason.PARSE_FAILURE:
+            return  # the audits that follow find what this frame may have told
         if self._core.link.is_ready:
             self._sync(now)
 
