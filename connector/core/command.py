@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -99,12 +99,20 @@ def build_batch(dialect: Dialect, commands: Sequence[Command]) -> Request:
     return dialect.place_batch(items)
 
 
-def exposes(command: Command) -> bool:
-    """It may add exposure: not sent while the state is not trusted."""
+def exposes(command: Command, others: Sequence[Command]) -> bool:
+    """It may add exposure: not sent while the state is not trusted.
+
+    *others* run on the same order: an amend of them may have made it smaller.
+    """
     if command.kind is CommandKind.PLACE:
         return command.intent is not None and not command.intent.reduces
-    return command.kind is CommandKind.AMEND and amend_exposes(
-        command.tracked.snapshot(), command.qty
+    if command.kind is not CommandKind.AMEND:
+        return False
+    order = command.tracked.snapshot()
+    sizes = [c.qty for c in others if c.kind is CommandKind.AMEND] + [order.qty]
+    return amend_exposes(
+        replace(order, qty=min((s for s in sizes if s is not None), default=None)),
+        command.qty,
     )
 
 
@@ -120,7 +128,9 @@ def judge(command: Command) -> Outcome | None:
         return None
     order = tracked.snapshot()
     if command.kind is CommandKind.PLACE:
-        if tracked.status is OrderStatus.REJECTED:
+        # A conditional order is refused once more, when it triggers: it was accepted.
+        was_accepted = tracked.is_conditional and tracked.is_known_to_venue
+        if tracked.status is OrderStatus.REJECTED and not was_accepted:
             return Rejected(order=order, code="REJECTED", text=tracked.reason)
         return Accepted(order=order)
     is_amended = (

@@ -312,7 +312,10 @@ class Commands:
             now,
             wait_s=wait_s,
             on_signed=on_signed,
-            is_exposure=any(exposes(command) for command in commands),
+            is_exposure=any(
+                exposes(command, self._running.get(command.tracked.client_order_id, ()))
+                for command in commands
+            ),
         )
 
     # --- answers ---

@@ -70,9 +70,13 @@ class JournalWriter:
                 self._journal.append(left, durable=True)
 
     def rows_since_open(self, kind: str) -> Iterator[str]:
-        """Bodies of *kind* written by this session, oldest first."""
+        """Bodies of *kind* of this session, oldest first, also what the disk has
+        refused so far."""
         for row in self._journal.load({kind}, since_seq=self._first_seq):
             yield row.body
+        for record in self._unsaved.values():
+            if record.kind == kind:
+                yield record.body
 
     async def _pause(self) -> None:
         self._wake.clear()

@@ -150,6 +150,7 @@ class Theatre:
         self.bot_address = "127.0.0.1"
         self.quiet = asyncio.Event()
         self.totals = Totals()
+        self.errors: tuple[str, ...] = ()
         self._closing = asyncio.Event()
         self._closed = asyncio.Event()
         self._skew_ns = draw.skew_ns
@@ -191,6 +192,7 @@ class Theatre:
         witness.judge()
         await self._close()
         await self.server.close()
+        self.errors = tuple(world.errors)
 
     # --- the bot's process ---
 
@@ -414,7 +416,10 @@ def play(
 def _report(result: Result[None], theatre: Theatre, *, with_trace: bool) -> Report:
     witness = theatre.witness
     ended_s = result.virtual_ns / 1e9
-    extra = [("alive", text) for text in result.errors]
+    # What was killed is taken apart after the end, and may complain.
+    was_killed = len(witness.lives) > 1
+    errors = theatre.errors if was_killed else result.errors
+    extra = [("alive", text) for text in errors]
     if result.error is not None:
         extra.append(("alive", f"{type(result.error).__name__}: {result.error}"))
     extra += [("bounded", f"task left: {name}") for name in result.left_running]
