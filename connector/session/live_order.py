@@ -128,3 +128,11 @@ class LiveOrder:
             f"<LiveOrder {o.client_order_id} {o.side.value} {o.filled_qty}/{o.qty} "
             f"{o.symbol} {o.status.value}>"
         )
+
+
+OrderRef = LiveOrder | Order | str
+
+
+def client_order_id_of(order: OrderRef) -> ClientOrderId:
+    """Ours, however the order was named."""
+    return ClientOrderId(order) if isinstance(order, str) else order.client_order_id

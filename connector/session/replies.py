@@ -23,3 +23,11 @@ def raise_unless_done(replies: Sequence[Reply], call: str) -> None:
         if reply.code in (NOT_SENT, RATE_LIMITED):
             raise NotSent(f"{call}: {reply.text}")
         raise VenueRefused(call, reply.code, reply.text)
+
+
+def first_error(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error inside; users never see groups."""
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -54,14 +54,12 @@ from connector.session.events import EventStream
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
 from connector.session.journaling import JournalWriter
-from connector.session.live_order import LiveOrder
+from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
 from connector.session.preview import preview
-from connector.session.replies import raise_unless_done
+from connector.session.replies import first_error, raise_unless_done
 from connector.session.shell import Shell
 from connector.session.stats import stats
-
-OrderRef = LiveOrder | Order | str
 
 
 class Session:
@@ -233,7 +231,7 @@ class Session:
     async def cancel_batch(self, orders: Sequence[OrderRef]) -> list[Outcome]:
         """Cancel several orders, in as few requests as the venue allows."""
         shell = self._open_shell
-        ids = tuple(_client_order_id(order) for order in orders)
+        ids = tuple(client_order_id_of(order) for order in orders)
         tickets, futures = self._tickets(len(ids))
         shell.post(Cancel(tickets, ids))
         return [cast(Outcome, await future) for future in futures]
@@ -266,7 +264,7 @@ class Session:
     ) -> Outcome:
         """Change the total quantity (filled part included), the price, or both."""
         shell = self._open_shell
-        client_order_id = _client_order_id(order)
+        client_order_id = client_order_id_of(order)
         known = self.order(client_order_id)
         if known is None:
             raise UsageError(f"no order {client_order_id} is known here")
@@ -446,7 +444,7 @@ class Session:
                 self._shell = self._wire(parts)
                 await self._shell.run(opened, self._stop)
         except BaseExceptionGroup as failures:
-            error = _first(failures)
+            error = first_error(failures)
         except BaseException as failure:
             error = failure
         finally:
@@ -507,15 +505,3 @@ class Session:
                     await shell.changed()
         except TimeoutError:
             return
-
-
-def _client_order_id(order: OrderRef) -> ClientOrderId:
-    return ClientOrderId(order) if isinstance(order, str) else order.client_order_id
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error inside; users never see groups."""
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

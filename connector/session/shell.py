@@ -60,6 +60,7 @@ from connector.model.events import Alarm, Event, FillEvent
 from connector.model.limits import FREE, Priority
 from connector.model.order import Fill
 from connector.runtime.stream import Stream
+from connector.session.departure import Departure, NotLiveError, TooLateError
 from connector.session.events import EventStream, fill_of_json
 from connector.session.gate import Permit
 from connector.session.journaling import JournalWriter
@@ -70,42 +71,6 @@ log.addHandler(logging.NullHandler())
 
 _FRAMES_PER_TURN = 64
 """Frames applied before other tasks get a turn."""
-
-
-class _TooLateError(Exception):
-    """The grant ran out before the first byte was written."""
-
-
-class _NotLiveError(Exception):
-    """The state lost its trust while new exposure waited to be sent."""
-
-
-class _Departure:
-    """Called just before the first byte is written; remembers whether it was."""
-
-    __slots__ = ("_may_leave", "_now", "left_ns", "permit", "was_too_late")
-
-    def __init__(
-        self, permit: Permit, now: Callable[[], Now], may_leave: Callable[[], bool]
-    ) -> None:
-        self.permit = permit
-        self._now = now
-        self._may_leave = may_leave
-        self.left_ns = 0
-        self.was_too_late = False
-
-    def __call__(self) -> None:
-        if not self._may_leave():
-            raise _NotLiveError
-        if not self.permit.departed():
-            self.was_too_late = True
-            raise _TooLateError
-        self.left_ns = self._now().mono_ns
-
-    @property
-    def has_left(self) -> bool:
-        """Bytes may have left."""
-        return self.left_ns > 0
 
 
 class Shell:
@@ -353,9 +318,7 @@ class Shell:
                     effect.give_up_mono_ns,
                 )
                 self._permits[call_id] = permit
-                departure = _Departure(
-                    permit, self.now, lambda: self._may_leave(effect)
-                )
+                departure = Departure(permit, self.now, lambda: self._may_leave(effect))
                 is_awaited = await self._send_as_frame(effect, departure)
                 if is_awaited or await self._exchange(effect, departure):
                     return
@@ -366,7 +329,7 @@ class Shell:
                 self._permits.pop(call_id, None)
                 self._sent_ns.pop(call_id, None)
 
-    async def _send_as_frame(self, effect: SendCall, departure: _Departure) -> bool:
+    async def _send_as_frame(self, effect: SendCall, departure: Departure) -> bool:
         """True if the frame left, or may have; False if nothing of it did."""
         call_id, epoch = effect.call_id, effect.frame_epoch
         stream = self._open.get((LinkRole.ORDERS, epoch)) if epoch else None
@@ -378,7 +341,7 @@ class Shell:
         self.post(CallSigned(call_id, wire.deadline_ms, epoch))
         try:
             await stream.send(wire.text, on_bytes_may_leave=departure)
-        except (_TooLateError, _NotLiveError):
+        except (TooLateError, NotLiveError):
             return False
         except StreamLost as error:
             if not error.maybe_sent:
@@ -390,7 +353,7 @@ class Shell:
         self._sent_ns[call_id] = departure.left_ns
         return True
 
-    async def _exchange(self, effect: SendCall, departure: _Departure) -> bool:
+    async def _exchange(self, effect: SendCall, departure: Departure) -> bool:
         """Sign and send by HTTP; False if the grant ran out before it left."""
         call_id = effect.call_id
         wire = self._sign(effect)

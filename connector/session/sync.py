@@ -14,8 +14,8 @@ from connector.model.events import Event, LinkState, ReconcileReport
 from connector.model.order import Order, OrderIntent, Outcome
 from connector.session.events import EventStream
 from connector.session.intents import Number, OrderOptions
-from connector.session.live_order import LiveOrder
-from connector.session.session import OrderRef, Session
+from connector.session.live_order import LiveOrder, OrderRef
+from connector.session.session import Session
 
 _T = TypeVar("_T")
 
