@@ -230,7 +230,8 @@ class Shell:
             case OpenStream():
                 key = (effect.role, effect.epoch)
                 task = self._spawn(self._stream(effect), f"stream.{effect.role}")
-                self._readers[key] = task
+                if task is not None:
+                    self._readers[key] = task
             case SendStream():
                 self._spawn(self._send_frame(effect), "stream.send")
             case PingStream():
@@ -253,9 +254,17 @@ class Shell:
             case _:
                 assert_never(effect)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], name: str
+    ) -> asyncio.Task[None] | None:
         assert self._group is not None, "effects before the session is open"
-        task = self._group.create_task(work, name=name)
+        try:
+            task = self._group.create_task(work, name=name)
+        except RuntimeError:
+            # The group is being cancelled from outside (Ctrl-C, the loop's end).
+            work.close()
+            self._is_ending = True
+            return None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
