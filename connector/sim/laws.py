@@ -46,6 +46,8 @@ STALE_BOUND_S = 20.0
 """Ping interval 15 s, its timeout 3 s, and a margin."""
 UNTOLD_BOUND_S = 75.0
 """An audit a minute, its requests, and a margin."""
+LONGEST_WINDOW_S = 62.0
+"""The longest window of the venue's limits, and a margin."""
 COMMAND_BOUND_S = 75.0
 """Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
 
@@ -80,7 +82,8 @@ class Life:
 
     number: int
     party: Party | None
-    known: frozenset[str]  # fills in the journal when it began
+    known: frozenset[str]  # fills in the journal when its session began
+    begun_s: float = 0.0
     session: Session | None = None
     is_over: bool = False
     told: Counter[str] = field(default_factory=Counter)
@@ -112,6 +115,7 @@ class Witness:
         self._filled_s: dict[str, float] = {}
         self._sent_ids: dict[str, str] = {}
         self._deaf_since_s: float | None = None
+        self._exceedances = 0
 
     # --- notes ---
 
@@ -137,9 +141,19 @@ class Witness:
 
     def new_life(self) -> Life:
         """The bot's process starts."""
-        life = Life(len(self.lives) + 1, None, self.journaled_fills())
+        life = Life(
+            len(self.lives) + 1, None, self.journaled_fills(), begun_s=self.now_s
+        )
         self.lives.append(life)
         return life
+
+    def new_session(self, life: Life) -> None:
+        """The process opens a session, perhaps not its first: what an earlier one
+        could not make durable may be told again."""
+        life.last_seq = 0
+        life.known = self.journaled_fills()
+        life.told.clear()
+        life.consumed.clear()
 
     @property
     def life(self) -> Life:
@@ -243,6 +257,7 @@ class Witness:
     def watch(self) -> None:
         """Look at the state of things; called about once a second."""
         self._read_fills()
+        self._watch_limits()
         life = self.life
         is_live = life.session is not None and life.session.is_live
         self._watch_stream(life, is_live=is_live)
@@ -251,6 +266,16 @@ class Witness:
             for key, at_s in self._filled_s.items():
                 if life.live_since_s < at_s < limit_s and key not in life.told:
                     self.broken("stale", f"LIVE, but fill {key} was not told in time")
+
+    def _watch_limits(self) -> None:
+        """A new process cannot know what the last one spent before the windows that
+        the venue's answers describe: its first minute is judged by the venue alone."""
+        rows = self.server.control.apply("exceedances")["exceedances"]
+        fresh, self._exceedances = rows[self._exceedances :], len(rows)
+        is_first = self.life.number == 1
+        if is_first or self.now_s - self.life.begun_s > LONGEST_WINDOW_S:
+            for row in fresh:
+                self.broken("limits", str(row))
 
     def _watch_stream(self, life: Life, *, is_live: bool) -> None:
         if not is_live or self._hears():
@@ -323,8 +348,7 @@ class Witness:
         self._judge_orders()
         self._judge_commands()
         self._judge_outputs()
-        for row in self.server.control.apply("exceedances")["exceedances"]:
-            self.broken("limits", str(row))
+        self._watch_limits()
         try:
             self.engine.audit()
         except LedgerError as error:

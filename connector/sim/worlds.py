@@ -299,7 +299,7 @@ class Theatre:
         self._closed.set()
 
     async def _open(self, life: Life) -> Session | None:
-        life.last_seq = 0
+        self.witness.new_session(life)
         try:
             session = life.session = self._session(life)
             await session.open()
