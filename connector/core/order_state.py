@@ -35,13 +35,15 @@ def merge_state(tracked: Tracked, fact: OrderFact) -> bool:
         if not tracked.is_terminal or fact.status.is_terminal:
             tracked.status = _consistent_status(fact.status, filled)
         tracked.reason = fact.reason or tracked.reason
-        tracked.avg_price = fact.avg_price or tracked.avg_price
+        tracked.avg_price = _newer(fact.avg_price or None, tracked.avg_price)
     if fact.venue_ns >= tracked.terms_ns:
         # Amended terms follow venue time alone: a fill may be older, or known first.
         tracked.terms_ns = fact.venue_ns
-        tracked.qty = fact.qty if fact.qty is not None else tracked.qty
-        tracked.price = fact.price if fact.price is not None else tracked.price
-        tracked.trigger_price = fact.trigger_price or tracked.trigger_price
+        tracked.qty = _newer(fact.qty, tracked.qty)
+        tracked.price = _newer(fact.price, tracked.price)
+        tracked.trigger_price = _newer(
+            fact.trigger_price or None, tracked.trigger_price
+        )
     tracked.filled_qty = max(tracked.filled_qty, filled)
     tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
     _close_if_done(tracked)
@@ -111,6 +113,12 @@ def _conditional_counts(tracked: Tracked, fact: OrderFact) -> bool:
     if tracked.triggered_order_id is None or fact.triggered_order_id is None:
         return tracked.triggered_order_id is None
     return not tracked.is_terminal and not fact.status.is_terminal
+
+
+def _newer(told: Decimal | None, held: Decimal | None) -> Decimal | None:
+    """*told*, unless it is the number held, perhaps with other zeros at its end:
+    what is no change is not written, and must not differ from what was written."""
+    return held if told is None or told == held else told
 
 
 def _rank(
