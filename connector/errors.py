@@ -21,8 +21,7 @@
     │   ├── StreamRefused        a stream could not be opened
     │   └── StreamLost           an open stream is gone
     ├── VenueError               the venue said no, or said nonsense
-    │   ├── VenueRefused         a call other than an order was refused by code
-    │   └── ProtocolViolation    an answer that cannot be understood
+    │   └── VenueRefused         a call other than an order was refused by code
     ├── RateLimited              the limiter could not let it go before its deadline
     └── Unreachable              the session could not be opened in time
 
@@ -199,10 +198,6 @@ class VenueRefused(VenueError):
         self.code = code
         self.text = text
         super().__init__(f"{call} refused by the venue: {code} {text}")
-
-
-class ProtocolViolation(VenueError):
-    """An answer or a frame that cannot be understood."""
 
 
 class RateLimited(ConnectorError):

@@ -77,7 +77,6 @@ class Account:
     sums: Sums = field(default_factory=Sums)
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
     ledger_newest_ns: int = 0
-    _venue_fields_stamp: Stamp | None = None
     _numbers: MarginNumbers | None = None
     _version: int = 0
     _numbers_version: int = -1
@@ -189,12 +188,9 @@ class Account:
             self.can_trade = fact.can_trade
         self._version += 1
 
-    def merge_account(self, fact: AccountFact, now: Now) -> None:
+    def merge_account(self, fact: AccountFact) -> None:
         """The venue's own totals, kept as told."""
         self.venue_fields = dict(fact.fields)
-        self._venue_fields_stamp = Stamp(
-            source=Source.REST, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
-        )
         self._version += 1
 
     def merge_ledger(self, fact: LedgerFact) -> LedgerEntry | None:

@@ -16,6 +16,7 @@ from connector.model.clock import ClockOffset, Now
 from connector.model.instrument import Instrument
 from connector.model.order import (
     Accepted,
+    InDoubt,
     OrderIntent,
     OrderStatus,
     Outcome,
@@ -113,6 +114,15 @@ def exposes(command: Command, others: Sequence[Command]) -> bool:
     return amend_exposes(
         replace(order, qty=min((s for s in sizes if s is not None), default=None)),
         command.qty,
+    )
+
+
+def doubt_of(command: Command, now: Now) -> InDoubt:
+    """What the user is told of a command in doubt."""
+    assert command.doubt_ns is not None
+    since_ns = now.wall_ns - (now.mono_ns - command.doubt_ns)
+    return InDoubt(
+        order=command.tracked.snapshot(), since_ns=since_ns, why=command.doubt_why
     )
 
 

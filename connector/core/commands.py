@@ -26,13 +26,19 @@ from connector.core.command import (
     CommandPorts,
     build_batch,
     build_request,
+    doubt_of,
     exposes,
     judge,
 )
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
 from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED, Outbox
-from connector.core.proof import RESEND_S, count_proof, may_cancel_again
+from connector.core.proof import (
+    RESEND_S,
+    count_proof,
+    may_cancel_again,
+    search_pause_ns,
+)
 from connector.core.tracked import Tracked, intent_to_json
 from connector.dialect import Dialect
 from connector.dialect.wire import Reply, Request, Verdict
@@ -42,16 +48,12 @@ from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
 from connector.model.order import (
     Accepted,
-    InDoubt,
     Order,
     OrderIntent,
     OrderStatus,
     Outcome,
     Rejected,
 )
-
-_SEARCH_S = (0.2, 0.3, 0.5, 1.0, 3.0, 5.0)
-"""Pauses between queries of an order in doubt; the last one repeats."""
 
 PROVEN = "NOT_ACCEPTED"
 
@@ -163,13 +165,10 @@ class Commands:
         self, tickets: Sequence[int], tracked: Sequence[Tracked], now: Now
     ) -> None:
         """Cancels need no durable record: repeating one does no harm."""
-        commands = []
-        for ticket, order in zip(tickets, tracked, strict=True):
-            command = Command(CommandKind.CANCEL, ticket, order)
-            self._start(command)
-            order.pending = OrderStatus.PENDING_CANCEL
-            self._show(order)
-            commands.append(command)
+        commands = [
+            self._begin_cancel(ticket, order)
+            for ticket, order in zip(tickets, tracked, strict=True)
+        ]
         if len(commands) > 1:
             self._send_batch(commands, now)
         elif commands:
@@ -177,11 +176,9 @@ class Commands:
 
     def watch_cancel(self, ticket: int, tracked: Tracked, now: Now) -> None:
         """A cancel-all covered this order: see that it ends."""
-        command = Command(CommandKind.CANCEL, ticket, tracked)
+        command = self._begin_cancel(ticket, tracked)
         command.deadline_ms = self._ports.clock().venue_ns(now) // NS_PER_MS
-        self._start(command)
-        tracked.pending = OrderStatus.PENDING_CANCEL
-        self._show(tracked)
+        command.signed_ns = now.mono_ns
         self._doubt(command, "cancel-all accepted, end not seen yet", now)
 
     def resume(self, tracked: Tracked, now: Now) -> None:
@@ -212,23 +209,20 @@ class Commands:
         elif commands:
             self._send(commands[0], now)
 
-    def on_journal_failed(self, token: int, why: str, *, is_full: bool) -> bool:
-        """The intents are not durable: nothing is sent. True if they were ours."""
-        if token not in self._journaling:
-            return False
-        commands, _ = self._journaling.pop(token)
+    def on_journal_failed(self, token: int, why: str, *, is_full: bool) -> None:
+        """The intents are not durable: nothing is sent."""
+        commands, _ = self._journaling.pop(token, ([], False))
         error = JournalFull(why) if is_full else JournalError(why)
         for command in commands:
             if command.kind is CommandKind.PLACE:
                 self._orders.discard(command.tracked)
             self._outbox.emit(Resolve(command.ticket, error))
-        return True
 
     def on_change(self, tracked: Tracked, now: Now) -> None:
         """The order changed: see whether that is the evidence waited for."""
         for command in list(self._running.get(tracked.client_order_id, ())):
             if command.doubt_ns is not None or command.next_ns is not None:
-                self._judge(command, now, by="event")
+                self._judge(command, now)
 
     def search_all(self, now: Now) -> None:
         """Ask for everything in doubt now (a stream came back)."""
@@ -264,6 +258,13 @@ class Commands:
 
     def _start(self, command: Command) -> None:
         self._running.setdefault(command.tracked.client_order_id, []).append(command)
+
+    def _begin_cancel(self, ticket: int, tracked: Tracked) -> Command:
+        command = Command(CommandKind.CANCEL, ticket, tracked)
+        self._start(command)
+        tracked.pending = OrderStatus.PENDING_CANCEL
+        self._show(tracked)
+        return command
 
     def _show(self, tracked: Tracked) -> None:
         self._orders.touch(tracked)
@@ -330,7 +331,7 @@ class Commands:
             case Verdict.PROCESSING:
                 self._doubt(command, "acknowledged, fate not told yet", now)
             case Verdict.REJECTED:
-                self._refuse(command, reply, now)
+                self._refuse(command, reply)
             case Verdict.NOT_EXECUTED:
                 self._not_executed(command, reply, now)
             case Verdict.NOT_OPEN | Verdict.NOT_FOUND | Verdict.DUPLICATE:
@@ -349,11 +350,11 @@ class Commands:
             if ended is None:
                 self._doubt(command, "cancel acknowledged, end not seen yet", now)
             else:
-                self._finish(command, ended, "answer", now)
+                self._finish(command, ended, "answer")
             return
-        self._finish(command, Accepted(order=self._settled(command)), "answer", now)
+        self._finish(command, Accepted(order=self._settled(command)), "answer")
 
-    def _refuse(self, command: Command, reply: Reply, now: Now) -> None:
+    def _refuse(self, command: Command, reply: Reply) -> None:
         tracked = command.tracked
         if command.kind is CommandKind.PLACE and not tracked.is_known_to_venue:
             text = f"{reply.code} {reply.text}".strip()
@@ -361,7 +362,7 @@ class Commands:
         outcome = Rejected(
             order=self._settled(command), code=reply.code, text=reply.text
         )
-        self._finish(command, outcome, "answer", now)
+        self._finish(command, outcome, "answer")
 
     def _not_executed(self, command: Command, reply: Reply, now: Now) -> None:
         if command.doubt_ns is not None:
@@ -385,7 +386,7 @@ class Commands:
             text=reply.text,
             was_sent=was_sent,
         )
-        self._finish(command, outcome, "answer", now)
+        self._finish(command, outcome, "answer")
 
     # --- doubt ---
 
@@ -402,14 +403,13 @@ class Commands:
                 tracked.deadline_ms = command.deadline_ms
                 self._show(tracked)
                 self._ports.save_order(tracked)
-        self._judge(command, now, by="event")
+        self._judge(command, now)
         if self._is_running(command):
             self._schedule_search(command, now)
 
     def _schedule_search(self, command: Command, now: Now) -> None:
-        pause_s = _SEARCH_S[min(command.searches, len(_SEARCH_S) - 1)]
+        command.next_ns = now.mono_ns + search_pause_ns(command)
         command.searches += 1
-        command.next_ns = now.mono_ns + int(pause_s * NS_PER_S)
 
     def _search(self, command: Command, now: Now) -> None:
         """Ask for the order; NOT_FOUND from every store counts towards proof."""
@@ -436,7 +436,7 @@ class Commands:
     ) -> None:
         if not self._is_running(command):
             return
-        self._judge(command, now, by="event")
+        self._judge(command, now)
         if not self._is_running(command):
             return
         if may_cancel_again(command, replies, asked_ms):
@@ -465,18 +465,18 @@ class Commands:
         outcome = Rejected(
             order=self._settled(command), code=PROVEN, text=text, by_proof=True
         )
-        self._finish(command, outcome, "proof", now)
+        self._finish(command, outcome, "proof")
 
     # --- verdicts ---
 
-    def _judge(self, command: Command, now: Now, *, by: str) -> None:
+    def _judge(self, command: Command, now: Now) -> None:
         """Finish *command* if the order's state is evidence."""
         outcome = judge(command)
         if outcome is None:
             return
         if command.kind is CommandKind.AMEND and isinstance(outcome, Accepted):
             outcome = Accepted(order=self._settled(command))
-        self._finish(command, outcome, by, now)
+        self._finish(command, outcome, "event")
 
     def _settled(self, command: Command) -> Order:
         """The order without our own pending mark."""
@@ -487,15 +487,10 @@ class Commands:
         return tracked.snapshot()
 
     def _tell_doubt(self, command: Command, now: Now) -> None:
-        assert command.doubt_ns is not None
-        since_ns = now.wall_ns - (now.mono_ns - command.doubt_ns)
-        outcome = InDoubt(
-            order=command.tracked.snapshot(), since_ns=since_ns, why=command.doubt_why
-        )
-        self._outbox.emit(Resolve(command.ticket, outcome))
+        self._outbox.emit(Resolve(command.ticket, doubt_of(command, now)))
         command.ticket = 0
 
-    def _finish(self, command: Command, outcome: Outcome, by: str, now: Now) -> None:
+    def _finish(self, command: Command, outcome: Outcome, by: str) -> None:
         tracked = command.tracked
         group = self._running[tracked.client_order_id]
         group.remove(command)

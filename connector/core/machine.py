@@ -89,6 +89,7 @@ class SessionCore:
         self.config = config
         self._id_prefix = id_prefix
         self._id_count = 0
+        self._must_last = False  # the next records survive a loss of power
         self.outbox = Outbox(dialect, config.answer_timeout_s)
         self.orders = Orders()
         self.account = Account(dialect)
@@ -158,7 +159,7 @@ class SessionCore:
             return script
 
         def on_lost(_: GapReason, why: str, now: Now) -> None:
-            self.outbox.lose_frames((), f"order entry was lost: {why}", now)
+            self.outbox.lose_frames(f"order entry was lost: {why}", now)
 
         link = Link(
             LinkRole.ORDERS,
@@ -220,7 +221,8 @@ class SessionCore:
         self.trust.watch_margin(now)
         records = self.merger.take_records()
         if records:
-            self.outbox.emit(AppendJournal(records, is_durable=False))
+            self.outbox.emit(AppendJournal(records, is_durable=self._must_last))
+            self._must_last = False
         return self.outbox.take()
 
     @property
@@ -282,9 +284,12 @@ class SessionCore:
     def restore(self, records: Iterable[JournalRecord], now: Now) -> None:
         """Replay the journal of earlier runs; before Start."""
         restore.replay(self, records, now)
+        self._must_last = True
 
     def save_sync_point(self) -> None:
-        """Make durable how far the past is known."""
+        """Make durable how far the past is known: without it, whoever starts after
+        a loss of power would not look far enough back."""
+        self._must_last = True
         if self.reconciler.synced_ms is not None:
             self.merger.record("meta", "synced_ms", str(self.reconciler.synced_ms))
 

@@ -152,7 +152,7 @@ class Merger:
                 case SettingFact():
                     self._account.merge_setting(fact)
                 case AccountFact():
-                    self._account.merge_account(fact, now)
+                    self._account.merge_account(fact)
                 case RiskFact():
                     symbols = ", ".join(fact.symbols)
                     self._outbox.publish(

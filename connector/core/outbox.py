@@ -7,7 +7,7 @@ say about limits and clocks is taken care of here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connector.core.effects import (
@@ -75,16 +75,6 @@ class Outbox:
         self._effects.append(Publish(numbered))
         return self._event_seq
 
-    @property
-    def event_seq(self) -> int:
-        """Number of the newest event."""
-        return self._event_seq
-
-    @property
-    def open_calls(self) -> int:
-        """Calls without an answer."""
-        return len(self._calls)
-
     def call(
         self,
         request: Request,
@@ -147,11 +137,11 @@ class Outbox:
         self._on_reply(call_id, call, reply, now)
         self.emit(EndCall(call_id))
 
-    def lose_frames(self, alive: Collection[int], why: str, now: Now) -> None:
-        """Connections of order entry other than *alive* are gone: whoever waits
-        for an answer from them will never know by an answer."""
+    def lose_frames(self, why: str, now: Now) -> None:
+        """Order entry is gone: whoever waits for an answer that was to come as a
+        frame will never know by an answer."""
         for call_id, call in list(self._calls.items()):
-            if call.frame_epoch and call.frame_epoch not in alive:
+            if call.frame_epoch:
                 self._lose(call_id, why, now)
 
     @property

@@ -12,13 +12,22 @@ from collections.abc import Sequence
 from connector.core.command import Command, CommandKind
 from connector.dialect import VenueFacts
 from connector.dialect.wire import Reply, Verdict
-from connector.model.clock import NS_PER_MS, Now
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 
 RESEND_S = (0.2, 0.4, 0.8, 1.6)
 """Pauses before a command the venue did not process is sent again."""
 
+_SEARCH_S = (0.2, 0.3, 0.5, 1.0, 3.0, 5.0)
+"""Pauses between queries of an order in doubt; the last one repeats."""
+
 _PROOFS_NEEDED = 2
 _PROOF_PAUSE_MS = 2000
+
+
+def search_pause_ns(command: Command) -> int:
+    """How long to wait before the order is asked for again."""
+    pause_s = _SEARCH_S[min(command.searches, len(_SEARCH_S) - 1)]
+    return int(pause_s * NS_PER_S)
 
 
 def count_proof(

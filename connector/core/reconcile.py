@@ -155,7 +155,9 @@ class Reconciler:
     def _since_ms(self, now: Now) -> int:
         synced_ms = self.synced_ms
         if synced_ms is None:
-            synced_ms = self._venue_ms(now)
+            # Never synced: an earlier run may have begun long ago and died.
+            begun_ms = self.history_start_ns // NS_PER_MS
+            synced_ms = min(self._venue_ms(now), begun_ms or self._venue_ms(now))
         return synced_ms - int(self._config.overlap_s * 1000)
 
     def _venue_ms(self, now: Now) -> int:
@@ -340,7 +342,7 @@ class Reconciler:
             return
         for tracked in short:
             self._ports.infer(run, tracked, now)
-        run.adjustments = differences
+        run.differences = differences
         self._account.sums.accept(differences)
         self._finish(run, now)
 
@@ -373,7 +375,6 @@ class Reconciler:
             in_doubt_left=tuple(t.snapshot() for t in left),
             ledger_entries=tuple(run.ledger),
             duplicates_dropped=self._orders.duplicates_dropped - run.dropped_before,
-            adjustments=tuple(run.adjustments),
             differences_left=tuple(run.differences),
             unknowable=tuple(run.unknowable),
             requests=self._outbox.requests_made - run.requests_before,

@@ -61,7 +61,6 @@ class Run:
     changed: dict[ClientOrderId, Tracked] = field(default_factory=dict)
     external: dict[ClientOrderId, Tracked] = field(default_factory=dict)
     ledger: list[LedgerEntry] = field(default_factory=list)
-    adjustments: list[Adjustment] = field(default_factory=list)
     differences: list[Adjustment] = field(default_factory=list)
     unknowable: list[str] = field(default_factory=list)
 

@@ -323,7 +323,7 @@ class Trust:
             report.missed_fills
             or report.orders_changed
             or report.external_orders
-            or report.adjustments
+            or report.differences_left
         )
         if run.mode is SyncMode.GAP:
             self._go_live(report, now)

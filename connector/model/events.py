@@ -158,8 +158,9 @@ class ReconcileReport:
     """What a gap cost: data first, `text()` for people.
 
     *duration_ms* is the time to restore the state; *gap_start_ns* and
-    *gap_end_ns* are wall clock. *unknowable* names what the venue no longer
-    tells (retention exceeded).
+    *gap_end_ns* are wall clock. *differences_left* are sums that no fact explains
+    even after reading again; the venue's word was taken over. *unknowable* names
+    what the venue no longer tells (retention exceeded).
     """
 
     reason: GapReason
@@ -174,7 +175,6 @@ class ReconcileReport:
     in_doubt_left: tuple[Order, ...] = ()
     ledger_entries: tuple[LedgerEntry, ...] = ()
     duplicates_dropped: int = 0
-    adjustments: tuple[Adjustment, ...] = ()
     differences_left: tuple[Adjustment, ...] = ()
     unknowable: tuple[str, ...] = ()
     requests: int = 0
@@ -218,10 +218,6 @@ class ReconcileReport:
             for entry in self.ledger_entries
         ]
         lines.append(f"  duplicates dropped  {self.duplicates_dropped}")
-        lines += [
-            f"  adjusted            {a.subject}: {a.local} -> {a.venue}"
-            for a in self.adjustments
-        ]
         lines += [f"  cannot be known     {what}" for what in self.unknowable]
         lines.append(f"  differences left    {len(self.differences_left)}")
         lines += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from connector.errors import InvalidOrder
 
@@ -38,11 +38,6 @@ def decimal_of(value: object, rule: str) -> Decimal:
             rule, value, f"at most {_DIGITS_MAX} digits before and after the point"
         )
     return number
-
-
-def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
-    """Largest multiple of *step* not above *value* (both >= 0)."""
-    return (value / step).to_integral_value(rounding=ROUND_DOWN) * step
 
 
 def floor_to_grid(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:

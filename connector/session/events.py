@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -144,6 +144,3 @@ def fill_of_json(body: str) -> Fill:
         if values[name] is not None:
             values[name] = Decimal(values[name])
     return Fill(**values)
-
-
-EventCallback = Callable[[Event], None]

@@ -59,7 +59,7 @@ from connector.session.opening import Parts, Wishes, assemble
 from connector.session.preview import preview
 from connector.session.replies import first_error, raise_unless_done
 from connector.session.shell import Shell
-from connector.session.stats import stats
+from connector.session.stats import exposure_of, stats
 
 
 class Session:
@@ -369,16 +369,7 @@ class Session:
 
         Orders in doubt count as open.
         """
-        low = high = sum(
-            (p.qty for p in self.positions if p.symbol == symbol), Decimal(0)
-        )
-        for order in self.orders:
-            if order.symbol == symbol:
-                if order.side is Side.BUY:
-                    high += order.leaves_qty
-                else:
-                    low -= order.leaves_qty
-        return low, high
+        return exposure_of(self.positions, self.orders, symbol)
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:

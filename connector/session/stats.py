@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connector.core.link import Link
+from connector.model.account import Position
 from connector.model.clock import Now
+from connector.model.order import Order, Side
 
 if TYPE_CHECKING:
     from connector.session.opening import Parts
@@ -60,6 +64,21 @@ def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
         "in_doubt_resolved_by": dict(core.commands.resolved_by),
         "reconciliations": core.trust.reports,
     }
+
+
+def exposure_of(
+    positions: Sequence[Position], orders: Sequence[Order], symbol: str
+) -> tuple[Decimal, Decimal]:
+    """Lowest and highest signed position of *symbol* that *orders* can lead to."""
+    low = high = sum((p.qty for p in positions if p.symbol == symbol), Decimal(0))
+    for order in orders:
+        if order.symbol != symbol:
+            continue
+        if order.side is Side.BUY:
+            high += order.leaves_qty
+        else:
+            low -= order.leaves_qty
+    return low, high
 
 
 def _channel(link: Link, now: Now) -> dict[str, Any]:

@@ -415,8 +415,5 @@ class Witness:
             return
         for life in self.lives:
             for event in life.reports:
-                for item in (
-                    *event.report.adjustments,
-                    *event.report.differences_left,
-                ):
+                for item in (*event.report.differences_left,):
                     self.broken("tie-out", f"{item.subject}: {item.difference}")

@@ -312,7 +312,7 @@ async def funding_is_told(at: Desk) -> None:
                 break
     assert event.entry.amount < 0
     report = await at.session.reconcile()
-    assert report.adjustments == ()
+    assert report.differences_left == ()
 
 
 @case

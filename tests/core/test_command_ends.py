@@ -113,3 +113,14 @@ def test_closing_ends_a_start_that_still_asks(story: Any) -> None:
     desk.answer("marks", story.ok())
     desk.wait(30)
     assert not [e for e in desk.effects if isinstance(e, OpenStream)]
+
+
+def test_the_same_number_written_otherwise_changes_nothing(
+    desk: Any, story: Any
+) -> None:
+    """Law 14: what is not written must not differ from what was."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "v1", avg_price=story.D("99.5"))))
+    before = desk.core.state_hash()
+    desk.push(desk.state("c1", "v1", avg_price=story.D("99.500"), price=story.D("1e2")))
+    assert desk.core.state_hash() == before

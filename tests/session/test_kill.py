@@ -138,7 +138,7 @@ async def check(server: PaperServer, journal: Path, point: str) -> None:
         assert isinstance(ledger, dict)
         reports = [e.report for e in told if isinstance(e, Resynced)]
         assert [o for r in reports for o in r.external_orders] == []
-        assert [a for r in reports for a in r.adjustments] == []
+        assert [a for r in reports for a in r.differences_left] == []
         for order_id, row in ledger["orders"].items():
             tracked = session._open_shell.core.orders.find(SYMBOL, order_id)
             assert tracked is not None, "an order of the venue is unknown"

@@ -373,7 +373,7 @@ def test_restart_replays_the_journal(tmp_path: Path) -> None:
                 assert fills[0].recovered
                 report = next(e for e in told if isinstance(e, Resynced)).report
                 assert report.external_orders == ()
-                assert report.adjustments == ()
+                assert report.differences_left == ()
                 assert again.positions[0].qty == D("0.020")
                 assert before != again._open_shell.core.state_hash()
 

@@ -59,7 +59,7 @@ def count_twice(self: Orders, fact: Any) -> Any:
 
 def guess(self: Commands, command: Command, why: str, now: Any) -> None:
     """A core that takes "unknown" for "rejected"."""
-    self._refuse(command, Reply(verdict=Verdict.UNKNOWN, code="GUESS", text=why), now)
+    self._refuse(command, Reply(verdict=Verdict.UNKNOWN, code="GUESS", text=why))
 
 
 def trust_all(self: Trust, now: Any) -> None:

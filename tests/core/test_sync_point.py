@@ -1,0 +1,46 @@
+"""How far the past is known survives a loss of power, and so does its beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.core.effects import AppendJournal, JournalRecord
+from connector.core.inputs import Start
+from connector.model.order import OrderStatus
+
+
+def _durable(desk: Any, key: str) -> list[bool]:
+    """Whether each write of that meta record had to reach the disk."""
+    return [
+        effect.is_durable
+        for effect in desk.effects
+        if isinstance(effect, AppendJournal)
+        and any(record.key == key for record in effect.records)
+    ]
+
+
+def test_a_sync_point_reaches_the_disk(story: Any) -> None:
+    """Law 4: else who starts after a loss of power looks back too little."""
+    desk = story.Desk()
+    desk.core.restore([], desk.now)
+    desk.feed(Start())
+    desk.wait(5)
+    assert desk.core.is_live
+    assert _durable(desk, "history_start_ns") == [True]
+    assert set(_durable(desk, "synced_ms")) == {True}
+
+
+def test_a_run_that_never_synced_counts_from_its_beginning(story: Any) -> None:
+    """Law 4: a fill of an earlier run's lifetime is found, however long ago."""
+    desk = story.Desk(at_s=1000.0)
+    begun_ns = desk.at(400.0)
+    row = JournalRecord("meta", "history_start_ns", str(begun_ns))
+    desk.core.restore([row], desk.now)
+    desk.state(None, "v7", OrderStatus.FILLED, "1", t=500.0)
+    desk.fill(None, "v7", "t1", "1", t=500.0)
+    desk.position("1", t=500.0)
+    desk.feed(Start())
+    desk.wait(5)
+    assert desk.core.is_live
+    assert desk.fills_told() == ["t1"]
+    assert desk.core.reconciler.history_start_ns == begun_ns
