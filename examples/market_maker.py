@@ -9,6 +9,8 @@ What it shows:
   session would refuse, and quoting blind is how market makers lose money.
 - After an outage it does not guess: `Resynced` says which fills it missed, and
   `s.exposure` already counts them when quoting starts again.
+- It looks at its quotes twice a second whatever happens, so nothing that happens can
+  make it spend the venue's order limit.
 - An order in doubt is left alone until evidence tells what became of it.
 
 Run: python examples/market_maker.py [--profile paper:binance] [--seconds 20]
@@ -25,7 +27,7 @@ from connector.model.instrument import Instrument
 from connector.model.money import ceil_to_grid, floor_to_grid
 from connector.model.order import Side
 
-THINK_S = 0.5  # how often quotes are looked at when nothing happens
+THINK_S = 0.5  # how often quotes are looked at
 MOVE = Decimal("0.0001")  # quotes follow when they are off by this part of the price
 
 
@@ -111,11 +113,14 @@ async def main(profile: str, symbol: str, qty: str, spread: str, seconds: float)
             async with asyncio.timeout(seconds):
                 while True:
                     await maker.requote()
+                    # By the clock, not by events: a refused quote is an event too,
+                    # and answering it with the next quote would never end.
                     try:
                         async with asyncio.timeout(THINK_S):
-                            maker.hear(await anext(events))
+                            while True:
+                                maker.hear(await anext(events))
                     except TimeoutError:
-                        pass  # nothing happened: look at the quotes anyway
+                        pass
         except TimeoutError:
             pass
         await s.cancel_all(symbol)
