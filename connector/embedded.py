@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from connector.config.hosts import EndpointUrls
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.paper.server import PaperServer
-from connector.paper.venue import VENUES
+from connector.paper.venue import paper_server
 from connector.session.opening import Embedded
 
 _API_KEY = "embedded-paper-key"
@@ -35,7 +35,7 @@ def endpoints_of(urls: dict[str, str]) -> EndpointUrls:
     return EndpointUrls(
         rest=urls["rest"],
         stream=urls["stream"],
-        public=urls["stream"].replace("/private", "/market"),
+        public=urls["public"],
         ws_api=urls["ws_api"],
         key_info=urls["rest"],
     )
@@ -51,7 +51,7 @@ async def start_embedded(venue: str, name: str, stack: AsyncExitStack) -> Embedd
     key = (asyncio.get_running_loop(), venue, name)
     running = _running.get(key)
     if running is None:
-        server = VENUES[venue](api_key=_API_KEY, api_secret=_API_SECRET)
+        server = paper_server(venue, api_key=_API_KEY, api_secret=_API_SECRET)
         await server.start()
         running = _running.setdefault(key, _Running(server))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connector.cli.exits import ExitCode
 from connector.cli.options import JsonOption
 from connector.cli.output import Output
+from connector.config.defaults import DEFAULT_VENUE
 
 if TYPE_CHECKING:
     from connector.cli.narrator import Narrator
@@ -29,32 +30,39 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(as_json: JsonOption = False) -> None:
+def demo(
+    venue: Annotated[
+        str, typer.Option("--venue", help="Its name or short name.")
+    ] = DEFAULT_VENUE,
+    as_json: JsonOption = False,
+) -> None:
     """Fills, a cancel, live margin, a pulled cable, and the report afterwards.
 
     Runs on a simulated venue inside this program. With --json the last line has the
     type "report". Exit code 6 if anything does not tie out.
     """
-    raise typer.Exit(asyncio.run(_demo(Output(as_json=as_json))))
+    raise typer.Exit(asyncio.run(_demo(Output(as_json=as_json), venue)))
 
 
-async def _demo(out: Output) -> ExitCode:
+async def _demo(out: Output, venue: str) -> ExitCode:
     from connector.cli.narrator import Narrator
+    from connector.venues.registry import venue_of
 
+    name = venue_of(venue)
     narrator = Narrator(out)
     try:
-        async with asyncio.timeout(LONGEST_S), _venue() as server:
+        async with asyncio.timeout(LONGEST_S), stage(name) as server:
             return await told(narrator, server)
     except TimeoutError:
         out.say("error: something the story waits for did not happen in time")
         return ExitCode.FAILED
 
 
-def _venue() -> PaperServer:
+def stage(venue: str) -> PaperServer:
     """A venue with a small account, so that its margin has something to show."""
-    from connector.paper.venue import PaperVenue
+    from connector.paper.venue import paper_server
 
-    return PaperVenue.binance_usdm(balances={"USDT": START_USDT})
+    return paper_server(venue, balances={"USDT": START_USDT})
 
 
 async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
@@ -70,7 +78,7 @@ async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
         "Real HTTP and WebSocket on this machine; entered when in sync with the venue.",
     )
     async with Session(
-        "paper:binance",
+        f"paper:{server.faces[0].venue}",
         endpoints=endpoints_of(server.urls),
         credentials=Credentials(
             api_key=ApiKey("paperkey"), secret=Secret("papersecret")

@@ -45,7 +45,7 @@ KindOption = Annotated[
     KeyKind | None, typer.Option("--kind", help="Kind of key, if it does not tell.")
 ]
 PassphraseOption = Annotated[
-    bool, typer.Option("--passphrase", help="Ask for a passphrase (OKX) as well.")
+    bool, typer.Option("--passphrase", help="Ask for a passphrase as well.")
 ]
 GenerateOption = Annotated[
     KeyKind | None,

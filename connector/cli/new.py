@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.output import Output
+from connector.config.defaults import DEFAULT_VENUE
 from connector.errors import UsageError
 
 
@@ -35,11 +36,12 @@ def new(
     out.say(f"Next: python {file}")
 
 
-BOT = '''\
+_V = DEFAULT_VENUE
+BOT = f'''\
 """A bot of twenty lines: buy a little below the market, tell what happens.
 
 Runs on a simulated venue. For the venue's test network or real money change one
-string: Session("testnet:binance"), Session("live:binance"); the key comes from
+string: Session("testnet:{_V}"), Session("live:{_V}"); the key comes from
 `connector keys add`. Stops after --seconds and cancels what it left open.
 """
 
@@ -70,7 +72,7 @@ async def main(profile: str, seconds: float) -> None:
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--profile", default="paper:binance")
+    options.add_argument("--profile", default="paper:{_V}")
     options.add_argument("--seconds", type=float, default=10)
     asyncio.run(main(**vars(options.parse_args())))
 '''

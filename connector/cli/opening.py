@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connector.config import SessionConfig
+from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import Unreachable, WrongEnvironment
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def acting(given: Given) -> Profile:
     if profile.is_live and not given.live:
         raise WrongEnvironment(
             f"{profile} is real money and --live was not given; nothing was sent.\n"
-            "Next: the same command with --live, or with --profile paper:binance to "
-            "try it out"
+            "Next: the same command with --live, or with --profile "
+            f"{DEFAULT_PROFILE} to try it out"
         )
     if given.live and not profile.is_live:
         raise WrongEnvironment(

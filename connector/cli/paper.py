@@ -33,7 +33,7 @@ def _group() -> None:
 
 
 def serve(
-    venue: Annotated[str, typer.Argument(help="For example binance-usdm.")],
+    venue: Annotated[str, typer.Argument(help="Its name or short name.")],
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0: any free port.")
     ] = 0,
@@ -59,10 +59,10 @@ def serve(
     prices, outages (POST control/outage, GET control/state).
     """
     name = venue_of(venue)
-    from connector.paper.venue import VENUES
+    from connector.paper.faces.registry import face_names
     from connector.paper.venue import serve as run_venue
 
-    if name is None or name not in VENUES:
+    if name is None or name not in face_names():
         raise ConfigError(
             f"no simulated venue {venue[:64]!r}; there are: {', '.join(venue_words())}"
         )
@@ -117,7 +117,7 @@ venue = "{links["venue"]}"
 [paper.desk.endpoints]
 rest = "{links["rest"]}"
 stream = "{links["stream"]}"
-public = "{links["stream"]}"
+public = "{links["public"]}"
 ws_api = "{links["ws_api"]}"
 [paper.desk.keys]
 api_key = "{api_key}"

@@ -36,8 +36,6 @@ TICK = Decimal("0.1")
 CABLE_OUT_S = 2.0
 WAIT_S = 5.0
 _OTHER = "other"
-_ORDER_ENTRY = (("POST", "/fapi/v1/order"), ("WS", "order.place"))
-"""However the session enters orders: the first one to come loses its reply."""
 
 
 class Story:
@@ -149,7 +147,7 @@ class Story:
     async def _lose_a_reply(self, session: Session) -> asyncio.Task[LiveOrder]:
         """Submit while the venue takes the order and all its words get lost."""
         known = len(self._ledger()["orders"])
-        for method, words in _ORDER_ENTRY:
+        for method, words in self._server.faces[0].order_entry:
             self._control("lose_reply", method=method, path=words)
         self._control("mute", kind="private", hold=CABLE_OUT_S)
         price = self._bid - 100 * TICK

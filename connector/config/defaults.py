@@ -1,3 +1,4 @@
 """What is meant when nothing is said; imported by everything, imports nothing."""
 
-DEFAULT_PROFILE = "paper:binance"
+DEFAULT_VENUE = "binance"
+DEFAULT_PROFILE = f"paper:{DEFAULT_VENUE}"

@@ -252,8 +252,8 @@ class KeyName:
             return cls(venue=parts[1], environment=parts[2], name=parts[3])
         if len(parts) != 2:
             raise ConfigError(
-                "a profile looks like live:binance, testnet:binance or "
-                "live:binance/NAME: environment, colon, venue"
+                "a profile looks like live:VENUE, testnet:VENUE or live:VENUE/NAME: "
+                "environment, colon, venue"
             )
         venue, slash, name = parts[1].partition("/")
         return cls(

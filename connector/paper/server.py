@@ -104,13 +104,14 @@ class PaperServer:
 
     def links_of(self, face: Face) -> Links:
         """Addresses of *face* on this server."""
-        rest, stream, ws_api = face.paths()
+        paths = face.paths
         at = f"{self._host}:{self._port}"
         return Links(
             venue=face.venue,
-            rest=f"http://{at}{rest}",
-            stream=f"ws://{at}{stream}",
-            ws_api=f"ws://{at}{ws_api}",
+            rest=f"http://{at}{paths.rest}",
+            stream=f"ws://{at}{paths.stream}",
+            public=f"ws://{at}{paths.public}",
+            ws_api=f"ws://{at}{paths.ws_api}",
             control=f"http://{at}{CONTROL_PATH}",
         )
 
@@ -121,7 +122,7 @@ class PaperServer:
 
     @property
     def urls(self) -> dict[str, str]:
-        """``links`` as a dictionary: venue, rest, stream, ws_api, control."""
+        """``links`` as a dictionary; see ``Links``."""
         return self.links.as_dict()
 
     def venue_ms(self) -> int:

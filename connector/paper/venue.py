@@ -1,7 +1,7 @@
 """A simulated venue ready to run, for demos, tests and the command line.
 
-``PaperVenue.binance_usdm(...)`` builds a server with one funded account and one
-key; it is started by ``async with``. ``serve`` runs one until SIGTERM or SIGINT.
+``paper_server(venue)`` builds a server with one funded account and one key; it is
+started by ``async with``. ``serve`` runs one until SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -11,24 +11,14 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import (
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from typing import Any
 
 from connector.paper.engine import Engine
-from connector.paper.faces.binance_usdm import ApiKey, BinanceUsdm, FaceConfig
+from connector.paper.faces.registry import kit_of
 from connector.paper.faults import Faults
 from connector.paper.server import PaperServer
 from connector.paper.types import Instrument
 
-START_BALANCES: Mapping[str, Decimal] = {"USDT": Decimal(100_000)}
 ACCOUNT_ID = "main"
 
 
@@ -37,62 +27,46 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def verifier(
-    secret: str, passphrase: str | None = None
-) -> str | Ed25519PublicKey | RSAPublicKey:
-    """What the venue keeps of a key: an HMAC secret, or a public key from PEM text.
+def paper_server(
+    venue: str,
+    *,
+    api_key: str = "paperkey",
+    api_secret: str = "papersecret",  # noqa: S107 - a simulated account
+    passphrase: str | None = None,
+    seed: int = 0,
+    now_ms: Callable[[], int] = wall_ms,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    balances: Mapping[str, Decimal] | None = None,
+    instruments: Sequence[Instrument] | None = None,
+    faults: Faults | None = None,
+    **options: Any,
+) -> PaperServer:
+    """A server of *venue* with the account ``main`` holding *balances*.
 
-    The PEM may hold the public key, or the private key a client signs with;
-    raises ValueError if it holds another kind.
+    *balances* and *instruments* None: the venue's usual ones; *options* are those
+    of its face. Raises KeyError for a venue without a face.
     """
-    if not secret.lstrip().startswith("-----BEGIN"):
-        return secret
-    data = secret.encode()
-    if "PUBLIC KEY" in secret.partition("\n")[0]:
-        public = load_pem_public_key(data)
-    else:
-        private = load_pem_private_key(
-            data, passphrase.encode() if passphrase else None
-        )
-        if not isinstance(private, Ed25519PrivateKey | RSAPrivateKey):
-            raise ValueError("only Ed25519 and RSA keys are known here")
-        public = private.public_key()
-    if not isinstance(public, Ed25519PublicKey | RSAPublicKey):
-        raise ValueError("only Ed25519 and RSA keys are known here")
-    return public
-
-
-class PaperVenue:
-    """Constructors of simulated venues, one per wire protocol."""
-
-    @staticmethod
-    def binance_usdm(
-        *,
-        api_key: str = "paperkey",
-        api_secret: str = "papersecret",  # noqa: S107 - a simulated account
-        passphrase: str | None = None,
-        seed: int = 0,
-        now_ms: Callable[[], int] = wall_ms,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        balances: Mapping[str, Decimal] = START_BALANCES,
-        config: FaceConfig | None = None,
-        more_keys: Sequence[ApiKey] = (),
-        instruments: Sequence[Instrument] | None = None,
-        faults: Faults | None = None,
-    ) -> PaperServer:
-        """Binance USDⓈ-M futures with the account ``main`` holding *balances*."""
-        start_ms = now_ms()
-        engine = Engine(seed=seed, now_ms=start_ms, instruments=instruments)
-        engine.open_account(ACCOUNT_ID, balances, now_ms=start_ms)
-        key = ApiKey(key=api_key, verifier=verifier(api_secret, passphrase))
-        face = BinanceUsdm(engine, (key, *more_keys), seed=seed, config=config)
-        return PaperServer([face], now_ms, host=host, port=port, faults=faults)
-
-
-VENUES: Mapping[str, Callable[..., PaperServer]] = {
-    "binance-usdm": PaperVenue.binance_usdm,
-}
+    kit = kit_of(venue)
+    start_ms = now_ms()
+    engine = Engine(
+        seed=seed,
+        now_ms=start_ms,
+        instruments=kit.instruments if instruments is None else instruments,
+    )
+    engine.open_account(
+        ACCOUNT_ID, kit.balances if balances is None else balances, now_ms=start_ms
+    )
+    face = kit.build(
+        engine,
+        account_id=ACCOUNT_ID,
+        api_key=api_key,
+        api_secret=api_secret,
+        passphrase=passphrase,
+        seed=seed,
+        **options,
+    )
+    return PaperServer([face], now_ms, host=host, port=port, faults=faults)
 
 
 async def serve(
@@ -108,15 +82,15 @@ async def serve(
 ) -> None:
     """Run *venue* until SIGTERM or SIGINT, or until cancelled.
 
-    *announce* is called once with the addresses (keys ``venue``, ``rest``,
-    ``stream``, ``ws_api``, ``control``) when connections are accepted. Raises
+    *announce* is called once with the addresses (``Links.as_dict``) when connections
+    are accepted. Raises
     KeyError for an unknown venue.
     """
-    build = VENUES[venue]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
-    server = build(
+    server = paper_server(
+        venue,
         api_key=api_key,
         api_secret=api_secret,
         passphrase=passphrase,

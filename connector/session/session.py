@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack, cast
 
 from connector.config import SessionConfig
+from connector.config.defaults import DEFAULT_PROFILE
 from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Profile
 from connector.core.inputs import (
@@ -84,7 +85,7 @@ class Session:
 
     def __init__(
         self,
-        profile: str | Profile = "paper:binance",
+        profile: str | Profile = DEFAULT_PROFILE,
         *,
         config: SessionConfig | None = None,
         credentials: Credentials | None = None,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import SessionClosed
 from connector.model.account import Balance, Margin, MarginMode, Position
 from connector.model.events import Event, LinkState, ReconcileReport
@@ -34,7 +35,7 @@ class SyncSession:
     reads return snapshots. May be used from several threads.
     """
 
-    def __init__(self, profile: str = "paper:binance", **options: Any) -> None:
+    def __init__(self, profile: str = DEFAULT_PROFILE, **options: Any) -> None:
         self._profile = profile
         self._options = options
         self._session: Session | None = None

@@ -16,13 +16,15 @@ from decimal import Decimal
 from random import Random
 
 from connector.config import SessionConfig
+from connector.config.defaults import DEFAULT_VENUE
 from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Environment, Profile
+from connector.config.venues import venue_of
 from connector.errors import ConnectorError
 from connector.model.clock import Now
 from connector.model.credentials import ApiKey, Credentials, KeyName, Secret
 from connector.paper.server import PaperServer
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 from connector.runtime.journal import Owner
 from connector.runtime.journal_memory import JournalFaults, MemoryDisk, MemoryJournal
 from connector.session import Session
@@ -157,7 +159,8 @@ class Theatre:
         self._restart: asyncio.TimerHandle | None = None
         self._random = Random(f"bot/{world.seed}")  # noqa: S311 - reproducible
         with world.party("venue"):
-            self.server: PaperServer = PaperVenue.binance_usdm(
+            self.server: PaperServer = paper_server(
+                venue_of(DEFAULT_VENUE) or DEFAULT_VENUE,
                 api_key=_API_KEY,
                 api_secret=_API_SECRET,
                 seed=world.seed,

@@ -24,7 +24,7 @@ def test_every_number_is_the_ledgers(capsys: pytest.CaptureFixture[str]) -> None
     import json
 
     async def tell() -> tuple[ExitCode, dict[str, Any]]:
-        async with demo._venue() as server:
+        async with demo.stage("binance-usdm") as server:
             code = await demo.told(Narrator(Output(as_json=True)), server)
             return code, server.control.apply("state")
 
@@ -102,7 +102,7 @@ def test_a_difference_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def tell() -> ExitCode:
         server: PaperServer
-        async with demo._venue() as server:
+        async with demo.stage("binance-usdm") as server:
             return await demo.told(Narrator(Output()), server)
 
     assert asyncio.run(tell()) is ExitCode.DIFFERENCES

@@ -10,9 +10,16 @@ from urllib.parse import parse_qsl
 from tests.cli.conftest import API_KEY, API_SECRET, Desk, Run
 
 
-def test_serve_announces_five_addresses(desk: Desk) -> None:
+def test_serve_announces_its_addresses(desk: Desk) -> None:
     """One JSON line that other programs rely on; SIGTERM ends it with 0 (fixture)."""
-    assert list(desk.links) == ["venue", "rest", "stream", "ws_api", "control"]
+    assert list(desk.links) == [
+        "venue",
+        "rest",
+        "stream",
+        "public",
+        "ws_api",
+        "control",
+    ]
     assert desk.links["venue"] == "binance-usdm"
     assert desk.control("state")["balances"] == {"USDT": "100000"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from connector.paper.faces.binance_usdm import ApiKey
 from connector.paper.server import PaperServer
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 
 API_KEY = "clientskey"
 API_SECRET = "clientssecret"
@@ -48,8 +48,12 @@ def venue() -> Opener:
 
     @asynccontextmanager
     async def opener(*more_keys: ApiKey) -> AsyncIterator[PaperServer]:
-        server = PaperVenue.binance_usdm(
-            api_key=API_KEY, api_secret=API_SECRET, seed=7, more_keys=more_keys
+        server = paper_server(
+            "binance-usdm",
+            api_key=API_KEY,
+            api_secret=API_SECRET,
+            seed=7,
+            more_keys=more_keys,
         )
         server.faces[0].engine.freeze()
         async with server:

@@ -36,7 +36,7 @@ from connector.paper import faces
 from connector.paper.engine import Engine
 from connector.paper.faces.binance_usdm import ApiKey as VenueKey
 from connector.paper.faces.binance_usdm import BinanceUsdm, FaceConfig
-from connector.paper.venue import verifier
+from connector.paper.faces.keys import verifier
 from connector.venues.registry import dialect_for
 from connector.venues.signing import make_signer
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from venue import SYMBOLS, Case, Desk, desk
+from harness import HARNESSES
+from venue import Case, Desk, desk
 
 from connector.errors import InvalidOrder, NotLive, UsageError
 from connector.model.events import (
@@ -42,7 +43,7 @@ def case(body: Case) -> Case:
     return body
 
 
-@pytest.mark.parametrize("venue", sorted(SYMBOLS))
+@pytest.mark.parametrize("venue", sorted(HARNESSES))
 @pytest.mark.parametrize("number", range(CASE_COUNT), ids=lambda n: f"{n:02d}")
 def test_case(venue: str, number: int) -> None:
     """Every venue passes every case of the list."""
@@ -255,14 +256,15 @@ async def margin_equals_the_venues(at: Desk) -> None:
     await at.session.reconcile()
     margin = at.session.margin
     told = margin.venue_fields
-    assert margin.wallet == D(told["totalWalletBalance"])
+    names = at.harness.margin_fields
+    assert margin.wallet == D(told[names["wallet"]])
     for ours, theirs in (
-        (margin.equity, "totalMarginBalance"),
-        (margin.initial_margin, "totalInitialMargin"),
-        (margin.maintenance_margin, "totalMaintMargin"),
-        (margin.available, "availableBalance"),
+        (margin.equity, "equity"),
+        (margin.initial_margin, "initial"),
+        (margin.maintenance_margin, "maintenance"),
+        (margin.available, "available"),
     ):
-        assert abs(ours - D(told[theirs])) < D("0.00001"), theirs
+        assert abs(ours - D(told[names[theirs]])) < D("0.00001"), theirs
 
 
 @case
@@ -319,13 +321,15 @@ async def funding_is_told(at: Desk) -> None:
 async def transfer_is_told(at: Desk) -> None:
     """A transfer changes the wallet and is named."""
     events = at.session.events()
-    at.control("transfer", asset="USDT", amount="-1000")
+    asset, before = at.harness.asset, D(at.harness.wallet)
+    taken = before / 100
+    at.control("transfer", asset=asset, amount=str(-taken))
     async with asyncio.timeout(10):
         async for event in events:
             if isinstance(event, LedgerUpdate) and event.entry.kind == "transfer":
                 break
-    assert event.entry.amount == D(-1000)
-    assert at.session.balances["USDT"].wallet == D(99000)
+    assert event.entry.amount == -taken
+    assert at.session.balances[asset].wallet == before - taken
 
 
 @case
@@ -424,9 +428,8 @@ async def stall_is_found_out(at: Desk) -> None:
 @case
 async def mute_topic_is_found_out(at: Desk) -> None:
     """Pings are answered and order events do not come: the echo finds out."""
-    from_event = {"binance-usdm": "ORDER_TRADE_UPDATE"}[at.profile.split(":")[1]]
     events = at.session.events()
-    at.control("mute", kind="private", event=from_event, hold=2.0)
+    at.control("mute", kind="private", event=at.harness.order_event, hold=2.0)
     await at.session.buy(at.symbol, "0.010", limit=at.price("0.97"))
     report = (await at.resynced(events, timeout_s=25)).report
     assert report.reason is GapReason.MUTE

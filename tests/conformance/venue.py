@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from harness import HARNESSES, Harness
+
 from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
 from connector.embedded import endpoints_of
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.events import Event, Resynced
 from connector.paper.server import PaperServer
-from connector.paper.venue import VENUES
+from connector.paper.venue import paper_server
 from connector.session import EventStream, Session
 
 API_KEY = "conformance-key-0001"
 API_SECRET = "conformance-secret-0001"
-SYMBOLS = {"binance-usdm": "BTCUSDT"}
 
 Case = Callable[["Desk"], Awaitable[None]]
 
@@ -31,8 +32,12 @@ class Desk:
 
     server: PaperServer
     session: Session
-    symbol: str
-    profile: str
+    harness: Harness
+
+    @property
+    def symbol(self) -> str:
+        """The contract that the cases trade."""
+        return self.harness.symbol
 
     def control(self, verb: str, **args: Any) -> dict[str, Any]:
         """Steer the venue (see connector.paper.control)."""
@@ -74,14 +79,15 @@ class Desk:
 @asynccontextmanager
 async def desk(venue: str, **options: Any) -> AsyncIterator[Desk]:
     """A fresh venue and a session on it."""
-    server = VENUES[venue](api_key=API_KEY, api_secret=API_SECRET, seed=1)
+    server = paper_server(venue, api_key=API_KEY, api_secret=API_SECRET, seed=1)
     async with server:
-        symbol = SYMBOLS[venue]
-        server.control.apply("freeze", {"symbol": symbol, "frozen": True})
+        harness = HARNESSES[venue]
+        server.control.apply("freeze", {"symbol": harness.symbol, "frozen": True})
         engine = server.faces[0].engine
-        engine.open_account("others", {"USDT": Decimal(10**6)}, now_ms=engine.now_ms)
+        others = {asset: Decimal(sum_) for asset, sum_ in harness.others.items()}
+        engine.open_account("others", others, now_ms=engine.now_ms)
         async with session_on(server, venue, **options) as session:
-            yield Desk(server, session, symbol, f"paper:{venue}")
+            yield Desk(server, session, harness)
 
 
 @asynccontextmanager

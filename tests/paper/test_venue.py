@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from connector.paper.venue import PaperVenue, serve, verifier
+from connector.paper.faces.keys import verifier
+from connector.paper.venue import paper_server, serve
 
 
 def test_serve_announces_and_ends_on_sigterm() -> None:
-    """The five addresses once connections are accepted; SIGTERM ends it cleanly."""
+    """All addresses once connections are accepted; SIGTERM ends it cleanly."""
 
     async def story() -> dict[str, str]:
         ready: asyncio.Future[dict[str, str]] = asyncio.Future()
@@ -45,7 +46,7 @@ def test_serve_announces_and_ends_on_sigterm() -> None:
         return urls
 
     urls = asyncio.run(story())
-    assert list(urls) == ["venue", "rest", "stream", "ws_api", "control"]
+    assert list(urls) == ["venue", "rest", "stream", "public", "ws_api", "control"]
 
 
 def test_serve_knows_its_venues() -> None:
@@ -82,7 +83,9 @@ def test_two_seeds_differ_and_one_repeats() -> None:
     """The seed decides the market and the ids."""
 
     def walk(seed: int) -> str:
-        server = PaperVenue.binance_usdm(seed=seed, now_ms=lambda: 1_795_341_600_000)
+        server = paper_server(
+            "binance-usdm", seed=seed, now_ms=lambda: 1_795_341_600_000
+        )
         engine = server.faces[0].engine
         engine.advance(1_795_341_660_000)
         return str(engine.quote("BTCUSDT").mark)

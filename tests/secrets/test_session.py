@@ -26,7 +26,7 @@ from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.order import Accepted
 from connector.paper.faces.binance_usdm import BinanceUsdm
 from connector.paper.server import PaperServer
-from connector.paper.venue import ACCOUNT_ID, PaperVenue, wall_ms
+from connector.paper.venue import ACCOUNT_ID, paper_server, wall_ms
 from connector.runtime import log
 from connector.venues.signing import generate_ed25519
 from tests.secrets.canary import Canary
@@ -142,8 +142,11 @@ def test_a_trading_session_shows_no_key(
 ) -> None:
     """Logs of everybody at DEBUG, objects, tasks, journal and process are clean."""
     key = make()
-    venue = PaperVenue.binance_usdm(
-        api_key=key.api_key, api_secret=key.secret, passphrase=key.passphrase
+    venue = paper_server(
+        "binance-usdm",
+        api_key=key.api_key,
+        api_secret=key.secret,
+        passphrase=key.passphrase,
     )
     key = replace(key, listen_key=listen_key_of(venue))
     with key.canary.logs() as seen:
@@ -157,8 +160,8 @@ def test_a_trading_session_shows_no_key(
 
 
 async def open_at(key: Key, registered: Key, journal: Path) -> None:
-    venue = PaperVenue.binance_usdm(
-        api_key=registered.api_key, api_secret=registered.secret
+    venue = paper_server(
+        "binance-usdm", api_key=registered.api_key, api_secret=registered.secret
     )
     async with venue, session_for(key, venue.urls, journal):
         pass
@@ -180,7 +183,7 @@ def test_a_refused_key_is_not_quoted(make: Callable[[], Key], tmp_path: Path) ->
 
 
 async def open_nowhere(key: Key, journal: Path) -> None:
-    venue = PaperVenue.binance_usdm(api_key=key.api_key, api_secret=key.secret)
+    venue = paper_server("binance-usdm", api_key=key.api_key, api_secret=key.secret)
     async with venue:
         urls = dict(venue.urls)
     async with session_for(key, urls, journal):

@@ -21,7 +21,7 @@ from venue import API_KEY, API_SECRET, session_on, urls_of
 from connector.model.events import Event, FillEvent, Resynced
 from connector.model.order import OrderStatus, Origin
 from connector.paper.server import PaperServer
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 
 BOT = Path(__file__).with_name("killed_bot.py")
 SYMBOL = "BTCUSDT"
@@ -86,8 +86,8 @@ def test_killed_at(stage: str, tmp_path: Path) -> None:
 
 async def killed_at(stage: str, journal: Path) -> None:
     fault, point = STAGES[stage]
-    async with PaperVenue.binance_usdm(
-        api_key=API_KEY, api_secret=API_SECRET, seed=2
+    async with paper_server(
+        "binance-usdm", api_key=API_KEY, api_secret=API_SECRET, seed=2
     ) as server:
         control = server.control.apply
         control("freeze", {"symbol": SYMBOL})

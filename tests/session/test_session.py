@@ -38,7 +38,7 @@ from connector.model.events import (
 )
 from connector.model.order import Accepted, OrderStatus
 from connector.paper.faces import SocketKind
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 from connector.session import Session
 
 VENUE = "binance-usdm"
@@ -72,8 +72,8 @@ def test_wrong_secret_is_key_refused() -> None:
     """A wrong secret: KeyRefused, with the venue's words and what to do next."""
 
     async def body() -> None:
-        async with PaperVenue.binance_usdm(
-            api_key=API_KEY, api_secret=API_SECRET
+        async with paper_server(
+            "binance-usdm", api_key=API_KEY, api_secret=API_SECRET
         ) as server:
             with pytest.raises(KeyRefused, match="connector keys check"):
                 async with Session(
@@ -91,8 +91,8 @@ def test_unknown_key_is_key_refused() -> None:
     """A key of another environment: KeyRefused."""
 
     async def body() -> None:
-        async with PaperVenue.binance_usdm(
-            api_key=API_KEY, api_secret=API_SECRET
+        async with paper_server(
+            "binance-usdm", api_key=API_KEY, api_secret=API_SECRET
         ) as server:
             with pytest.raises(KeyRefused, match="refuses the key"):
                 async with Session(
@@ -385,7 +385,8 @@ def test_key_that_can_withdraw_is_refused() -> None:
     from connector.paper.faces.binance_usdm import ApiKey as PaperKey
 
     async def body() -> None:
-        async with PaperVenue.binance_usdm(
+        async with paper_server(
+            "binance-usdm",
             api_key="another-key-000001",
             api_secret="another-secret-000001",
             more_keys=[PaperKey(key=API_KEY, verifier=API_SECRET, can_withdraw=True)],

@@ -8,7 +8,7 @@ import pytest
 
 from connector.dialect.wire import HttpWire
 from connector.errors import MaybeSent, NotSent, StreamLost
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 from connector.runtime.hosts import AllowList
 from connector.runtime.http import HttpChannel
 from connector.runtime.stream import StreamChannel
@@ -25,7 +25,7 @@ async def _ask_and_listen(world: World) -> list[str]:
     """Twenty calls and one stream over five minutes; what came of each."""
     outcomes: list[str] = []
     with world.party("venue"):
-        venue = await PaperVenue.binance_usdm().start()
+        venue = await paper_server("binance-usdm").start()
     links = venue.links
     allow = AllowList([links.rest, links.stream, links.ws_api])
     with world.party("bot", skew_ns=-100_000_000):
@@ -69,7 +69,7 @@ def test_a_stream_that_is_cut_ends_for_its_reader() -> None:
 
     async def main(world: World) -> float:
         with world.party("venue"):
-            venue = await PaperVenue.binance_usdm().start()
+            venue = await paper_server("binance-usdm").start()
         opened: list[Connection] = []
         world.network.on_connect.append(opened.append)
         streams = StreamChannel(AllowList([venue.links.ws_api]), open_timeout_s=5)

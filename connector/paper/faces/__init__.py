@@ -102,6 +102,16 @@ class Admission:
     kind: SocketKind
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """What each address of a face adds to the server's; "" is its root."""
+
+    rest: str = ""
+    stream: str = ""
+    public: str = ""
+    ws_api: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Links:
     """Addresses of a running server as a client of one venue needs them."""
@@ -109,15 +119,17 @@ class Links:
     venue: str
     rest: str
     stream: str
+    public: str
     ws_api: str
     control: str
 
     def as_dict(self) -> dict[str, str]:
-        """The five addresses by name, in the order they are printed."""
+        """All of them by name, in the order they are printed."""
         return {
             "venue": self.venue,
             "rest": self.rest,
             "stream": self.stream,
+            "public": self.public,
             "ws_api": self.ws_api,
             "control": self.control,
         }
@@ -139,8 +151,15 @@ class Face(Protocol):
         """Whether a request for this path belongs to this face."""
         ...
 
-    def paths(self) -> tuple[str, str, str]:
-        """Path suffixes of the REST, stream and order-entry addresses."""
+    @property
+    def paths(self) -> Paths:
+        """Paths of the REST, stream and order-entry addresses."""
+        ...
+
+    @property
+    def order_entry(self) -> tuple[tuple[str, str], ...]:
+        """How faults recognise calls that place one order: (method, part of the
+        path), and ("WS", part of the text)."""
         ...
 
     def http(self, call: Call, now_ms: int) -> Reply:

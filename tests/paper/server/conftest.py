@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from connector.paper.faces.binance_usdm import ApiKey, BinanceUsdm, FaceConfig
 from connector.paper.server import PaperServer
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 
 START_MS = 1_795_341_600_000
 KEY, SECRET = "benchkey", "benchsecret"
@@ -33,7 +33,8 @@ class Bench:
         self, *, config: FaceConfig | None = None, more_keys: tuple[ApiKey, ...] = ()
     ) -> None:
         self.now_ms = START_MS
-        self.server: PaperServer = PaperVenue.binance_usdm(
+        self.server: PaperServer = paper_server(
+            "binance-usdm",
             api_key=KEY,
             api_secret=SECRET,
             seed=7,

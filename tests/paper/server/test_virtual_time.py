@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import httpx
 from websockets.asyncio.client import connect
 
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 from connector.sim import run_world
 
 ORDER = {
@@ -33,8 +33,8 @@ def signed(params: dict[str, Any]) -> str:
 async def hour(world: Any) -> list[Any]:
     """Trade, then wait until the listen key dies; everything that was seen."""
     with world.party("venue"):
-        server = PaperVenue.binance_usdm(
-            api_key="k", api_secret="s", seed=5, host="venue", port=8080
+        server = paper_server(
+            "binance-usdm", api_key="k", api_secret="s", seed=5, host="venue", port=8080
         )
         await server.start()
     seen: list[Any] = []

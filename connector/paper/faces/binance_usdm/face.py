@@ -13,6 +13,7 @@ from connector.paper.faces import (
     Call,
     Hangup,
     Outgoing,
+    Paths,
     Ping,
     Reply,
     SocketKind,
@@ -67,6 +68,8 @@ class BinanceUsdm:
 
     venue = "binance-usdm"
     presets = PRESETS
+    paths = Paths(ws_api=ws_api.PATH)
+    order_entry = (("POST", "/fapi/v1/order"), ("WS", "order.place"))
 
     def __init__(
         self,
@@ -106,10 +109,6 @@ class BinanceUsdm:
         """REST, streams and order entry of this venue."""
         own = ("/fapi/", "/sapi/", ws_api.PATH)
         return path.startswith(own) or is_stream_path(path)
-
-    def paths(self) -> tuple[str, str, str]:
-        """REST and streams begin at the root, order entry has its own path."""
-        return "", "", ws_api.PATH
 
     # REST
 

@@ -1,0 +1,47 @@
+"""Faces by the name of their venue: one line each, imported when asked for.
+
+A face's package offers a ``KIT``: how to build the face, and what its venue lists
+and gives to a new account unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib import import_module
+
+from connector.paper.faces import Face
+from connector.paper.types import Instrument
+
+_FACES = {
+    "binance-usdm": "connector.paper.faces.binance_usdm",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What a face's package offers; *instruments* None: those of the engine.
+
+    *build* makes a face over an engine with one key; it takes keyword arguments
+    ``account_id``, ``api_key``, ``api_secret``, ``passphrase`` (or None), ``seed``
+    and options of its own, and raises ValueError for a key it cannot use.
+    """
+
+    build: Callable[..., Face]
+    instruments: Sequence[Instrument] | None = None
+    balances: Mapping[str, Decimal] = field(
+        default_factory=lambda: {"USDT": Decimal(100_000)}
+    )
+
+
+def face_names() -> tuple[str, ...]:
+    """All venues that have a face, sorted."""
+    return tuple(sorted(_FACES))
+
+
+def kit_of(venue: str) -> Kit:
+    """The kit of a venue; KeyError if it has no face."""
+    kit = import_module(_FACES[venue]).KIT
+    assert isinstance(kit, Kit)
+    return kit
