@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _RANGE = re.compile(r"(\d{1,9}):(\d{1,9})")
 _SHRINK_S = 30.0
 _SHRUNK_MAX = 3
+ALL = "all"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +34,9 @@ def sim(
     trace: Annotated[
         bool, typer.Option(help="With --seed: everything that happened, to stdout.")
     ] = False,
+    venue: Annotated[
+        str, typer.Option(help="One venue, or all: each world draws its own.")
+    ] = ALL,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -44,8 +48,9 @@ def sim(
     from connector.sim.runner import run_seeds
 
     out = Output(as_json=as_json)
+    name = _venue(venue)
     if seed is not None:
-        raise typer.Exit(_one(out, seed, with_trace=trace))
+        raise typer.Exit(_one(out, seed, name, with_trace=trace))
     if trace:
         raise UsageError("--trace shows one world: give --seed too")
     match = _RANGE.fullmatch(seeds)
@@ -61,7 +66,9 @@ def sim(
             out.say(f"seed {report.seed}: broke {', '.join(report.laws)}")
 
     wanted = range(int(match[1]), int(match[2]))
-    summary = run_seeds(wanted, jobs=jobs or os.cpu_count() or 1, on_report=on_report)
+    summary = run_seeds(
+        wanted, venue=name, jobs=jobs or os.cpu_count() or 1, on_report=on_report
+    )
     for report in failed[:_SHRUNK_MAX]:
         _explain(out, report)
     told = summary.as_dict()
@@ -75,10 +82,23 @@ def sim(
     raise typer.Exit(ExitCode.FAILED if summary.violations else ExitCode.OK)
 
 
-def _one(out: Output, seed: int, *, with_trace: bool) -> int:
+def _venue(word: str) -> str | None:
+    """The venue's full name; None for all of them."""
+    from connector.sim.worlds import venue_names
+    from connector.venues.registry import venue_of
+
+    if word == ALL:
+        return None
+    name = venue_of(word)
+    if name not in venue_names():
+        raise UsageError(f"{name} has no worlds yet; there are: {venue_names()}")
+    return name
+
+
+def _one(out: Output, seed: int, venue: str | None, *, with_trace: bool) -> int:
     from connector.sim.worlds import play
 
-    report = play(seed, with_trace=with_trace)
+    report = play(seed, venue=venue, with_trace=with_trace)
     for line in report.trace:
         print(line)
     if report.violations:
@@ -87,6 +107,7 @@ def _one(out: Output, seed: int, *, with_trace: bool) -> int:
         {
             "type": "world",
             "seed": seed,
+            "venue": report.venue,
             "laws_broken": list(report.laws),
             "faults": list(report.faults),
             "virtual_s": report.virtual_s,
@@ -104,8 +125,11 @@ def _explain(out: Output, report: Report) -> None:
 
     for violation in report.violations[:5]:
         out.say(f"  {violation.law} at {violation.at_s:.3f} s: {violation.text}")
-    small = play(report.seed, smallest_tape(report, budget_s=_SHRINK_S))
+    tape = smallest_tape(report, budget_s=_SHRINK_S)
+    small = play(report.seed, tape, venue=report.venue)
     out.say(f"  the fewest faults that still break it ({len(small.faults)}):")
     for fault in small.faults:
         out.say(f"    {fault}")
-    out.say(f"  Next: connector sim --seed {report.seed} --trace")
+    out.say(
+        f"  Next: connector sim --venue {report.venue} --seed {report.seed} --trace"
+    )

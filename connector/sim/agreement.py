@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from connector.model.order import Order, OrderStatus
 from connector.paper.engine import Engine
+from connector.paper.playbook import Playbook
 from connector.paper.types import Conditional
 from connector.paper.types import Order as VenueOrder
 from connector.session import Session
@@ -20,22 +21,26 @@ _UNSETTLED = (
 _CENTS = Decimal("0.00000001")
 
 
-def disagreements(session: Session, engine: Engine, account_id: str) -> list[str]:
+def disagreements(
+    session: Session, engine: Engine, book: Playbook, account_id: str
+) -> list[str]:
     """What *session* has wrong about *account_id*; empty when nothing."""
     return [
-        *_orders(session, engine, account_id),
-        *_positions(session, engine, account_id),
+        *_orders(session, engine, book, account_id),
+        *_positions(session, engine, book, account_id),
         *_wallets(session, engine, account_id),
     ]
 
 
-def _orders(session: Session, engine: Engine, account_id: str) -> Iterator[str]:
+def _orders(
+    session: Session, engine: Engine, book: Playbook, account_id: str
+) -> Iterator[str]:
     resting: dict[tuple[str, str], VenueOrder | Conditional] = {
-        ("order", str(order.order_id)): order
+        ("order", book.order_id(order.order_id)): order
         for order in engine.open_orders(account_id)
     }
     for item in engine.open_conditionals(account_id):
-        resting["conditional", str(item.conditional_id)] = item
+        resting["conditional", book.conditional_id(item.conditional_id)] = item
     for order in session.orders:
         if order.status in _UNSETTLED:
             yield f"order {order.client_order_id} is still {order.status.value}"
@@ -44,7 +49,7 @@ def _orders(session: Session, engine: Engine, account_id: str) -> Iterator[str]:
         if venue is None:
             yield f"order {order.client_order_id} is {order.status.value} here only"
         else:
-            yield from _terms(order, venue)
+            yield from _terms(order, venue, book.markets[venue.symbol].unit)
     for kind, number in resting:
         yield f"{kind} {number} rests at the venue only"
 
@@ -56,24 +61,28 @@ def _identity(order: Order) -> tuple[str, str]:
     return kind, str(order.venue_order_id)
 
 
-def _terms(order: Order, venue: VenueOrder | Conditional) -> Iterator[str]:
-    pairs = [("qty", order.qty or Decimal(0), venue.qty)]
+def _terms(
+    order: Order, venue: VenueOrder | Conditional, unit: Decimal
+) -> Iterator[str]:
+    pairs = [("qty", order.qty or Decimal(0), venue.qty * unit)]
     if order.order_type.has_price:
         pairs.append(("price", order.price or Decimal(0), venue.price))
     if isinstance(venue, VenueOrder):
-        pairs.append(("filled", order.filled_qty, venue.filled_qty))
+        pairs.append(("filled", order.filled_qty, venue.filled_qty * unit))
     for name, here, there in pairs:
         if here != there:
             yield f"order {order.client_order_id}: {name} {here}, truly {there}"
 
 
-def _positions(session: Session, engine: Engine, account_id: str) -> Iterator[str]:
+def _positions(
+    session: Session, engine: Engine, book: Playbook, account_id: str
+) -> Iterator[str]:
     here = {
         (str(p.symbol), p.position_side.value.replace("NET", "BOTH")): p.qty
         for p in session.positions
     }
     there = {
-        (p.symbol, p.position_side.value): p.qty
+        (p.symbol, p.position_side.value): p.qty * book.markets[p.symbol].unit
         for p in engine.positions(account_id)
         if p.qty
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -23,14 +23,12 @@ from connector.errors import (
     VenueRefused,
 )
 from connector.model.order import Order, OrderIntent, Outcome, PositionSide, Side
+from connector.paper.playbook import Market
 from connector.session import Session
 from connector.session.intents import OrderOptions, make_intent
 
 _EXPECTED = (JournalError, NetworkError, RateLimited, UsageError, VenueRefused)
 _MOST_AT_ONCE = 4
-
-SYMBOLS = ("BTCUSDT", "ETHUSDT")
-_STEP = {"BTCUSDT": Decimal("0.001"), "ETHUSDT": Decimal("0.010")}
 
 Prices = Callable[[str], Decimal]
 Note = Callable[[str], "Entry"]
@@ -75,14 +73,14 @@ _WEIGHTS: dict[str, dict[str, int]] = {
 }
 
 
-def draw_style(random: Random) -> Style:
+def draw_style(random: Random, *, can_hedge: bool) -> Style:
     """A style for a new world."""
     name = random.choice(sorted(_WEIGHTS))
     return Style(
         name=name,
         weights=_WEIGHTS[name],
         pause_s=random.choice((0.3, 1.0, 3.0)),
-        is_hedge=random.random() < 0.2,
+        is_hedge=random.random() < 0.2 and can_hedge,
     )
 
 
@@ -90,11 +88,19 @@ class Bot:
     """Trades over *session* until told to be quiet."""
 
     def __init__(
-        self, session: Session, style: Style, random: Random, prices: Prices, note: Note
+        self,
+        session: Session,
+        style: Style,
+        random: Random,
+        markets: Mapping[str, Market],
+        prices: Prices,
+        note: Note,
     ) -> None:
         self._session = session
         self._style = style
         self._random = random
+        self._markets = markets
+        self._symbols = tuple(markets)
         self._prices = prices
         self._note = note
         self._clock = asyncio.get_running_loop().time
@@ -188,7 +194,7 @@ class Bot:
         return amend
 
     async def _cancelling_all(self) -> list[Outcome]:
-        await self._session.cancel_all(self._random.choice((None, *SYMBOLS)))
+        await self._session.cancel_all(self._random.choice((None, *self._symbols)))
         return []
 
     async def _reconciling(self) -> list[Outcome]:
@@ -202,7 +208,10 @@ class Bot:
     # --- orders ---
 
     def _quote(self) -> OrderIntent:
-        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
+        symbol, side = (
+            self._random.choice(self._symbols),
+            self._random.choice(list(Side)),
+        )
         options: OrderOptions = {"limit": self._price(symbol, side)}
         match self._random.randrange(8):
             case 0:
@@ -216,7 +225,10 @@ class Bot:
         return self._intent(side, symbol, options)
 
     def _take(self) -> OrderIntent:
-        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
+        symbol, side = (
+            self._random.choice(self._symbols),
+            self._random.choice(list(Side)),
+        )
         return self._intent(side, symbol, {})
 
     def _reduce(self) -> OrderIntent | None:
@@ -233,18 +245,21 @@ class Bot:
         return make_intent(side, position.symbol, abs(position.qty), **options)
 
     def _conditional(self) -> OrderIntent:
-        symbol, side = self._random.choice(SYMBOLS), self._random.choice(list(Side))
-        mark, tick = self._prices(symbol), Decimal("0.1")
+        symbol, side = (
+            self._random.choice(self._symbols),
+            self._random.choice(list(Side)),
+        )
+        mark, tick = self._prices(symbol), self._markets[symbol].tick
         away = Decimal(self._random.randint(1, 30)) / 10_000 * side.sign
-        trigger = (mark * (1 + away)).quantize(tick)
+        trigger = on_grid(mark * (1 + away), tick)
         options: OrderOptions
         match self._random.randrange(4):
             case 0:
                 options = {"stop": trigger}
             case 1:
-                options = {"stop": trigger, "limit": (trigger + tick).quantize(tick)}
+                options = {"stop": trigger, "limit": trigger + tick}
             case 2:
-                options = {"take_profit": (mark * (1 - away)).quantize(tick)}
+                options = {"take_profit": on_grid(mark * (1 - away), tick)}
             case _:
                 options = {"trailing": "0.5"}
         return self._intent(side, symbol, options)
@@ -255,12 +270,18 @@ class Bot:
         return make_intent(side, symbol, self._qty(symbol), **options)
 
     def _qty(self, symbol: str) -> Decimal:
-        return _STEP[symbol] * self._random.randint(2, 9)
+        return self._markets[symbol].lot * self._random.randint(2, 9)
 
     def _price(self, symbol: str, side: Side) -> Decimal:
         """Mostly behind the mark, sometimes through it."""
         away = Decimal(self._random.randint(-5, 30)) / 10_000
-        return (self._prices(symbol) * (1 - away * side.sign)).quantize(Decimal("0.1"))
+        price = self._prices(symbol) * (1 - away * side.sign)
+        return on_grid(price, self._markets[symbol].tick)
+
+
+def on_grid(price: Decimal, tick: Decimal) -> Decimal:
+    """The multiple of *tick* nearest to *price*."""
+    return ((price / tick).to_integral_value() * tick).quantize(tick)
 
 
 def shown(error: BaseException) -> str:

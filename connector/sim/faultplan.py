@@ -11,41 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Protocol
 
 from connector.paper.control import BadArgument
+from connector.paper.playbook import Playbook
 from connector.paper.server import PaperServer
 from connector.runtime.journal_memory import JournalFaults
-from connector.sim.bots import SYMBOLS
+from connector.sim.bots import on_grid
 from connector.sim.link import Connection, Direction
 from connector.sim.tape import Tape
 from connector.sim.world import World
 
 NS_PER_MS = 1_000_000
-
-EVENTS = ("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ALGO_UPDATE", "")
-CALLS = ("order", "batchOrders", "algoOrder", "openOrders", "userTrades", "")
-NOT_EXECUTED = (
-    "unknown_error",
-    "service_unavailable",
-    "internal_error",
-    "throttled",
-    "timeout",
-    "bad_gateway",
-    "forbidden",
-    "truncated_json",
-    "too_many_requests",
-)
-"""What may be answered without executing."""
-EXECUTED = (
-    "unknown_error",
-    "internal_error",
-    "timeout",
-    "bad_gateway",
-    "forbidden",
-    "truncated_json",
-)
-"""What may be answered although it was executed."""
 
 
 class Stage(Protocol):
@@ -53,6 +31,7 @@ class Stage(Protocol):
 
     world: World
     server: PaperServer
+    playbook: Playbook
     journal_faults: JournalFaults
     consumer_waits_until_s: float
     bot_address: str
@@ -67,7 +46,7 @@ class Stage(Protocol):
     def lag_reads(self, ms: int) -> None:
         """Queries are answered from the past."""
 
-    def price_of(self, symbol: str) -> Any:
+    def price_of(self, symbol: str) -> Decimal:
         """The mark price."""
 
 
@@ -90,7 +69,7 @@ class FaultPlan:
             ("manual", self._manual),
             ("money", self._money),
             ("forced", self._forced),
-            ("listen_key", self._listen_key),
+            ("stream_key", self._stream_key),
             ("journal", self._journal),
             ("consumer", self._consumer),
             ("clock", self._clock),
@@ -98,11 +77,19 @@ class FaultPlan:
             ("ban", self._ban),
             ("venue_down", self._venue_down),
             ("kill", self._kill),
+            ("own", self._own),
         )
 
     @property
     def _tape(self) -> Tape:
         return self._stage.world.tape
+
+    @property
+    def _book(self) -> Playbook:
+        return self._stage.playbook
+
+    def _near(self, symbol: str, price: Decimal) -> str:
+        return str(on_grid(price, self._book.markets[symbol].tick))
 
     async def run(self, seconds: float) -> None:
         """Cause faults for a while."""
@@ -149,7 +136,10 @@ class FaultPlan:
 
     def _frames(self) -> str:
         verb = self._pick("frames", ("duplicate", "delay", "reorder", "drop"))
-        args: dict[str, object] = {**self._kind(), "event": self._pick("event", EVENTS)}
+        args: dict[str, object] = {
+            **self._kind(),
+            "event": self._pick("event", self._book.events),
+        }
         if args["kind"] == "ws_api":
             args["event"] = "reply"
         args["times"] = self._tape.draw("times", 4) + 1
@@ -171,19 +161,19 @@ class FaultPlan:
                 "hang_after",
             ),
         )
-        args: dict[str, object] = {"path": self._pick("path", CALLS)}
+        args: dict[str, object] = {"path": self._pick("path", self._book.calls)}
         args["times"] = self._tape.draw("times", 3) + 1
         if verb.startswith("delay"):
             args["ms"] = (self._tape.draw("ms", 40) + 1) * 400
         return self._control(verb, **args)
 
     def _answer(self) -> str:
-        path = self._pick("path", CALLS)
+        path = self._pick("path", self._book.calls)
         times = self._tape.draw("times", 3) + 1
         if self._tape.draw("executed", 2):
-            preset = self._pick("preset", EXECUTED)
+            preset = self._pick("preset", self._book.executed)
             return self._control("answer_after", preset=preset, path=path, times=times)
-        preset = self._pick("preset", NOT_EXECUTED)
+        preset = self._pick("preset", self._book.not_executed)
         return self._control("answer", preset=preset, path=path, times=times)
 
     def _cut(self) -> str | None:
@@ -210,41 +200,42 @@ class FaultPlan:
 
     def _mute(self) -> str:
         hold_s = (self._tape.draw("hold", 16) + 1) * 2
-        event = self._pick("event", EVENTS)
+        event = self._pick("event", self._book.events)
         return self._control("mute", kind="private", event=event, hold=hold_s)
 
     def _market(self) -> str:
-        symbol = self._pick("symbol", SYMBOLS)
+        symbol = self._pick("symbol", self._book.symbols)
         price = self._stage.price_of(symbol)
         moved = price * (1000 + self._tape.draw("move", 41) - 20) / 1000
         verb = self._pick("market", ("trade", "mark"))
-        return self._control(verb, symbol=symbol, price=f"{moved:.1f}")
+        return self._control(verb, symbol=symbol, price=self._near(symbol, moved))
 
     def _manual(self) -> str:
-        symbol = self._pick("symbol", SYMBOLS)
+        symbol = self._pick("symbol", self._book.symbols)
         price = self._stage.price_of(symbol)
         args: dict[str, object] = {
             "symbol": symbol,
             "side": self._pick("side", ("BUY", "SELL")),
-            "qty": "0.05",
+            "qty": self._book.markets[symbol].by_hand,
         }
         if self._tape.draw("limit", 2):
             off = self._tape.draw("off", 21) - 10
-            args["price"] = f"{price * (1000 + off) / 1000:.1f}"
+            args["price"] = self._near(symbol, price * (1000 + off) / 1000)
         if self._stage.server.faces[0].engine.is_hedge("main"):
             args["position_side"] = self._pick("position_side", ("LONG", "SHORT"))
         return self._control("manual", **args)
 
     def _money(self) -> str:
         if self._tape.draw("money", 2):
-            symbol = self._pick("symbol", SYMBOLS)
+            symbol = self._pick("symbol", self._book.symbols)
             rate = self._pick("rate", ("0.0001", "-0.0003"))
             return self._control("funding", symbol=symbol, rate=rate)
-        amount = self._pick("amount", ("100", "-50.5"))
-        return self._control("transfer", amount=amount)
+        moves = self._book.transfers
+        asset, amount = moves[self._tape.draw("amount", len(moves))]
+        return self._control("transfer", asset=asset, amount=amount)
 
     def _forced(self) -> str:
-        symbol = self._pick("symbol", SYMBOLS)
+        symbol = self._pick("symbol", self._book.symbols)
         if self._tape.draw("forced", 4) == 3:
             return self._control("liquidate", symbol=symbol)
         for row in self._stage.server.faces[0].engine.positions("main", symbol):
@@ -258,8 +249,16 @@ class FaultPlan:
                 )
         raise BadArgument("no position")
 
-    def _listen_key(self) -> str:
-        return self._control(self._pick("key", ("expire_key", "delete_key")))
+    def _stream_key(self) -> str | None:
+        verbs = self._book.key_faults
+        return self._control(self._pick("key", verbs)) if verbs else None
+
+    def _own(self) -> str | None:
+        faults = self._book.own_faults
+        if not faults:
+            return None
+        verb, args = faults[self._tape.draw("own", len(faults))]
+        return self._control(verb, **args)
 
     def _journal(self) -> str:
         faults = self._stage.journal_faults
@@ -294,7 +293,9 @@ class FaultPlan:
         loop.call_later(hold_s, self._control, "read_lag")
         return f"reads lag {ms} ms for {hold_s:g} s"
 
-    def _ban(self) -> str:
+    def _ban(self) -> str | None:
+        if not self._book.has_bans:
+            return None
         ms = (self._tape.draw("ms", 10) + 1) * 1000
         return self._control("ban", ms=ms, peer=self._stage.bot_address)
 

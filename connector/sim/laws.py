@@ -26,7 +26,6 @@ Names of laws:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -34,14 +33,20 @@ from connector.model.events import Event, FillEvent, LinkChanged, LinkState, Res
 from connector.model.order import Accepted, Outcome, Rejected
 from connector.paper.faces import SocketKind
 from connector.paper.ledger import LedgerError
+from connector.paper.playbook import Amended, Placed, Playbook, Sent
 from connector.paper.server import PaperServer
+from connector.paper.types import Order
+from connector.paper.words import PositionSide, Side
 from connector.runtime.journal_memory import MemoryDisk
 from connector.session import Session
 from connector.sim.agreement import disagreements
-from connector.sim.wiretap import Sent, client_id, reduces
 from connector.sim.world import Party, World
 
 ACCOUNT = "main"
+_CLOSING = (
+    (PositionSide.LONG, Side.SELL),
+    (PositionSide.SHORT, Side.BUY),
+)
 STALE_BOUND_S = 20.0
 """Ping interval 15 s, its timeout 3 s, and a margin."""
 UNTOLD_BOUND_S = 75.0
@@ -99,10 +104,16 @@ class Witness:
     """Everything the laws need to know of one world."""
 
     def __init__(
-        self, world: World, server: PaperServer, disk: MemoryDisk, secret: str
+        self,
+        world: World,
+        server: PaperServer,
+        playbook: Playbook,
+        disk: MemoryDisk,
+        secret: str,
     ) -> None:
         self._world = world
         self.server = server
+        self._book = playbook
         self.engine = server.faces[0].engine
         self._disk = disk
         self._secret = secret
@@ -216,35 +227,38 @@ class Witness:
     # --- what leaves ---
 
     def on_sent(self, sent: Sent) -> None:
-        """A complete call left the bot."""
-        for order in sent.orders:
-            self._on_order(order)
-        if sent.name in ("PUT /fapi/v1/order", "order.modify"):
-            self._on_amend(sent.params)
+        """An order, or new terms of one, left the bot."""
+        if isinstance(sent, Placed):
+            self._on_order(sent)
+        else:
+            self._on_amend(sent)
 
-    def _on_order(self, order: Mapping[str, str]) -> None:
-        name = client_id(order)
+    def _on_order(self, order: Placed) -> None:
+        name = order.client_order_id
         row = self._disk.rows.get(("intent", name))
         if row is None or ("intent", name) in self._disk.unsynced:
             self.broken("intent", f"order {name} left before its intent was durable")
-        shape = "/".join(
-            order.get(k, "") for k in ("symbol", "side", "type", "quantity", "price")
-        )
-        if self._sent_ids.setdefault(name, shape) != shape:
+        if self._sent_ids.setdefault(name, order.shape) != order.shape:
             self.broken("one-order", f"client id {name} was used for another order")
-        if not reduces(order):
+        if not order.reduces:
             self._expect_live(f"order {name}")
 
-    def _on_amend(self, terms: Mapping[str, str]) -> None:
-        order = self.engine.order(ACCOUNT, int(terms["orderId"]))
-        if (
-            order is None
-            or order.reduce_only
-            or Decimal(terms["quantity"]) <= order.qty
-        ):
+    def _on_amend(self, terms: Amended) -> None:
+        order = self._order_of(terms)
+        if order is None or order.reduce_only or terms.qty is None:
             return
-        if not reduces({"positionSide": order.position_side, "side": order.side}):
+        closing = (order.position_side, order.side)
+        is_closing = closing in _CLOSING
+        if terms.qty > order.qty and not is_closing:
             self._expect_live(f"amend of {order.client_order_id}")
+
+    def _order_of(self, terms: Amended) -> Order | None:
+        if terms.order_id is not None:
+            return self.engine.order(ACCOUNT, terms.order_id)
+        for order in self.engine.open_orders(ACCOUNT):
+            if order.client_order_id == terms.client_order_id:
+                return order
+        return None
 
     def _expect_live(self, what: str) -> None:
         session = self.life.session
@@ -304,8 +318,9 @@ class Witness:
     def _read_fills(self) -> None:
         found = self.engine.fills(ACCOUNT, limit=1 << 30)
         for fill in found[len(self._fills) :]:
-            key = f"{fill.symbol}/{fill.order_id}/{fill.trade_id}"
-            self._fills[key] = fill.qty
+            order_id = self._book.order_id(fill.order_id)
+            key = f"{fill.symbol}/{order_id}/{self._book.trade_id(fill.trade_id)}"
+            self._fills[key] = fill.qty * self._book.markets[fill.symbol].unit
             self._filled_s[key] = self.now_s
 
     # --- the end ---
@@ -324,7 +339,7 @@ class Witness:
         return [
             *waiting,
             *self._untold_fills(),
-            *disagreements(session, self.engine, ACCOUNT),
+            *disagreements(session, self.engine, self._book, ACCOUNT),
         ]
 
     def _untold_fills(self) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from connector.sim.tape import shrink
@@ -32,7 +33,8 @@ class Summary:
     faults: Counter[str] = field(default_factory=Counter)
     in_doubt_resolved_by: Counter[str] = field(default_factory=Counter)
     run_twice: int = 0
-    violations: list[tuple[int, str, str]] = field(default_factory=list)
+    venues: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def add(self, report: Report) -> None:
         """Count one world."""
@@ -44,13 +46,17 @@ class Summary:
         self.reconnects += report.reconnects
         self.faults.update(report.fault_counts)
         self.in_doubt_resolved_by.update(report.resolved_by)
-        self.violations += [(report.seed, v.law, v.text) for v in report.violations]
+        self.violations += [
+            (report.seed, report.venue, v.law, v.text) for v in report.violations
+        ]
+        self.venues[report.venue] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers."""
         return {
             "type": "sim",
             "runs": self.runs,
+            "venues": dict(sorted(self.venues.items())),
             "virtual_hours": round(self.virtual_hours, 3),
             "wall_s": round(self.wall_s, 1),
             "lives": self.lives,
@@ -62,36 +68,41 @@ class Summary:
             "run_twice": self.run_twice,
             "law_violations": len(self.violations),
             "violations": [
-                {"seed": seed, "law": law, "text": text}
-                for seed, law, text in self.violations
+                {"seed": seed, "venue": venue, "law": law, "text": text}
+                for seed, venue, law, text in self.violations
             ],
         }
 
 
-def judge(seed: int) -> tuple[Report, bool]:
+def judge(seed: int, venue: str | None = None) -> tuple[Report, bool]:
     """One world; every fiftieth seed twice, which must leave the same trace."""
-    report = play(seed)
+    report = play(seed, venue=venue)
     if seed % _TWICE_EVERY:
         return report, True
-    return report, play(seed).trace_hash == report.trace_hash
+    return report, play(seed, venue=venue).trace_hash == report.trace_hash
 
 
 def run_seeds(
     seeds: Iterable[int],
     *,
+    venue: str | None = None,
     jobs: int = 1,
     on_report: Callable[[Report], None] | None = None,
 ) -> Summary:
-    """Judge *seeds* in *jobs* processes; *on_report* is told of each as it ends."""
+    """Judge *seeds* in *jobs* processes; *on_report* is told of each as it ends.
+
+    *venue* None: each world draws its own.
+    """
     summary = Summary()
     began = time.monotonic()
     wanted = list(seeds)
+    judged = partial(judge, venue=venue)
     if jobs == 1:
-        outcomes: Iterable[tuple[Report, bool]] = map(judge, wanted)
+        outcomes: Iterable[tuple[Report, bool]] = map(judged, wanted)
         _collect(summary, outcomes, on_report)
     else:
         with ProcessPoolExecutor(jobs) as pool:
-            _collect(summary, pool.map(judge, wanted, chunksize=4), on_report)
+            _collect(summary, pool.map(judged, wanted, chunksize=4), on_report)
     summary.wall_s = time.monotonic() - began
     return summary
 
@@ -101,7 +112,7 @@ def smallest_tape(report: Report, *, budget_s: float) -> list[int]:
     law = report.laws[0]
 
     def fails(tape: list[int]) -> bool:
-        return law in play(report.seed, tape).laws
+        return law in play(report.seed, tape, venue=report.venue).laws
 
     return shrink(list(report.tape), fails, budget_s=budget_s)
 
@@ -117,6 +128,8 @@ def _collect(
             summary.run_twice += 1
         if not is_repeatable:
             text = "two runs of this seed left different traces"
-            summary.violations.append((report.seed, "deterministic", text))
+            summary.violations.append(
+                (report.seed, report.venue, "deterministic", text)
+            )
         if on_report is not None:
             on_report(report)

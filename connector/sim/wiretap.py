@@ -2,62 +2,26 @@
 
 Laws about the wire (an intent is durable before its order leaves, no new exposure
 while not live, no client id twice) must not ask the connector: this reads plain
-HTTP/1.1 requests and client WebSocket frames off the simulated network.
+HTTP/1.1 requests and client WebSocket frames off the simulated network, and asks
+the venue's playbook which orders they carry.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Callable
 
+from connector.paper.playbook import Playbook, Sent
 from connector.sim.link import Connection, Direction
 
 _HEADS = (b"GET ", b"POST", b"PUT ", b"DELE")
 _MASKED = 0x80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One call: *name* is "POST /path" or a method of order entry."""
-
-    name: str
-    params: Mapping[str, str]
-
-    @property
-    def orders(self) -> list[Mapping[str, str]]:
-        """The orders it places, as their parameters; empty for other calls."""
-        if self.name in ("POST /fapi/v1/order", "order.place"):
-            return [self.params]
-        if self.name in ("POST /fapi/v1/algoOrder", "algoOrder.place"):
-            return [self.params]
-        if self.name == "POST /fapi/v1/batchOrders":
-            rows: list[dict[str, Any]] = json.loads(self.params["batchOrders"])
-            return [{k: _text(v) for k, v in row.items()} for row in rows]
-        return []
-
-
-def client_id(order: Mapping[str, str]) -> str:
-    """The client id of an order's parameters."""
-    return order.get("newClientOrderId") or order.get("clientAlgoId", "")
-
-
-def reduces(order: Mapping[str, str]) -> bool:
-    """It cannot add exposure."""
-    closing = (order.get("positionSide"), order.get("side"))
-    return (
-        order.get("reduceOnly") == "true"
-        or order.get("closePosition") == "true"
-        or closing in (("LONG", "SELL"), ("SHORT", "BUY"))
-    )
-
-
 class Wiretap:
-    """Reassembles requests per connection and tells each once it is complete."""
+    """Reassembles requests per connection and tells each order once it is sent."""
 
-    def __init__(self, tell: Callable[[Sent], None]) -> None:
+    def __init__(self, playbook: Playbook, tell: Callable[[Sent], None]) -> None:
+        self._playbook = playbook
         self._tell = tell
         self._buffers: dict[int, bytearray] = {}
         self._sockets: set[int] = set()
@@ -89,10 +53,8 @@ class Wiretap:
                 self._read_frames(buffer)
                 return
             method, target, _ = lines[0].split(" ")
-            path, _, query = target.partition("?")
-            params = dict(parse_qsl(query))
-            params.update(parse_qsl(rest[:length].decode()))
-            self._tell(Sent(name=f"{method} {path}", params=params))
+            for sent in self._playbook.read_call(method, target, rest[:length]):
+                self._tell(sent)
 
     def _read_frames(self, buffer: bytearray) -> None:
         while len(buffer) >= 6:
@@ -108,18 +70,12 @@ class Wiretap:
             payload = bytes(buffer[at + 4 : at + 4 + size])
             del buffer[: at + 4 + size]
             if opcode == 1:
-                repeated = (mask * (size // 4 + 1))[:size]
-                text = bytes(a ^ b for a, b in zip(payload, repeated, strict=True))
-                self._frame(json.loads(text))
-
-    def _frame(self, frame: Mapping[str, Any]) -> None:
-        params = frame.get("params")
-        if isinstance(params, dict):
-            texts = {str(k): _text(v) for k, v in params.items()}
-            self._tell(Sent(name=str(frame["method"]), params=texts))
+                for sent in self._playbook.read_frame(_unmasked(payload, mask)):
+                    self._tell(sent)
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _unmasked(payload: bytes, mask: bytes) -> str:
+    size = len(payload)
+    repeated = (mask * (size // 4 + 1))[:size]
+    number = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
+    return number.to_bytes(size, "big").decode()

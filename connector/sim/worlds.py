@@ -11,45 +11,52 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 
 from connector.config import SessionConfig
-from connector.config.defaults import DEFAULT_VENUE
-from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Environment, Profile
-from connector.config.venues import venue_of
+from connector.embedded import endpoints_of
 from connector.errors import ConnectorError
 from connector.model.clock import Now
 from connector.model.credentials import ApiKey, Credentials, KeyName, Secret
+from connector.paper.faces.registry import has_playbook, playbook_of
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
 from connector.runtime.journal import Owner
 from connector.runtime.journal_memory import JournalFaults, MemoryDisk, MemoryJournal
 from connector.session import Session
 from connector.session.gate import forget_gates
-from connector.sim.bots import SYMBOLS, Bot, Style, draw_style, shown
+from connector.sim.bots import Bot, Style, draw_style, on_grid, shown
 from connector.sim.faultplan import FaultPlan
 from connector.sim.laws import ACCOUNT, CommandRecord, Life, Violation, Witness
 from connector.sim.link import LinkProfile
 from connector.sim.loop import Limits
 from connector.sim.wiretap import Wiretap
 from connector.sim.world import Party, Result, World, WorldConfig, run_world
+from connector.venues import registry
 
 SETTLE_S = 120.0
 """Virtual time within which a healed world must agree: proof of non-acceptance
 takes the command's window, 40 s of lag and two queries."""
 
+_PASSPHRASE = "simulated-passphrase"  # noqa: S105 - a simulated account
 _API_KEY = "simulated-key"
 _API_SECRET = "simulated-secret-7d1f20c6"  # noqa: S105 - a simulated account
 _SETTLE_LOOK_S = 0.5
+
+
+def venue_names() -> tuple[str, ...]:
+    """Venues that worlds can play: those with a dialect, a face and a playbook."""
+    return tuple(name for name in registry.venue_names() if has_playbook(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """What the seed decides; the tape decides the rest."""
 
+    venue: str
     style: Style
     profile: LinkProfile
     skew_ns: int
@@ -60,11 +67,18 @@ class Draw:
     buffer_max: int
 
     @classmethod
-    def of_seed(cls, seed: int) -> Draw:
-        """Everything about world number *seed* but its faults."""
+    def of_seed(cls, seed: int, venue: str | None = None) -> Draw:
+        """Everything about world number *seed* but its faults; *venue* None: any.
+
+        The venue has a stream of its own: another registered venue must not change
+        the worlds of those that are there.
+        """
         random = Random(f"draw/{seed}")  # noqa: S311 - reproducible on purpose
+        venues = Random(f"venue/{seed}")  # noqa: S311 - reproducible on purpose
+        venue = venue or venues.choice(venue_names())
         return cls(
-            style=draw_style(random),
+            venue=venue,
+            style=draw_style(random, can_hedge=playbook_of(venue).has_hedge),
             profile=LinkProfile(
                 latency_s=random.choice((0.001, 0.01, 0.05, 0.15)),
                 jitter_s=random.choice((0.0, 0.005, 0.1)),
@@ -84,6 +98,7 @@ class Report:
     """How one world went; plain values, so that it travels between processes."""
 
     seed: int
+    venue: str
     violations: tuple[Violation, ...]
     faults: tuple[str, ...]
     fault_counts: dict[str, int]
@@ -146,6 +161,7 @@ class Theatre:
     def __init__(self, world: World, draw: Draw) -> None:
         self.world = world
         self.draw = draw
+        self.playbook = playbook_of(draw.venue)
         self.journal_faults = JournalFaults()
         self.disk = MemoryDisk()
         self.consumer_waits_until_s = 0.0
@@ -160,20 +176,24 @@ class Theatre:
         self._random = Random(f"bot/{world.seed}")  # noqa: S311 - reproducible
         with world.party("venue"):
             self.server: PaperServer = paper_server(
-                venue_of(DEFAULT_VENUE) or DEFAULT_VENUE,
+                draw.venue,
                 api_key=_API_KEY,
                 api_secret=_API_SECRET,
                 seed=world.seed,
                 now_ms=lambda: world.now() // 1_000_000,
+                passphrase=_PASSPHRASE if self.playbook.with_passphrase else None,
             )
-        self.witness = Witness(world, self.server, self.disk, _API_SECRET)
+        self.witness = Witness(
+            world, self.server, self.playbook, self.disk, _API_SECRET
+        )
         self.plan = FaultPlan(self, chance=draw.fault_chance)
 
     async def play(self) -> None:
         """The whole story; raises nothing that is not our own mistake."""
         world, witness = self.world, self.witness
         world.network.profile = self.draw.profile
-        world.network.on_sent.append(Wiretap(witness.on_sent).on_sent)
+        tap = Wiretap(self.playbook, witness.on_sent)
+        world.network.on_sent.append(tap.on_sent)
         world.network.on_connect.append(
             lambda c: setattr(self, "bot_address", c.client_address[0])
         )
@@ -241,32 +261,31 @@ class Theatre:
         return self.server.faces[0].engine.quote(symbol).mark
 
     def _session(self, life: Life) -> Session:
-        links = self.server.links
-        stream = links.stream.removesuffix("/private")
+        venue = self.draw.venue
+        endpoints = endpoints_of(self.server.urls)
+        if not self.draw.uses_ws_api:
+            endpoints = replace(endpoints, ws_api="")
+        passphrase = Secret(_PASSPHRASE) if self.playbook.with_passphrase else None
         assert life.party is not None
         return Session(
             Profile(
                 environment=Environment.PAPER,
                 name="sim",
-                venue=links.venue,
-                key_name=KeyName(venue=links.venue, environment="paper", name="sim"),
+                venue=venue,
+                key_name=KeyName(venue=venue, environment="paper", name="sim"),
             ),
             config=SessionConfig(
                 event_queue_max=self.draw.event_queue_max,
                 buffer_max=self.draw.buffer_max,
             ),
             credentials=Credentials(
-                api_key=ApiKey(_API_KEY), secret=Secret(_API_SECRET)
+                api_key=ApiKey(_API_KEY),
+                secret=Secret(_API_SECRET),
+                passphrase=passphrase,
             ),
-            endpoints=EndpointUrls(
-                rest=links.rest,
-                stream=stream,
-                public=stream,
-                ws_api=links.ws_api if self.draw.uses_ws_api else "",
-                key_info=links.rest,
-            ),
+            endpoints=endpoints,
             journal=MemoryJournal(
-                Owner(profile="paper:sim", venue=links.venue),
+                Owner(profile="paper:sim", venue=venue),
                 disk=self.disk,
                 faults=self.journal_faults,
             ),
@@ -289,6 +308,7 @@ class Theatre:
             session,
             self.draw.style,
             self._random,
+            self.playbook.markets,
             self.price_of,
             lambda kind: self._record(life, kind),
         )
@@ -341,9 +361,10 @@ class Theatre:
         engine = self.server.faces[0].engine
         while not self.quiet.is_set():
             await asyncio.sleep(random.choice((0.2, 1.0, 2.0)))
-            symbol = random.choice(SYMBOLS)
+            symbol = random.choice(self.playbook.symbols)
             move = Decimal(random.randint(-15, 15)) / 10_000
-            price = (self.price_of(symbol) * (1 + move)).quantize(Decimal("0.1"))
+            tick = self.playbook.markets[symbol].tick
+            price = on_grid(self.price_of(symbol) * (1 + move), tick)
             verb = random.choice(("mark", "mark", "trade"))
             if engine.is_trading(symbol):
                 self.server.control.apply(verb, {"symbol": symbol, "price": str(price)})
@@ -390,13 +411,20 @@ class Theatre:
 
 
 def play(
-    seed: int, tape: Sequence[int] | None = None, *, with_trace: bool = False
+    seed: int,
+    tape: Sequence[int] | None = None,
+    *,
+    venue: str | None = None,
+    with_trace: bool = False,
 ) -> Report:
-    """Run world number *seed*, faults from *tape* if given, and judge it."""
+    """Run world number *seed*, faults from *tape* if given, and judge it.
+
+    *venue* None: drawn from `venue_names`.
+    """
     theatres: list[Theatre] = []
 
     async def main(world: World) -> None:
-        theatre = Theatre(world, Draw.of_seed(seed))
+        theatre = Theatre(world, Draw.of_seed(seed, venue))
         theatres.append(theatre)
         search = _SecretSearch(theatre.witness)
         log = logging.getLogger()
@@ -432,6 +460,7 @@ def _report(result: Result[None], theatre: Theatre, *, with_trace: bool) -> Repo
     ]
     return Report(
         seed=result.seed,
+        venue=theatre.draw.venue,
         violations=tuple(violations),
         faults=tuple(theatre.plan.log),
         fault_counts=dict(theatre.plan.counts),

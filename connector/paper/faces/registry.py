@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import import_module
+from importlib.util import find_spec
 
 from connector.paper.faces import Face
+from connector.paper.playbook import Playbook
 from connector.paper.types import Instrument
 
 _FACES = {
@@ -45,3 +47,15 @@ def kit_of(venue: str) -> Kit:
     kit = import_module(_FACES[venue]).KIT
     assert isinstance(kit, Kit)
     return kit
+
+
+def has_playbook(venue: str) -> bool:
+    """Whether simulated worlds can play *venue*."""
+    return venue in _FACES and find_spec(f"{_FACES[venue]}.playbook") is not None
+
+
+def playbook_of(venue: str) -> Playbook:
+    """What worlds must know of a venue; ModuleNotFoundError if it tells nothing."""
+    playbook = import_module(f"{_FACES[venue]}.playbook").PLAYBOOK
+    assert isinstance(playbook, Playbook)
+    return playbook
