@@ -1,1 +1,1 @@
-""""""
+"""The simulated venue: market, engine, ledger, faces, server, faults."""

@@ -1,1 +1,1 @@
-""""""
+"""Dialects: one folder of knowledge per venue, pure."""
