@@ -24,6 +24,7 @@ _SCHEMES = {
     "public": ("wss", "ws"),
     "ws_api": ("wss", "ws"),
     "key_info": ("https", "http"),
+    "second": ("wss", "ws"),
 }
 _TEST_WORDS = frozenset(("test", "testnet", "demo", "sandbox", "paper"))
 
@@ -37,6 +38,7 @@ class EndpointUrls:
     public: str
     ws_api: str = ""
     key_info: str = ""
+    second: str = ""
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Name and URL of each that is given."""

@@ -15,6 +15,7 @@ need not exist. All that can stand in it::
     stream = "ws://127.0.0.1:8800/private"
     public = "ws://127.0.0.1:8800/market"
     ws_api = "ws://127.0.0.1:8800/ws-fapi/v1"      # may be left out
+    # second = "ws://..."            # where the venue has two private streams
 
     [paper.desk.keys]                # paper only: here keys are no secrets
     api_key = "paperkey"
@@ -245,6 +246,7 @@ class _Endpoints(_Strict):
     public: str
     ws_api: str = ""
     key_info: str = ""
+    second: str = ""
 
 
 class _Keys(_Strict):

@@ -13,6 +13,7 @@ from connector.dialect import Dialect
 from connector.dialect.facts import Fact
 from connector.dialect.wire import Request
 from connector.model.clock import ClockOffset, Now
+from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
 from connector.model.order import (
     Accepted,
@@ -66,13 +67,14 @@ class CommandPorts:
     publish_order: Callable[[Tracked], None]
     save_order: Callable[[Tracked], None]
     on_accepted: Callable[[Tracked, Now], None]
+    instrument: Callable[[Symbol], Instrument | None]
 
 
 def build_request(dialect: Dialect, command: Command) -> Request:
     """What is sent for *command*, unsigned."""
     tracked = command.tracked
     if command.kind is CommandKind.CANCEL:
-        return dialect.cancel(tracked.snapshot())
+        return dialect.cancel(tracked.snapshot(), command.instrument)
     assert command.instrument is not None
     if command.kind is CommandKind.PLACE:
         assert command.intent is not None
@@ -89,7 +91,9 @@ def build_request(dialect: Dialect, command: Command) -> Request:
 def build_batch(dialect: Dialect, commands: Sequence[Command]) -> Request:
     """One request for several commands of one kind, unsigned."""
     if commands[0].kind is CommandKind.CANCEL:
-        return dialect.cancel_batch([c.tracked.snapshot() for c in commands])
+        return dialect.cancel_batch(
+            [c.tracked.snapshot() for c in commands], commands[0].instrument
+        )
     items = []
     for command in commands:
         assert command.intent is not None

@@ -260,7 +260,12 @@ class Commands:
         self._running.setdefault(command.tracked.client_order_id, []).append(command)
 
     def _begin_cancel(self, ticket: int, tracked: Tracked) -> Command:
-        command = Command(CommandKind.CANCEL, ticket, tracked)
+        command = Command(
+            CommandKind.CANCEL,
+            ticket,
+            tracked,
+            instrument=self._ports.instrument(tracked.symbol),
+        )
         self._start(command)
         tracked.pending = OrderStatus.PENDING_CANCEL
         self._show(tracked)

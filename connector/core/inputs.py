@@ -17,6 +17,7 @@ class LinkRole(StrEnum):
     """Which stream."""
 
     PRIVATE = "private"
+    SECOND = "second"  # another private one, where the venue has two
     PUBLIC = "public"
     ORDERS = "orders"  # order entry
 

@@ -56,7 +56,7 @@ class Connection:
     is_open: bool = False
     is_ready: bool = False
     ready_ns: int = 0
-    next_ping_ns: int = 0
+    next_ping_ns: int | None = None
     is_pinging: bool = False
     last_frame_ns: int = 0
 
@@ -92,7 +92,7 @@ class Link:
         self._make_script = make_script
         self._outbox = outbox
         self._config = config
-        self._ping_interval_ns = int(ping_interval_s * NS_PER_S)
+        self._ping_interval_ns = int(ping_interval_s * NS_PER_S) or None
         self._rotate_after_ns = int(rotate_after_s * NS_PER_S)
         self._rng = rng
         self._events = events
@@ -222,7 +222,7 @@ class Link:
         if conn is None:
             return
         conn.is_pinging = False
-        conn.next_ping_ns = now.mono_ns + self._ping_interval_ns
+        self._plan_ping(conn, now)
         if pong.latency_ms is None:
             why = f"no pong within {self._config.ping_timeout_s:g} s"
             self._lose(conn, GapReason.STALL, why, now)
@@ -249,7 +249,11 @@ class Link:
                     why = f"not signed in within {self._config.logon_timeout_s:g} s"
                     self._lose(conn, GapReason.DISCONNECT, why, now)
                     continue
-            elif not conn.is_pinging and conn.next_ping_ns <= due:
+            elif (
+                not conn.is_pinging
+                and conn.next_ping_ns is not None
+                and conn.next_ping_ns <= due
+            ):
                 conn.is_pinging = True
                 self._outbox.emit(
                     PingStream(self.role, conn.epoch, self._config.ping_timeout_s)
@@ -331,7 +335,7 @@ class Link:
             return
         conn.is_ready = True
         conn.ready_ns = now.mono_ns
-        conn.next_ping_ns = now.mono_ns + self._ping_interval_ns
+        self._plan_ping(conn, now)
         jitter = self._rng.uniform(0.9, 1.0)
         self._rotate_ns = now.mono_ns + int(self._rotate_after_ns * jitter)
         if conn is self._next:
@@ -348,6 +352,10 @@ class Link:
         self._alarmed = False
         self._events.on_ready(now)
 
+    def _plan_ping(self, conn: Connection, now: Now) -> None:
+        if self._ping_interval_ns is not None:
+            conn.next_ping_ns = now.mono_ns + self._ping_interval_ns
+
     def _retire(self, conn: Connection, until_ns: int) -> None:
         if self._retiring is not None:
             self._close(self._retiring[0])
@@ -362,6 +370,8 @@ class Link:
         reason = GapReason.DISCONNECT
         if failure is ScriptFailure.NEW_KEY:
             reason = GapReason.KEY_EXPIRED
+        elif failure is ScriptFailure.STALLED:
+            reason = GapReason.STALL
         self._lose(conn, reason, why, now)
 
     def _lose(self, conn: Connection, reason: GapReason, why: str, now: Now) -> None:

@@ -15,7 +15,7 @@ is not LIVE from that instant until reconciliation has finished.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from connector.config import SessionConfig
 from connector.core import restore
@@ -45,6 +45,7 @@ from connector.core.inputs import (
     Tick,
 )
 from connector.core.link import Link, LinkEvents
+from connector.core.listings import Listings
 from connector.core.marks import MarkFeed
 from connector.core.merge import MergePorts, Merger
 from connector.core.orders import Orders
@@ -103,6 +104,7 @@ class SessionCore:
                 on_stream_order=self._on_stream_order,
                 on_ledger_notice=lambda now: self.trust.audit_soon(now),
                 on_key=lambda fact: self.startup.on_key(fact),
+                on_unlisted=lambda symbol: self.listings.on_unlisted(symbol),
             ),
         )
         self.commands = Commands(
@@ -116,24 +118,16 @@ class SessionCore:
                 publish_order=self.merger.publish_order,
                 save_order=self.merger.save_order,
                 on_accepted=lambda tracked, now: self.trust.expect_echo(tracked, now),
+                instrument=self.account.instruments.get,
             ),
         )
-        self.link = Link(
+        self.link = self._make_private_link(
             LinkRole.PRIVATE,
             lambda: dialect.private_script(endpoints),
-            self.outbox,
-            config,
-            ping_interval_s=dialect.facts.ping_interval_s,
-            rotate_after_s=dialect.facts.rotate_after_s,
-            rng=rng,
-            events=LinkEvents(
-                on_state=lambda state, why, now: self.trust.on_link_state(state, why),
-                on_ready=lambda now: self.trust.on_stream_ready(now),
-                on_lost=lambda r, why, now: self.trust.on_stream_lost(r, why, now),
-                on_key_refused=self._refuse_key,
-                on_alarm=self._alarm,
-            ),
+            lambda state, why, now: self.trust.on_link_state(state, why),
+            rng,
         )
+        self.second_link = self._make_second_link(endpoints, rng)
         self.order_link = self._make_order_link(endpoints, rng)
         self.marks = MarkFeed(
             dialect, endpoints, self.outbox, config, self.account, self.orders, rng
@@ -144,8 +138,65 @@ class SessionCore:
         )
         self.startup = Startup(self)
         self.wishes = Wishes(self)
+        self.listings = Listings(self)
         self.outbox.on_clock_error = self.clock.on_clock_error
         self.outbox.on_key_error = self._on_key_error
+
+    def _make_private_link(
+        self,
+        role: LinkRole,
+        make_script: Callable[[], LinkScript],
+        on_state: Callable[[LinkState, str, Now], None],
+        rng: random.Random,
+    ) -> Link:
+        return Link(
+            role,
+            make_script,
+            self.outbox,
+            self.config,
+            ping_interval_s=self.dialect.facts.ping_interval_s,
+            rotate_after_s=self.dialect.facts.rotate_after_s,
+            rng=rng,
+            events=LinkEvents(
+                on_state=on_state,
+                on_ready=self._on_stream_ready,
+                on_lost=lambda r, why, now: self.trust.on_stream_lost(r, why, now),
+                on_key_refused=self._refuse_key,
+                on_alarm=self._alarm,
+            ),
+        )
+
+    def _make_second_link(
+        self, endpoints: Endpoints, rng: random.Random
+    ) -> Link | None:
+        """The rest of the account, where a venue tells it on two streams."""
+        if self.dialect.second_script(endpoints) is None:
+            return None
+
+        def make_script() -> LinkScript:
+            script = self.dialect.second_script(endpoints)
+            assert script is not None, "a dialect that has two streams keeps them"
+            return script
+
+        return self._make_private_link(
+            LinkRole.SECOND, make_script, lambda *_: None, rng
+        )
+
+    @property
+    def private_links(self) -> list[Link]:
+        """The streams that tell the account; all must be up."""
+        return (
+            [self.link] if self.second_link is None else [self.link, self.second_link]
+        )
+
+    @property
+    def streams_ready(self) -> bool:
+        """Everything about the account is being told."""
+        return all(link.is_ready for link in self.private_links)
+
+    def _on_stream_ready(self, now: Now) -> None:
+        if self.streams_ready:
+            self.trust.on_stream_ready(now)
 
     def _make_order_link(self, endpoints: Endpoints, rng: random.Random) -> Link | None:
         """Order entry over WebSocket where the venue has it; HTTP serves until it
@@ -218,6 +269,7 @@ class SessionCore:
             case _:
                 self.wishes.take(happened, now)
         self.marks.follow(now)
+        self.listings.follow(now)
         self.trust.watch_margin(now)
         records = self.merger.take_records()
         if records:
@@ -229,7 +281,7 @@ class SessionCore:
     def next_wake_ns(self) -> int | None:
         """Monotonic time at which a Tick is due."""
         times = (
-            self.link.next_wake_ns,
+            *(link.next_wake_ns for link in self.private_links),
             self.order_link.next_wake_ns if self.order_link else None,
             self.outbox.next_wake_ns,
             self.marks.next_wake_ns,
@@ -238,6 +290,7 @@ class SessionCore:
             self.clock.next_wake_ns,
             self.trust.next_wake_ns,
             self.startup.next_wake_ns,
+            self.listings.next_wake_ns,
         )
         return min((t for t in times if t is not None), default=None)
 
@@ -311,6 +364,8 @@ class SessionCore:
     def _link_of(self, role: LinkRole) -> Link:
         if role is LinkRole.ORDERS and self.order_link is not None:
             return self.order_link
+        if role is LinkRole.SECOND and self.second_link is not None:
+            return self.second_link
         return self.link if role is LinkRole.PRIVATE else self.marks.link
 
     def _on_frame(self, frame: StreamFrame, now: Now) -> None:
@@ -328,7 +383,7 @@ class SessionCore:
                 facts.append(fact)
                 if isinstance(fact, UnknownFact) and fact.is_gap:
                     gap = fact
-        if frame.role is not LinkRole.PRIVATE:
+        if frame.role not in (LinkRole.PRIVATE, LinkRole.SECOND):
             self.merger.apply(facts, Source.STREAM, now)
             return
         self.trust.take(facts, now)
@@ -351,7 +406,8 @@ class SessionCore:
     def _tick(self, now: Now) -> None:
         self.startup.tick(now)
         self.clock.tick(now)
-        self.link.tick(now)
+        for link in self.private_links:
+            link.tick(now)
         if self.order_link is not None:
             self.order_link.tick(now)
         self.outbox.tick(now)
@@ -359,6 +415,7 @@ class SessionCore:
         self.commands.tick(now)
         self.reconciler.tick(now)
         self.trust.tick(now)
+        self.listings.tick(now)
 
     def _on_key_error(self, reply: Reply, now: Now) -> None:
         text = f"{reply.code} {reply.text}".strip()
@@ -385,7 +442,8 @@ class SessionCore:
         self.startup.stop()
         self.reconciler.abort()
         self.trust.stop()
-        self.link.stop()
+        for link in self.private_links:
+            link.stop()
         if self.order_link is not None:
             self.order_link.stop()
         self.marks.stop()

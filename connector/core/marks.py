@@ -72,7 +72,7 @@ class MarkFeed:
         if self._account.version == self._seen_version:
             return
         self._seen_version = self._account.version
-        if self._change_ns is None and not self._wanted() <= self._subscribed:
+        if self._change_ns is None and not self.at_stake() <= self._subscribed:
             self._change_ns = now.mono_ns + int(_SETTLE_S * NS_PER_S)
 
     def tick(self, now: Now) -> None:
@@ -82,7 +82,7 @@ class MarkFeed:
             if not self._started:
                 self._started = True
                 self.link.start(now)
-            elif not self._wanted() <= self._subscribed:
+            elif not self.at_stake() <= self._subscribed:
                 self.link.rotate(now)
         self.link.tick(now)
 
@@ -91,7 +91,8 @@ class MarkFeed:
         self._change_ns = None
         self.link.stop()
 
-    def _wanted(self) -> frozenset[Symbol]:
+    def at_stake(self) -> frozenset[Symbol]:
+        """Instruments with a position or an open order."""
         held = {
             key[0]
             for key in self._account.position_keys()
@@ -101,7 +102,7 @@ class MarkFeed:
         return frozenset(held & self._account.instruments.keys())
 
     def _script(self) -> LinkScript:
-        self._subscribed = self._wanted()
+        self._subscribed = self.at_stake()
         return self._dialect.public_script(self._endpoints, sorted(self._subscribed))
 
     def _alarm(self, code: str, text: str) -> None:

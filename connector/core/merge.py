@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import cast
@@ -50,6 +50,7 @@ from connector.model.events import (
     PositionUpdate,
     UnknownMessage,
 )
+from connector.model.ids import Symbol
 from connector.model.order import Fill, Origin
 
 _FORCED = (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
@@ -63,6 +64,7 @@ class MergePorts:
     on_stream_order: Callable[[Tracked], None]  # the stream spoke of it
     on_ledger_notice: Callable[[Now], None]  # an entry exists that must be asked for
     on_key: Callable[[KeyFact], None]
+    on_unlisted: Callable[[Symbol], None]  # an instrument nobody told the rules of
 
 
 class Merger:
@@ -75,6 +77,7 @@ class Merger:
         self._orders = orders
         self._account = account
         self._ports = ports
+        self._counts_contracts = account.dialect.facts.counts_contracts
         self._records: dict[tuple[str, str], JournalRecord] = {}
         self._sums_changed = False
         self.hints: dict[FillKey, int] = {}
@@ -122,6 +125,8 @@ class Merger:
         run: Run | None = None,
     ) -> None:
         """Merge *facts*; with *run* they are recovered and go into its report."""
+        if self._counts_contracts:
+            facts = [self._in_base_units(fact) for fact in facts]
         told: Fact | None = None  # a fill that its order's state brought along
         for index, fact in enumerate(facts):
             if fact is told:
@@ -200,6 +205,24 @@ class Merger:
         position = self._account.position(key, self._orders.snapshots(only_open=True))
         if position is not None:
             self._outbox.publish(PositionUpdate(position=position, recovered=recovered))
+
+    def _in_base_units(self, fact: Fact) -> Fact:
+        """*fact* with its quantities in coins; of an instrument that nobody listed
+        a quantity means nothing, so its rules must be asked for first."""
+        if not isinstance(fact, (OrderFact, FillFact, PositionFact)):
+            return fact
+        instrument = self._account.instruments.get(fact.symbol)
+        if instrument is None:
+            self._ports.on_unlisted(fact.symbol)
+            return UnknownFact(kind=f"unlisted {fact.symbol}", raw="")
+        unit = instrument.qty_unit
+        if isinstance(fact, OrderFact):
+            return replace(
+                fact,
+                qty=None if fact.qty is None else fact.qty * unit,
+                filled_qty=None if fact.filled_qty is None else fact.filled_qty * unit,
+            )
+        return replace(fact, qty=fact.qty * unit)
 
     # --- by kind ---
 

@@ -137,6 +137,7 @@ class Startup:
         self._waiting -= 1
         if self._waiting == 0:
             self.is_done = True
-            self._core.link.start(now)
+            for link in self._core.private_links:
+                link.start(now)
             if self._core.order_link is not None:
                 self._core.order_link.start(now)

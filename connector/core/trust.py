@@ -161,13 +161,14 @@ class Trust:
         is_syncing = run is not None and run.mode is SyncMode.GAP
         if is_syncing and reason is GapReason.PARSE_FAILURE:
             return  # the audits that follow find what this frame may have told
-        if self._core.link.is_ready:
+        if self._core.streams_ready:
             self._sync(now)
 
     def distrust(self, reason: GapReason, why: str, now: Now) -> None:
         """The stream is up and mute: replace it."""
         self._open_gap(reason, why, now)
-        self._core.link.reset(reason, why, now)
+        for link in self._core.private_links:
+            link.reset(reason, why, now)
 
     # --- expectations ---
 
@@ -201,7 +202,7 @@ class Trust:
             self._core.reconciler.begin(
                 SyncMode.AUDIT, GapReason.REQUESTED, now.wall_ns, now
             )
-        elif self._core.link.is_ready:
+        elif self._core.streams_ready:
             self._sync(now)
 
     def stop(self) -> None:
@@ -220,7 +221,7 @@ class Trust:
         due = now.mono_ns
         if self._retry_ns is not None and self._retry_ns <= due:
             self._retry_ns = None
-            if self._core.link.is_ready and self._core.reconciler.run is None:
+            if self._core.streams_ready and self._core.reconciler.run is None:
                 self._sync(now)
         if self.state is LinkState.LIVE:
             self._check_expectations(now)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connector.core.effects import Resolve
 from connector.core.inputs import Amend, Ask, Cancel, CancelAll, Resync, Submit
 from connector.core.rules import amend_exposes, check_amend
 from connector.core.tracked import Tracked
+from connector.dialect import Capability, Part
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.errors import NotLive, UsageError
 from connector.model.account import Source
-from connector.model.clock import Now
+from connector.model.clock import NS_PER_MS, Now
+from connector.model.limits import Priority
+from connector.model.order import OrderStatus
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
@@ -78,6 +82,9 @@ class Wishes:
 
     def _cancel_all(self, wish: CancelAll, now: Now) -> None:
         core = self._core
+        if Capability.CANCEL_ALL not in core.dialect.facts.capabilities:
+            self._list_and_cancel(wish, now)
+            return
         requests = core.dialect.cancel_all(wish.symbol)
         covered = [t for t in core.orders.open() if t.symbol == wish.symbol]
 
@@ -89,6 +96,49 @@ class Wishes:
                     core.commands.watch_cancel(0, tracked, later)
 
         self._call_all(wish.ticket, requests, now, then, core.config.cancel_wait_s)
+
+    def _list_and_cancel(self, wish: CancelAll, now: Now) -> None:
+        """Where the venue has no such call: list what is open, cancel each."""
+        core = self._core
+        now_ms = core.clock.offset.venue_ns(now) // NS_PER_MS
+        waiting = list(
+            core.dialect.query(
+                Part.OPEN_ORDERS, symbols=[wish.symbol], since_ms=now_ms, now_ms=now_ms
+            )
+        )
+        replies: list[Reply] = []
+
+        def on_reply(reply: Reply, later: Now) -> None:
+            core.merger.apply(reply.facts, Source.REST, later)
+            replies.append(reply)
+            if reply.next_request is not None:
+                waiting.append(reply.next_request)
+                ask(reply.next_request, later)
+            if len(replies) < len(waiting):
+                return
+            # What this list did not tell is cancelled all the same.
+            self._cancel_each([t for t in core.orders.open() if covers(t)], later)
+            core.outbox.emit(Resolve(wish.ticket, tuple(replies)))
+
+        def covers(tracked: Tracked) -> bool:
+            is_ending = tracked.pending is OrderStatus.PENDING_CANCEL
+            return tracked.symbol == wish.symbol and not is_ending
+
+        def ask(request: Request, at: Now) -> None:
+            core.outbox.call(request, on_reply, at, wait_s=core.config.cancel_wait_s)
+
+        for request in tuple(waiting):
+            ask(replace(request, priority=Priority.CANCEL), now)
+
+    def _cancel_each(self, orders: Sequence[Tracked], now: Now) -> None:
+        """Cancel orders of one instrument in as few requests as the venue allows."""
+        most = self._core.dialect.facts.batch_cancel_max
+        alone = [t for t in orders if t.is_conditional or most == 1]
+        together = [t for t in orders if t not in alone]
+        groups = [[t] for t in alone]
+        groups += [together[i : i + most] for i in range(0, len(together), most)]
+        for group in groups:
+            self._core.commands.cancel([0] * len(group), group, now)
 
     def _amend(self, wish: Amend, now: Now) -> None:
         core = self._core

@@ -77,6 +77,12 @@ class VenueFacts:
     *rotate_after_s*: when a planned reconnect must have happened.
     *ack_is_final*: a good answer to a place means that the order exists.
     *snapshot_on_subscribe*: positions and balances come without asking.
+    *counts_contracts*: quantities in facts are contracts; core turns them into base
+    quantities with `Instrument.qty_unit`.
+    *tiers_one_by_one*: margin tiers and leverage are asked (`Part.TIERS`) for each
+    instrument once it is at stake.
+    *ping_interval_s*: pings at the protocol level; 0 where the venue promises no
+    answer to them, its script pings then.
     """
 
     name: str
@@ -94,17 +100,25 @@ class VenueFacts:
     batch_place_max: int = 1
     batch_cancel_max: int = 1
     snapshot_on_subscribe: bool = False
+    counts_contracts: bool = False
+    tiers_one_by_one: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Base URLs of one environment of one venue; *hosts* is the allow-list."""
+    """Base URLs of one environment of one venue; *hosts* is the allow-list.
+
+    *second*: another private stream, where the account is told on two. *headers*
+    go with every REST call of this environment.
+    """
 
     rest: str
     stream: str
     public: str
     ws_api: str = ""
     key_info: str = ""
+    second: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     def urls(self) -> tuple[str, ...]:
         """Every configured URL."""
@@ -116,6 +130,7 @@ class Endpoints:
                 self.public,
                 self.ws_api,
                 self.key_info,
+                self.second,
             )
             if url
         )
@@ -146,6 +161,7 @@ class Part(StrEnum):
     INSTRUMENTS = "instruments"
     KEY_INFO = "key_info"
     MARKS = "marks"
+    TIERS = "tiers"  # margin tiers and leverage of *symbols*, see VenueFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,16 +282,21 @@ class Dialect(Protocol):
         """New total quantity and price of an open limit order."""
         ...
 
-    def cancel(self, order: Order) -> Request:
-        """Cancel by venue id if known, else by client id."""
+    def cancel(self, order: Order, instrument: Instrument | None) -> Request:
+        """Cancel by venue id if known, else by client id. *instrument* None: its
+        rules are not known (any more)."""
         ...
 
-    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None
+    ) -> Request:
         """Cancel several orders of one instrument."""
         ...
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
-        """Cancel every order of an instrument, conditional ones included."""
+        """Cancel every order of an instrument, conditional ones included; asked
+        only of venues that have the capability. Elsewhere the open orders are
+        listed and cancelled one by one."""
         ...
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
@@ -349,6 +370,11 @@ class Dialect(Protocol):
     # conversations
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps the private stream."""
+        ...
+
+    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Opens and keeps the second private stream; None where all is told on
+        one. The session is live only while both are up."""
         ...
 
     def public_script(

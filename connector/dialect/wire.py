@@ -176,6 +176,7 @@ class ScriptFailure(StrEnum):
     """Why a conversation cannot go on."""
 
     RETRY = "retry"  # try again with backoff
+    STALLED = "stalled"  # the venue does not answer: try again
     KEY_REFUSED = "key_refused"  # stop: the key is wrong, locked or not allowed
     NEW_KEY = "new_key"  # start over at once with a fresh stream key
 

@@ -180,6 +180,7 @@ async def _start_embedded(profile: Profile, stack: AsyncExitStack) -> Embedded:
 def _endpoints(
     profile: Profile, dialect: Dialect, urls: EndpointUrls | None
 ) -> Endpoints:
+    published = dialect.endpoints(profile.environment)
     if urls is not None:
         return Endpoints(
             rest=urls.rest,
@@ -187,14 +188,15 @@ def _endpoints(
             public=urls.public,
             ws_api=urls.ws_api,
             key_info=urls.key_info,
+            second=urls.second,
+            headers=published.headers if published is not None else (),
         )
-    known = dialect.endpoints(profile.environment)
-    if known is None:
+    if published is None:
         raise ConfigError(
             f"{dialect.facts.name} publishes no addresses for "
             f"{profile.environment}; give the profile its endpoints"
         )
-    return known
+    return published
 
 
 def _journal(

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, assert_never
 
 from connector.core.effects import (
@@ -401,7 +402,9 @@ class Shell:
         if request.host is Host.KEY_INFO:
             base = self._endpoints.key_info
         signer = None if request.security is Security.NONE else self._signer
-        return self.core.dialect.sign(request, signer, base, self._venue_ms())
+        wire = self.core.dialect.sign(request, signer, base, self._venue_ms())
+        extra = self._endpoints.headers
+        return replace(wire, headers=wire.headers + extra) if extra else wire
 
     def _venue_ms(self) -> int:
         """Late, never early: the venue allows little of the future."""

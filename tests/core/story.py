@@ -101,6 +101,8 @@ class Desk:
         self,
         *,
         ws_api: str = "",
+        second: str = "",
+        facts: dict[str, Any] | None = None,
         id_prefix: str = "c",
         book: tiny.Book | None = None,
         at_s: float = 0.0,
@@ -109,14 +111,14 @@ class Desk:
     ) -> None:
         self.t = at_s
         self.wall_error_s = 0.0  # our wall clock minus the venue's
-        self.dialect = tiny.TinyDialect()
+        self.dialect = tiny.TinyDialect(**(facts or {}))
         self.book = book or tiny.Book(
             instruments=[tiny.instrument(), tiny.instrument(tiny.ETH)]
         )
         self.rest = self.book
         self.core = SessionCore(
             self.dialect,
-            Endpoints(rest="r", stream="s", public="p", ws_api=ws_api),
+            Endpoints(rest="r", stream="s", public="p", ws_api=ws_api, second=second),
             SessionConfig(**config),
             id_prefix=id_prefix,
             rng=random.Random(seed),

@@ -175,8 +175,8 @@ class TinyDialect:
 
     base_limits = ()
 
-    def __init__(self) -> None:
-        self.facts = VENUE_FACTS
+    def __init__(self, **facts: Any) -> None:
+        self.facts = replace(VENUE_FACTS, **facts)
         self.said: dict[bytes, Any] = {}
         self.subscribed: list[Symbol] = []
         self.numbers: MarginNumbers | None = None
@@ -227,10 +227,12 @@ class TinyDialect:
             raise InvalidOrder("price", price, "at most 90000")
         return self._command("amend", order, qty=str(qty), price=str(price))
 
-    def cancel(self, order: Order) -> Request:
+    def cancel(self, order: Order, instrument: Instrument | None) -> Request:
         return self._command("cancel", order)
 
-    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None
+    ) -> Request:
         ids = " ".join(o.client_order_id for o in orders)
         return self._command("cancel_batch", orders[0], ids=ids)
 
@@ -306,6 +308,9 @@ class TinyDialect:
 
     def private_script(self, endpoints: Endpoints) -> TinyScript:
         return TinyScript()
+
+    def second_script(self, endpoints: Endpoints) -> OpenScript | None:
+        return OpenScript(endpoints.second) if endpoints.second else None
 
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]

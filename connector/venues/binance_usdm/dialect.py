@@ -129,11 +129,13 @@ class BinanceUsdm:
         """New total quantity and price; *amend_id* (digits) is echoed."""
         return requests.amend(order, qty, price, amend_id)
 
-    def cancel(self, order: Order) -> Request:
+    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by client id."""
         return requests.cancel(order)
 
-    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None = None
+    ) -> Request:
         """Up to ten regular orders of one symbol."""
         return requests.cancel_batch(orders)
 
@@ -207,6 +209,10 @@ class BinanceUsdm:
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps the private stream."""
         return scripts.PrivateScript(endpoints.stream)
+
+    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Everything is told on one stream."""
+        return None
 
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]

@@ -192,6 +192,8 @@ def query(
             return (_ask("key_info", _KEY_INFO_PATH, FREE, host=Host.KEY_INFO),)
         case Part.MARKS:
             return _marks(symbols)
+        case Part.TIERS:
+            return ()  # INSTRUMENTS and SETTINGS bring them for all
 
 
 def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:

@@ -136,6 +136,10 @@ class BybitV5(requests.Commands, questions.Questions):
             endpoints.stream, sign=sign.SIGN_PRIVATE, topics=PRIVATE_TOPICS
         )
 
+    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Everything is told on one stream."""
+        return None
+
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]
     ) -> LinkScript:

@@ -109,6 +109,8 @@ class Questions:
                 one = (("symbol", str(symbols[0])),) if len(symbols) == 1 else ()
                 path = "/v5/market/tickers"
                 return (_ask("marks", path, (*_LINEAR, *one), is_public=True),)
+            case Part.TIERS:
+                return ()  # INSTRUMENTS brings them for all
 
 
 def next_page(request: Request, cursor: str | None, rows: int) -> Request | None:

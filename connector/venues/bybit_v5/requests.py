@@ -98,7 +98,7 @@ class Commands:
             client_order_id=order.client_order_id,
         )
 
-    def cancel(self, order: Order) -> Request:
+    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by client id."""
         body: Body = {"category": words.CATEGORY, "symbol": order.symbol}
         return _command(
@@ -111,7 +111,9 @@ class Commands:
             client_order_id=order.client_order_id,
         )
 
-    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None = None
+    ) -> Request:
         """Up to 20 orders."""
         return _batch(
             "cancel_batch",

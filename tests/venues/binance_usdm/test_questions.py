@@ -247,6 +247,7 @@ def test_a_snapshot_covers_the_whole_account() -> None:
 def test_every_part_can_be_asked_for() -> None:
     """Key permissions at their own host and pool; public data without a key."""
     requests = {part: ask(part, "BTCUSDT") for part in Part}
+    assert requests.pop(Part.TIERS) == ()  # INSTRUMENTS bring them for all
     assert all(requests.values())
     (key_info,) = requests[Part.KEY_INFO]
     assert (key_info.host, key_info.cost) == (Host.KEY_INFO, ())
