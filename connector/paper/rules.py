@@ -57,6 +57,7 @@ class Instrument:
     default_leverage: int = 20
     kind: ContractKind = ContractKind.LINEAR
     contract_size: Decimal = Decimal(1)
+    has_fees_in_margin: bool = False  # see ``connector.paper.engine.margin``
     onboard_ms: int = 1569398400000
 
     def value(self, qty: Decimal, price: Decimal) -> Decimal:
@@ -84,12 +85,14 @@ class EngineRules:
     ``refuse_post_only`` and ``refuse_fok``: True refuses the order outright,
     False accepts it and expires it at once. ``amend_keeps_queue``: an amend that
     only lowers the quantity keeps its place; otherwise every amend loses it.
+    ``trigger_keeps_id``: the order that a conditional order becomes has its id.
     """
 
     client_id_rule: ClientIdRule = ClientIdRule.OPEN
     refuse_post_only: bool = True
     refuse_fok: bool = True
     amend_keeps_queue: bool = False
+    trigger_keeps_id: bool = False
     max_amends: int = 10_000
     max_conditional: int = 200  # per account, all symbols
     step_ms: int = 100

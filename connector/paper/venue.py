@@ -53,6 +53,7 @@ def paper_server(
         seed=seed,
         now_ms=start_ms,
         instruments=kit.instruments if instruments is None else instruments,
+        rules=kit.rules,
     )
     engine.open_account(
         ACCOUNT_ID, kit.balances if balances is None else balances, now_ms=start_ms

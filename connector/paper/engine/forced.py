@@ -141,7 +141,7 @@ def _liquidate_cross(world: World, account: AccountState, asset: str) -> None:
 
 def _weight(world: World, state: SymbolState, position: PositionState) -> Decimal:
     mark = world.markets[position.symbol].mark
-    return margin.maintenance_margin(state.instrument, abs(position.notional(mark)))
+    return margin.position_maintenance(state, position, mark)
 
 
 def _check_isolated(

@@ -2,6 +2,13 @@
 
 Source: Binance USD-M documentation and FAQ (leverage and margin, liquidation
 price, position risk), read 2026-11; the numbers of their examples are tests.
+
+Instruments with ``has_fees_in_margin`` follow another school: initial and
+maintenance margin hold the fee of closing at bankruptcy, ``V * (1 - s/L) * taker``
+(s +1 long, -1 short); every order that may open is charged in full, with the fees
+of opening and closing, and the tier counts what orders would add. Source: Bybit
+help centre, "The New Margin Calculation" (2025-09-18); the form of the fee in
+cross mode was not published, it fits observed rows.
 """
 
 from __future__ import annotations
@@ -98,12 +105,34 @@ def bankruptcy_price(
     return mark - balance / qty
 
 
-def position_exposure(position: PositionState, mark: Decimal) -> Exposure:
+def position_exposure(
+    state: SymbolState, position: PositionState, mark: Decimal
+) -> Exposure:
     """*position* with the bracket it has at *mark*."""
-    bracket = bracket_of(position.instrument, abs(position.notional(mark)))
-    return Exposure(
-        qty=position.qty, cost=position.cost, mmr=bracket.mmr, cum=bracket.cum
-    )
+    bracket = _bracket_at(state, position, mark)
+    rate = bracket.mmr
+    if state.instrument.has_fees_in_margin:
+        rate += closing_rate(state, 1 if position.qty > 0 else -1)
+    return Exposure(qty=position.qty, cost=position.cost, mmr=rate, cum=bracket.cum)
+
+
+def closing_rate(state: SymbolState, sign: int) -> Decimal:
+    """Fee of closing at bankruptcy, as a fraction of the value."""
+    return (1 - sign / Decimal(state.leverage)) * state.instrument.taker_rate
+
+
+def _bracket_at(state: SymbolState, position: PositionState, mark: Decimal) -> Bracket:
+    size = abs(position.notional(mark))
+    if state.instrument.has_fees_in_margin:
+        adding = (
+            order.remaining
+            for order in state.orders.values()
+            if not order.is_reducing
+            and order.request.position_side is position.side
+            and order.side.sign * position.qty > 0
+        )
+        size += state.instrument.value(sum(adding, ZERO), mark)
+    return bracket_of(state.instrument, size)
 
 
 # one symbol ----------------------------------------------------------------
@@ -121,6 +150,9 @@ def side_margin(
     position plus opening orders. *bids* and *asks* are notionals to add on trial.
     """
     position = state.positions.get(side)
+    if state.instrument.has_fees_in_margin:
+        own = ZERO if position is None else position_margin(state, position, mark)
+        return own + _orders_in_full(state, side, bids, asks)
     notional = position.notional(mark) if position is not None else ZERO
     bids += state.notional(side, Side.BUY)
     asks += state.notional(side, Side.SELL)
@@ -137,7 +169,35 @@ def position_margin(
     state: SymbolState, position: PositionState, mark: Decimal
 ) -> Decimal:
     """Initial margin of the position alone."""
-    return money(abs(position.notional(mark)) / state.leverage)
+    value = abs(position.notional(mark))
+    if not state.instrument.has_fees_in_margin:
+        return money(value / state.leverage)
+    fee = closing_rate(state, 1 if position.qty > 0 else -1)
+    return money(value / state.leverage + value * fee)
+
+
+def position_maintenance(
+    state: SymbolState, position: PositionState, mark: Decimal
+) -> Decimal:
+    """Maintenance margin of the position."""
+    value = abs(position.notional(mark))
+    if not position.qty or not state.instrument.has_fees_in_margin:
+        return maintenance_margin(state.instrument, value)
+    exposure = position_exposure(state, position, mark)
+    return money(value * exposure.mmr - exposure.cum)
+
+
+def _orders_in_full(
+    state: SymbolState, side: PositionSide, bids: Decimal, asks: Decimal
+) -> Decimal:
+    """Margin and both fees of every order that may open, and of a trial."""
+    values = {Side.BUY: bids, Side.SELL: asks}
+    for order in state.orders.values():
+        if order.request.position_side is side and not order.is_reducing:
+            values[order.side] += order.open_value
+    fees = state.instrument.taker_rate + 1 / Decimal(state.leverage)
+    charged = (v * (fees + closing_rate(state, s.sign)) for s, v in values.items())
+    return money(sum(charged, ZERO))
 
 
 # one account ---------------------------------------------------------------
@@ -184,10 +244,9 @@ def totals(world: World, account: AccountState, asset: str) -> Totals:
             position = state.positions.get(side)
             own = ZERO
             if position is not None and position.qty:
-                notional = abs(position.notional(mark))
-                own = money(notional / state.leverage)
+                own = position_margin(state, position, mark)
                 pnl = position.unrealized(mark)
-                maintenance = maintenance_margin(state.instrument, notional)
+                maintenance = position_maintenance(state, position, mark)
                 sums.pnl += pnl
                 sums.maintenance += maintenance
                 sums.isolated_wallet += position.isolated_wallet
@@ -252,7 +311,7 @@ def position_view(
         initial_margin=total,
         position_margin=own_margin,
         open_order_margin=total - own_margin,
-        maintenance_margin=maintenance_margin(state.instrument, abs(notional)),
+        maintenance_margin=position_maintenance(state, position, mark),
         bid_notional=state.notional(side, Side.BUY),
         ask_notional=state.notional(side, Side.SELL),
         adl_quantile=_adl_quantile(state, position, pnl),
@@ -276,13 +335,13 @@ def _liquidation_price(
             wallet=position.isolated_wallet,
             other_maintenance=ZERO,
             other_pnl=ZERO,
-            own=[position_exposure(position, mark)],
+            own=[position_exposure(state, position, mark)],
         )
     if sums is None:
         sums = totals(world, account, instrument.settle)
     own = [item for item in state.positions.values() if item.qty]
     own_maintenance = sum(
-        (maintenance_margin(instrument, abs(item.notional(mark))) for item in own), ZERO
+        (position_maintenance(state, item, mark) for item in own), ZERO
     )
     own_pnl = sum((item.unrealized(mark) for item in own), ZERO)
     return liquidation_price(
@@ -290,7 +349,7 @@ def _liquidation_price(
         wallet=sums.cross_wallet,
         other_maintenance=sums.cross_maintenance - own_maintenance,
         other_pnl=sums.cross_pnl - own_pnl,
-        own=[position_exposure(item, mark) for item in own],
+        own=[position_exposure(state, item, mark) for item in own],
     )
 
 

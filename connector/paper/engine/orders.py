@@ -280,9 +280,13 @@ def new_order(
     conditional: Conditional | None = None,
 ) -> LiveOrder:
     """Give an admitted request its id."""
+    if conditional is not None and world.rules.trigger_keeps_id:
+        order_id = conditional.conditional_id
+    else:
+        order_id = world.new_order_id()
     return LiveOrder(
         account_id=account.account_id,
-        order_id=world.new_order_id(),
+        order_id=order_id,
         request=request,
         instrument=world.instruments[request.symbol],
         kind=kind,

@@ -384,7 +384,9 @@ class World:
         return self._order_id
 
     def new_conditional_id(self) -> int:
-        """The next conditional order id."""
+        """The next conditional order id, from the orders' if it will be theirs."""
+        if self.rules.trigger_keeps_id:
+            return self.new_order_id()
         self._conditional_id += 1
         return self._conditional_id
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from connector.paper.faces import Face
 from connector.paper.playbook import Playbook
-from connector.paper.types import Instrument
+from connector.paper.types import EngineRules, Instrument
 
 _FACES = {
     "binance-usdm": "connector.paper.faces.binance_usdm",
@@ -23,7 +23,7 @@ _FACES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """What a face's package offers; *instruments* None: those of the engine.
+    """What a face's package offers; *instruments* and *rules* None: the engine's.
 
     *build* makes a face over an engine with one key; it takes keyword arguments
     ``account_id``, ``api_key``, ``api_secret``, ``passphrase`` (or None), ``seed``
@@ -32,6 +32,7 @@ class Kit:
 
     build: Callable[..., Face]
     instruments: Sequence[Instrument] | None = None
+    rules: EngineRules | None = None
     balances: Mapping[str, Decimal] = field(
         default_factory=lambda: {"USDT": Decimal(100_000)}
     )

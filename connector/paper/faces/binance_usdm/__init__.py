@@ -8,9 +8,10 @@ from connector.paper.engine import Engine
 from connector.paper.faces.binance_usdm.auth import ApiKey
 from connector.paper.faces.binance_usdm.context import FaceConfig
 from connector.paper.faces.binance_usdm.face import BinanceUsdm
-from connector.paper.faces.binance_usdm.limits import Exceedance, LimitConfig
+from connector.paper.faces.binance_usdm.limits import LimitConfig
 from connector.paper.faces.keys import verifier
 from connector.paper.faces.registry import Kit
+from connector.paper.faces.windows import Exceedance
 
 
 def build(

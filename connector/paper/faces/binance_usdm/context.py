@@ -6,7 +6,6 @@ one authenticated call, the same for REST and for order entry.
 
 from __future__ import annotations
 
-import copy
 import random
 from collections import deque
 from collections.abc import Callable
@@ -17,10 +16,12 @@ from typing import NoReturn
 from connector.paper.engine import Engine
 from connector.paper.faces.binance_usdm.apierrors import ApiError
 from connector.paper.faces.binance_usdm.auth import ApiKey, KeyRing
-from connector.paper.faces.binance_usdm.limits import KEPT_MAX, LimitConfig, Limits
+from connector.paper.faces.binance_usdm.limits import LimitConfig, Limits
 from connector.paper.faces.binance_usdm.params import Params
 from connector.paper.faces.binance_usdm.render import Renderer
 from connector.paper.faces.binance_usdm.streams import Streams
+from connector.paper.faces.replica import Replica
+from connector.paper.faces.windows import KEPT_MAX
 from connector.paper.types import Instrument, Refusal
 from connector.paper.words import PositionSide, Reason
 
@@ -64,9 +65,6 @@ CODES: dict[Reason, int] = {
 }
 
 
-REPLICA_MS = 1000
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginMove:
     """One adjustment of an isolated position's margin by the user."""
@@ -106,12 +104,11 @@ class Venue:
     streams: Streams
     renderer: Renderer
     random: random.Random
-    read_lag_ms: int = 0
+    replica: Replica
     matching_delay_ms: int = 0
     margin_moves: deque[MarginMove] = field(
         default_factory=lambda: deque(maxlen=KEPT_MAX)
     )
-    _past: deque[tuple[int, Engine]] = field(default_factory=deque)
 
     def instrument(self, symbol: str) -> Instrument:
         """The instrument; raises -1121."""
@@ -119,35 +116,6 @@ class Venue:
         if found is None:
             raise ApiError(-1121)
         return found
-
-    def remember(self, now_ms: int, *, is_urgent: bool = True) -> None:
-        """Keep the machine's state for stale reads; free while there is no lag.
-
-        What is not urgent (prices) is kept at most every ``REPLICA_MS``.
-        """
-        if self.read_lag_ms <= 0:
-            self._past.clear()
-            return
-        if not is_urgent and self._past and now_ms - self._past[-1][0] < REPLICA_MS:
-            return
-        engine = self.engine
-        shared: dict[int, object] = {
-            id(whole): whole for whole in (engine.ledger, engine.instruments)
-        }
-        self._past.append((now_ms, copy.deepcopy(engine, shared)))
-        while len(self._past) > 1 and self._past[1][0] <= now_ms - self.read_lag_ms:
-            self._past.popleft()
-
-    def read(self, now_ms: int) -> Engine:
-        """The machine as a query sees it: itself, or a replica that lags."""
-        seen = self.engine
-        if self.read_lag_ms > 0 and self._past:
-            seen = self._past[0][1]
-            for at_ms, past in self._past:
-                if at_ms > now_ms - self.read_lag_ms:
-                    break
-                seen = past
-        return seen
 
 
 @dataclass(slots=True, kw_only=True)
@@ -176,7 +144,7 @@ class Ask:
     @property
     def reads(self) -> Engine:
         """Where queries look."""
-        return self.venue.read(self.now_ms)
+        return self.venue.replica.read(self.now_ms)
 
     @property
     def engine(self) -> Engine:

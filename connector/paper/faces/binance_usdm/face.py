@@ -40,6 +40,8 @@ from connector.paper.faces.binance_usdm.presets import PRESETS
 from connector.paper.faces.binance_usdm.public import PublicStreams
 from connector.paper.faces.binance_usdm.render import Renderer
 from connector.paper.faces.binance_usdm.streams import Streams, dump, is_stream_path
+from connector.paper.faces.replica import Replica
+from connector.paper.faces.windows import exceedance_rows
 from connector.paper.types import AccountEvent, MarkEvent
 from connector.paper.words import AccountReason, MarginType, PositionSide
 
@@ -94,6 +96,7 @@ class BinanceUsdm:
                 serves_unrouted=config.serves_unrouted,
             ),
             renderer=Renderer(engine.instruments),
+            replica=Replica(engine),
             random=source,
         )
         self._entry = ws_api.OrderEntry(self.state)
@@ -254,7 +257,7 @@ class BinanceUsdm:
         self.outbox += self.state.streams.expired_frames(now_ms, listen_key_expired)
         self._keep_alive(now_ms)
         if events:
-            self.state.remember(now_ms, is_urgent=len(events) > len(marks))
+            self.state.replica.remember(now_ms, is_urgent=len(events) > len(marks))
 
     def _with_hedge_rows(self, event: AccountEvent) -> AccountEvent:
         """A change on LONG or SHORT also tells BOTH and the symbol's isolated rows."""
@@ -337,27 +340,15 @@ class BinanceUsdm:
                 until_ms = now_ms + int(args.get("ms", 120_000))
                 self.state.limits.ban(str(args.get("peer", "127.0.0.1")), until_ms)
             case "read_lag":
-                self.state.read_lag_ms = int(args.get("ms", 0))
-                self.state.remember(now_ms)
+                self.state.replica.lag_ms = int(args.get("ms", 0))
+                self.state.replica.remember(now_ms)
             case "matching_delay":
                 self.state.matching_delay_ms = int(args.get("ms", 0))
             case "heal":
-                self.state.read_lag_ms = self.state.matching_delay_ms = 0
-                self.state.remember(now_ms)
+                self.state.replica.lag_ms = self.state.matching_delay_ms = 0
+                self.state.replica.remember(now_ms)
             case "exceedances":
-                rows = self.state.limits.exceedances
-                return {
-                    "exceedances": [
-                        {
-                            "limit": row.limit,
-                            "scope": row.scope,
-                            "at_ms": row.at_ms,
-                            "count": row.count,
-                            "allowed": row.allowed,
-                        }
-                        for row in rows
-                    ]
-                }
+                return exceedance_rows(self.state.limits.exceedances)
             case _:
                 raise KeyError(name)
         return {}
