@@ -7,6 +7,7 @@
     │   ├── ConfigError          profile, environment or setting is wrong
     │   │   └── WrongEnvironment paper, testnet and live would be mixed up
     │   ├── NotLive              new exposure refused while the state is stale
+    │   ├── Unprotected          new exposure refused: the dead-man switch is not armed
     │   └── SessionClosed        the session is not (or no longer) open
     ├── CredentialsError         credentials: missing, refused, unsafe
     │   ├── KeyNotFound          no store has this key
@@ -87,6 +88,17 @@ class NotLive(UsageError):
         super().__init__(
             f"new exposure refused: {reason}; cancels and reduce-only orders go "
             "through, or wait with `await session.wait_live()`"
+        )
+
+
+class Unprotected(UsageError):
+    """New exposure was refused because the dead-man switch could not be armed."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"new exposure refused: the dead-man switch is not armed: {reason}; "
+            "cancels and reduce-only orders go through"
         )
 
 

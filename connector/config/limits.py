@@ -33,6 +33,8 @@ class SessionConfig:
     keep_closed_s: closed orders leave memory (not the journal) after this.
     margin_every_s: MarginUpdate at most this often.
     clock_every_s: the venue's clock is measured this often.
+    dead_man_s: the venue cancels our orders this long after we fell silent; 0: it
+        does not. New exposure is refused while the switch cannot be armed.
     allow_exposure_when_stale: send new exposure also while not live.
     allow_withdraw_key: accept a key that can withdraw.
     """
@@ -58,11 +60,15 @@ class SessionConfig:
     margin_every_s: float = 0.25
     clock_every_s: float = 600.0
     close_timeout_s: float = 5.0
+    dead_man_s: float = 0.0
     allow_exposure_when_stale: bool = False
     allow_withdraw_key: bool = False
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, bool) and value <= 0:
+            if item.name == "dead_man_s":
+                if not 0 <= value < float("inf"):
+                    raise ConfigError(f"dead_man_s must be 0 or more, not {value!r}")
+            elif not isinstance(value, bool) and value <= 0:
                 raise ConfigError(f"{item.name} must be above 0, not {value!r}")

@@ -53,6 +53,7 @@ class Command:
     next_ns: int | None = None  # next query, or next try while not sent
     searches: int = 0
     is_searching: bool = False
+    is_received: bool = False  # told so by the venue, which decides later
     proofs: int = 0
     last_proof_ms: int = 0
     signed_ns: int = 0  # monotonic time of the last signature
@@ -68,6 +69,7 @@ class CommandPorts:
     save_order: Callable[[Tracked], None]
     on_accepted: Callable[[Tracked, Now], None]
     instrument: Callable[[Symbol], Instrument | None]
+    is_frame_only: Callable[[], bool]  # exposure goes over order entry or not at all
 
 
 def build_request(dialect: Dialect, command: Command) -> Request:

@@ -57,6 +57,7 @@ class SendCall:
     *frame_epoch*: send it as a frame of this connection of order entry if that is
     still open, its answer then comes as a frame; else, and if 0, by HTTP.
     *is_exposure*: `SessionCore.may_expose` must hold when the first byte leaves.
+    *is_frame_only*: never by HTTP; not sent if order entry is gone.
     """
 
     call_id: int
@@ -64,6 +65,7 @@ class SendCall:
     give_up_mono_ns: int
     frame_epoch: int = 0
     is_exposure: bool = False
+    is_frame_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from connector.core import restore
 from connector.core.account import Account
 from connector.core.command import CommandPorts
 from connector.core.commands import Commands
+from connector.core.dead_man import DeadManSwitch
 from connector.core.effects import (
     AppendJournal,
     Effect,
@@ -50,6 +51,7 @@ from connector.core.marks import MarkFeed
 from connector.core.merge import MergePorts, Merger
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
+from connector.core.outcomes import Outcomes
 from connector.core.reconcile import Reconciler
 from connector.core.rules import check_intent
 from connector.core.startup import Startup
@@ -67,6 +69,8 @@ from connector.model.events import Alarm, GapReason, LinkState
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
 from connector.model.order import OrderIntent
+
+_NEVER_S = 100 * 365 * 86_400
 
 
 class SessionCore:
@@ -107,19 +111,25 @@ class SessionCore:
                 on_unlisted=lambda symbol: self.listings.on_unlisted(symbol),
             ),
         )
-        self.commands = Commands(
+        ports = CommandPorts(
+            clock=lambda: self.clock.offset,
+            apply=lambda facts, now: self.merger.apply(facts, Source.REPLY, now),
+            publish_order=self.merger.publish_order,
+            save_order=self.merger.save_order,
+            on_accepted=lambda tracked, now: self.trust.expect_echo(tracked, now),
+            instrument=self.account.instruments.get,
+            is_frame_only=lambda: self.dead_man.is_bound_to_order_entry,
+        )
+        self.outcomes = Outcomes(
             dialect,
             self.outbox,
             self.orders,
             config,
-            CommandPorts(
-                clock=lambda: self.clock.offset,
-                apply=lambda facts, now: self.merger.apply(facts, Source.REPLY, now),
-                publish_order=self.merger.publish_order,
-                save_order=self.merger.save_order,
-                on_accepted=lambda tracked, now: self.trust.expect_echo(tracked, now),
-                instrument=self.account.instruments.get,
-            ),
+            ports,
+            resend=lambda command, now: self.commands.send(command, now),
+        )
+        self.commands = Commands(
+            dialect, self.outbox, self.orders, config, self.outcomes, ports
         )
         self.link = self._make_private_link(
             LinkRole.PRIVATE,
@@ -128,6 +138,7 @@ class SessionCore:
             rng,
         )
         self.second_link = self._make_second_link(endpoints, rng)
+        self.dead_man = DeadManSwitch(self)
         self.order_link = self._make_order_link(endpoints, rng)
         self.marks = MarkFeed(
             dialect, endpoints, self.outbox, config, self.account, self.orders, rng
@@ -218,7 +229,12 @@ class SessionCore:
             self.outbox,
             self.config,
             ping_interval_s=self.dialect.facts.ping_interval_s,
-            rotate_after_s=self.dialect.facts.rotate_after_s,
+            # A connection that orders are bound to ends when the venue ends it.
+            rotate_after_s=(
+                _NEVER_S
+                if self.dead_man.is_bound_to_order_entry
+                else self.dialect.facts.rotate_after_s
+            ),
             rng=rng,
             events=LinkEvents(
                 on_state=lambda *_: None,
@@ -270,6 +286,7 @@ class SessionCore:
                 self.wishes.take(happened, now)
         self.marks.follow(now)
         self.listings.follow(now)
+        self.dead_man.follow(now)
         self.trust.watch_margin(now)
         records = self.merger.take_records()
         if records:
@@ -285,7 +302,8 @@ class SessionCore:
             self.order_link.next_wake_ns if self.order_link else None,
             self.outbox.next_wake_ns,
             self.marks.next_wake_ns,
-            self.commands.next_wake_ns,
+            self.dead_man.next_wake_ns,
+            self.outcomes.next_wake_ns,
             self.reconciler.next_wake_ns,
             self.clock.next_wake_ns,
             self.trust.next_wake_ns,
@@ -351,7 +369,7 @@ class SessionCore:
         limit_ns = now.wall_ns - int(self.config.keep_closed_s * NS_PER_S)
         for tracked in self.orders.all():
             is_old = max(tracked.venue_ns, tracked.created_ns) < limit_ns
-            if tracked.is_terminal and is_old and not self.commands.is_busy(tracked):
+            if tracked.is_terminal and is_old and not self.outcomes.is_busy(tracked):
                 self.orders.forget(tracked)
         self.account.prune_ledger_ids()
 
@@ -391,7 +409,7 @@ class SessionCore:
             self.trust.gap(GapReason.PARSE_FAILURE, gap.kind, now)
 
     def _on_change(self, tracked: Tracked, now: Now) -> None:
-        self.commands.on_change(tracked, now)
+        self.outcomes.on_change(tracked, now)
         self.trust.on_change(tracked, now)
 
     def _on_stream_order(self, tracked: Tracked) -> None:
@@ -412,7 +430,8 @@ class SessionCore:
             self.order_link.tick(now)
         self.outbox.tick(now)
         self.marks.tick(now)
-        self.commands.tick(now)
+        self.dead_man.tick(now)
+        self.outcomes.tick(now)
         self.reconciler.tick(now)
         self.trust.tick(now)
         self.listings.tick(now)
@@ -440,6 +459,7 @@ class SessionCore:
 
     def _stop(self) -> None:
         self.startup.stop()
+        self.dead_man.stop()
         self.reconciler.abort()
         self.trust.stop()
         for link in self.private_links:

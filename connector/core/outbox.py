@@ -84,6 +84,7 @@ class Outbox:
         wait_s: float,
         on_signed: Callable[[int | None, Now], None] | None = None,
         is_exposure: bool = False,
+        is_frame_only: bool = False,
     ) -> int:
         """Make a call; *on_reply* gets its Reply, also when there is no answer.
 
@@ -100,6 +101,7 @@ class Outbox:
                 now.mono_ns + int(wait_s * NS_PER_S),
                 self.order_epoch() if request.frame_method else 0,
                 is_exposure,
+                is_frame_only,
             )
         )
         return self._call_id

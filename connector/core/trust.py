@@ -86,8 +86,8 @@ class Trust:
             infer=lambda run, tracked, _: core.merger.infer_fill(run, tracked),
             done=self._done,
             failed=self._failed,
-            in_doubt=core.commands.in_doubt,
-            is_busy=core.commands.is_busy,
+            in_doubt=core.outcomes.in_doubt,
+            is_busy=core.outcomes.is_busy,
         )
 
     # --- reading ---
@@ -277,7 +277,7 @@ class Trust:
             self._gap_since_mono_ns = now.mono_ns
         self._retry_ns = None
         self._set_state(LinkState.SYNCING, "")
-        self._core.commands.search_all(now)
+        self._core.outcomes.search_all(now)
         self._core.reconciler.begin(
             SyncMode.GAP,
             self._gap_reason,

@@ -12,7 +12,7 @@ from connector.core.rules import amend_exposes, check_amend
 from connector.core.tracked import Tracked
 from connector.dialect import Capability, Part
 from connector.dialect.wire import Reply, Request, Verdict
-from connector.errors import NotLive, UsageError
+from connector.errors import NotLive, Unprotected, UsageError
 from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, Now
 from connector.model.limits import Priority
@@ -20,6 +20,8 @@ from connector.model.order import OrderStatus
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
+
+_TAKEN = (Verdict.OK, Verdict.UNCHANGED, Verdict.PROCESSING)
 
 Wish = Submit | Cancel | CancelAll | Amend | Ask | Resync
 
@@ -47,6 +49,18 @@ class Wishes:
                 self._core.trust.resync(ticket, now)
 
     def _submit(self, wish: Submit, now: Now) -> None:
+        core = self._core
+
+        def then(unprotected: Unprotected | None, later: Now) -> None:
+            if unprotected is None:
+                self._place(wish, later)
+                return
+            for ticket in wish.tickets:
+                core.outbox.emit(Resolve(ticket, unprotected))
+
+        core.dead_man.protect(wish.intents, now, then)
+
+    def _place(self, wish: Submit, now: Now) -> None:
         core = self._core
         try:
             instruments = [core.check(intent, now) for intent in wish.intents]
@@ -89,7 +103,7 @@ class Wishes:
         covered = [t for t in core.orders.open() if t.symbol == wish.symbol]
 
         def then(replies: tuple[Reply, ...], later: Now) -> None:
-            if any(r.verdict not in (Verdict.OK, Verdict.UNCHANGED) for r in replies):
+            if any(r.verdict not in _TAKEN for r in replies):
                 return
             for tracked in covered:
                 if not tracked.is_terminal:

@@ -68,6 +68,27 @@ class Sequencing(StrEnum):
     LEDGER = "ledger"  # a counter in the transaction log
 
 
+class DeadManKind(StrEnum):
+    """How the venue finds out that nobody is there any more."""
+
+    SYMBOL_TIMER = "symbol_timer"  # a countdown per instrument
+    ACCOUNT_TIMER = "account_timer"  # one countdown for everything
+    # Bound to the connection of order entry: covers what was sent as a frame of
+    # it, is armed anew on each connection and not renewed by time alone.
+    ORDER_CONNECTION = "order_connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadMan:
+    """The venue's dead-man switch; bounds of its timeout, and how often a renewal
+    is welcome at most."""
+
+    kind: DeadManKind
+    min_ms: int
+    max_ms: int
+    renew_min_ms: int = 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFacts:
     """Constants of a venue that core needs; sources stand in each dialect.
@@ -83,6 +104,7 @@ class VenueFacts:
     instrument once it is at stake.
     *ping_interval_s*: pings at the protocol level; 0 where the venue promises no
     answer to them, its script pings then.
+    *dead_man*: None if the venue has no switch, or not for everybody.
     """
 
     name: str
@@ -102,6 +124,7 @@ class VenueFacts:
     snapshot_on_subscribe: bool = False
     counts_contracts: bool = False
     tiers_one_by_one: bool = False
+    dead_man: DeadMan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,8 +334,13 @@ class Dialect(Protocol):
         """One-way or hedge mode of the account."""
         ...
 
-    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
-        """Cancel everything of *symbol* unless renewed in time; 0 disarms."""
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        """Cancel everything of *symbol* unless renewed in time; 0 disarms.
+
+        *symbol* is None but for SYMBOL_TIMER. For ORDER_CONNECTION it is sent as
+        a frame of each new connection and answers OK if what is placed there is
+        protected. A venue without a switch raises Unsupported and says why.
+        """
         ...
 
     # questions
@@ -396,6 +424,8 @@ class Dialect(Protocol):
 __all__ = [
     "AccountView",
     "Capability",
+    "DeadMan",
+    "DeadManKind",
     "Dialect",
     "Endpoints",
     "FillCursor",

@@ -8,7 +8,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +17,8 @@ from connector.config.hosts import EndpointUrls, check_endpoints
 from connector.config.profiles import Profile, resolve
 from connector.core.machine import SessionCore
 from connector.core.restore import base36
-from connector.dialect import Dialect, Endpoints
-from connector.errors import ConfigError, CredentialsError
+from connector.dialect import Capability, Dialect, Endpoints
+from connector.errors import ConfigError, CredentialsError, Unsupported
 from connector.model.credentials import Credentials
 from connector.runtime import log
 from connector.runtime.clock import Clock, SystemClock
@@ -78,6 +78,7 @@ class Wishes:
     journal: Journal | Path | str | None
     clock: Clock | None
     rng: random.Random | None
+    dead_man_s: float | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,6 +109,9 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         profile = resolve(profile)
     dialect = dialect_for(profile.venue)
     config = wishes.config or profile.config
+    if wishes.dead_man_s is not None:
+        config = replace(config, dead_man_s=wishes.dead_man_s)
+    _check_dead_man(dialect, config.dead_man_s)
     clock = wishes.clock or SystemClock()
     urls = wishes.endpoints or profile.endpoints
     if wishes.endpoints is not None:
@@ -167,6 +171,23 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         signer=signer,
         journal=journal,
     )
+
+
+def _check_dead_man(dialect: Dialect, timeout_s: float) -> None:
+    """Raise Unsupported or ConfigError for a switch the venue does not have."""
+    if not timeout_s:
+        return
+    facts = dialect.facts
+    timeout_ms = int(timeout_s * 1000)
+    if facts.dead_man is None:
+        dialect.dead_man(None, timeout_ms)  # says why, if there is a reason
+        raise Unsupported(facts.name, Capability.DEAD_MAN_TIMER.value)
+    low, high = facts.dead_man.min_ms, facts.dead_man.max_ms
+    if not low <= timeout_ms <= high:
+        raise ConfigError(
+            f"dead_man_s: {facts.name} takes {low / 1000:g} to {high / 1000:g} s, "
+            f"not {timeout_s:g}"
+        )
 
 
 async def _start_embedded(profile: Profile, stack: AsyncExitStack) -> Embedded:

@@ -77,10 +77,11 @@ class Session:
     synchronous, acting is async. *profile* names venue, environment and key
     (``paper:binance``, ``live:main``); *config* bounds every wait and queue;
     *journal* is a file, "memory" for none, or the profile's own file. *on_event*
-    is called for every event from the reader and must not block.
+    is called for every event from the reader and must not block. *dead_man_s* keeps
+    the venue's dead-man switch armed (see `SessionConfig.dead_man_s`).
 
-    Opening raises ConfigError, CredentialsError, KeyRefused, JournalLocked,
-    JournalError or Unreachable.
+    Opening raises ConfigError, Unsupported, CredentialsError, KeyRefused,
+    JournalLocked, JournalError or Unreachable.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Session:
         on_event: Callable[[Event], None] | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        dead_man_s: float | None = None,
     ) -> None:
         self._wishes = Wishes(
             profile=profile,
@@ -103,6 +105,7 @@ class Session:
             journal=journal,
             clock=clock,
             rng=rng,
+            dead_man_s=dead_man_s,
         )
         self._on_event = on_event
         self._parts: Parts | None = None
@@ -147,7 +150,8 @@ class Session:
     async def close(self) -> None:
         """Make the last records durable, close the streams, keep every order.
 
-        Orders stay at the venue: cancel them first if they should not.
+        Orders stay at the venue (with `dead_man_s`, until its time is up): cancel
+        them first if they should not.
         """
         self._stop.set()
         runner = self._runner
@@ -198,8 +202,7 @@ class Session:
 
     async def submit(self, intent: OrderIntent) -> LiveOrder:
         """Place an order; as `buy`."""
-        orders = await self.submit_batch([intent])
-        return orders[0]
+        return (await self.submit_batch([intent]))[0]
 
     async def submit_batch(self, intents: Sequence[OrderIntent]) -> list[LiveOrder]:
         """Place several orders, in as few requests as the venue allows.
@@ -226,8 +229,7 @@ class Session:
         Accepted when it ended cancelled; Rejected (TOO_LATE) when it had ended
         otherwise, InDoubt when nobody knows yet.
         """
-        outcomes = await self.cancel_batch([order])
-        return outcomes[0]
+        return (await self.cancel_batch([order]))[0]
 
     async def cancel_batch(self, orders: Sequence[OrderRef]) -> list[Outcome]:
         """Cancel several orders, in as few requests as the venue allows."""

@@ -37,20 +37,15 @@ from connector.core.inputs import (
     CallSigned,
     Input,
     LinkRole,
-    PongReceived,
     Start,
     Stop,
-    StreamClosed,
-    StreamFrame,
-    StreamOpened,
     Tick,
 )
 from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED
-from connector.dialect.wire import Host, HttpWire, Security
+from connector.dialect.wire import Host, HttpWire, Security, Send
 from connector.errors import (
     ConnectorError,
     MaybeSent,
-    NetworkError,
     NotSent,
     RateLimited,
     SessionClosed,
@@ -58,20 +53,16 @@ from connector.errors import (
 )
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, Event, FillEvent
-from connector.model.limits import FREE, Priority
 from connector.model.order import Fill
-from connector.runtime.stream import Stream
 from connector.session.departure import Departure, NotLiveError, TooLateError
 from connector.session.events import EventStream, fill_of_json
 from connector.session.gate import Permit
 from connector.session.journaling import JournalWriter
 from connector.session.opening import Parts
+from connector.session.sockets import Sockets
 
 log = logging.getLogger("connector.session")
 log.addHandler(logging.NullHandler())
-
-_FRAMES_PER_TURN = 64
-"""Frames applied before other tasks get a turn."""
 
 
 class Shell:
@@ -87,7 +78,6 @@ class Shell:
         self.core = parts.core
         self._clock = parts.clock
         self._http = parts.http
-        self._streams = parts.streams
         self.budget = parts.budget
         self._endpoints = parts.endpoints
         self._signer = parts.signer
@@ -101,8 +91,15 @@ class Shell:
         self._ticket = 0
         self._permits: dict[int, Permit] = {}
         self._sent_ns: dict[int, int] = {}
-        self._open: dict[tuple[LinkRole, int], Stream] = {}
-        self._readers: dict[tuple[LinkRole, int], asyncio.Task[None]] = {}
+        self._sockets = Sockets(
+            parts.streams,
+            parts.budget,
+            post=self.post,
+            spawn=self._spawn,
+            now=self.now,
+            finish=self._finish_frame,
+            logon_timeout_s=parts.config.logon_timeout_s,
+        )
         self._event_streams: list[EventStream] = []
         self._changed: asyncio.Future[None] | None = None
         self._clock_mono_ns: int | None = None
@@ -229,16 +226,13 @@ class Shell:
             case Resolve(ticket=ticket, outcome=outcome):
                 self._resolve(ticket, outcome)
             case OpenStream():
-                key = (effect.role, effect.epoch)
-                task = self._spawn(self._stream(effect), f"stream.{effect.role}")
-                if task is not None:
-                    self._readers[key] = task
+                self._sockets.open(effect)
             case SendStream():
-                self._spawn(self._send_frame(effect), "stream.send")
+                self._sockets.send(effect)
             case PingStream():
-                self._spawn(self._ping(effect), "stream.ping")
+                self._sockets.ping(effect)
             case CloseStream():
-                self._close_stream(effect)
+                self._sockets.close(effect)
             case ObserveLimits(call_id=call_id, used=used):
                 self.budget.observe(used, sent_ns=self._sent_ns.get(call_id))
             case RefundCall(call_id=call_id):
@@ -330,7 +324,14 @@ class Shell:
                 self._permits[call_id] = permit
                 departure = Departure(permit, self.now, lambda: self._may_leave(effect))
                 is_awaited = await self._send_as_frame(effect, departure)
-                if is_awaited or await self._exchange(effect, departure):
+                if is_awaited:
+                    return
+                if departure.was_too_late:
+                    continue
+                if effect.is_frame_only:
+                    self._refuse_http(effect, permit)
+                    return
+                if await self._exchange(effect, departure):
                     return
         except RateLimited as error:
             self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
@@ -342,7 +343,7 @@ class Shell:
     async def _send_as_frame(self, effect: SendCall, departure: Departure) -> bool:
         """True if the frame left, or may have; False if nothing of it did."""
         call_id, epoch = effect.call_id, effect.frame_epoch
-        stream = self._open.get((LinkRole.ORDERS, epoch)) if epoch else None
+        stream = self._sockets.get(LinkRole.ORDERS, epoch) if epoch else None
         if stream is None:
             return False
         wire = self.core.dialect.sign_request_frame(
@@ -393,6 +394,13 @@ class Shell:
             self._tell_clock()
         return True
 
+    def _refuse_http(self, effect: SendCall, permit: Permit) -> None:
+        """Nothing of the frame was sent, and HTTP is no way for this call."""
+        permit.refund()
+        code = NOT_SENT if self._may_leave(effect) else NOT_LIVE
+        why = "order entry over WebSocket is not open"
+        self.post(CallFailed(effect.call_id, False, code, why))
+
     def _may_leave(self, effect: SendCall) -> bool:
         return self.core.may_expose or not effect.is_exposure
 
@@ -406,6 +414,9 @@ class Shell:
         extra = self._endpoints.headers
         return replace(wire, headers=wire.headers + extra) if extra else wire
 
+    def _finish_frame(self, step: Send) -> str:
+        return self.core.dialect.sign_frame(step, self._signer, self._venue_ms())
+
     def _venue_ms(self) -> int:
         """Late, never early: the venue allows little of the future."""
         return self.core.clock.offset.venue_ns_late(self.now()) // NS_PER_MS
@@ -415,83 +426,3 @@ class Shell:
         if clock.measured_mono_ns != self._clock_mono_ns:
             self._clock_mono_ns = clock.measured_mono_ns
             self.budget.set_clock(clock, self.now())
-
-    # --- streams ---
-
-    async def _stream(self, effect: OpenStream) -> None:
-        role, epoch = effect.role, effect.epoch
-        connection = f"{role.value}-{epoch}"
-        self.budget.open_connection(connection)
-        why = "closed by us"
-        try:
-            deadline_ns = self.now().mono_ns + int(
-                self.core.config.logon_timeout_s * NS_PER_S
-            )
-            if effect.cost:
-                await self.budget.acquire(effect.cost, Priority.RECONCILE, deadline_ns)
-            stream = await self._streams.open(effect.url)
-            self._open[role, epoch] = stream
-            try:
-                self.post(StreamOpened(role, epoch))
-                await self._read(stream, role, epoch)
-            finally:
-                self._open.pop((role, epoch), None)
-                await stream.close()
-        except (NetworkError, RateLimited) as error:
-            why = str(error)
-        finally:
-            self._readers.pop((role, epoch), None)
-            self.budget.close_connection(connection)
-        self.post(StreamClosed(role, epoch, why))
-
-    async def _read(self, stream: Stream, role: LinkRole, epoch: int) -> None:
-        count = 0
-        async for raw in stream:
-            self.post(StreamFrame(role, epoch, raw))
-            count += 1
-            if count % _FRAMES_PER_TURN == 0:
-                await asyncio.sleep(0)
-
-    async def _send_frame(self, effect: SendStream) -> None:
-        role, epoch = effect.role, effect.epoch
-        stream = self._open.get((role, epoch))
-        if stream is None:
-            return
-        step = effect.step
-        try:
-            if step.cost != FREE:
-                deadline_ns = self.now().mono_ns + int(
-                    self.core.config.logon_timeout_s * NS_PER_S
-                )
-                await self.budget.acquire(
-                    step.cost,
-                    Priority.RECONCILE,
-                    deadline_ns,
-                    f"{role.value}-{epoch}",
-                )
-            text = step.text
-            if step.sign:
-                text = self.core.dialect.sign_frame(
-                    step, self._signer, self._venue_ms()
-                )
-            await stream.send(text)
-        except RateLimited as error:
-            self.post(StreamClosed(role, epoch, str(error)))
-        except StreamLost:
-            pass  # the reader of this stream says so
-
-    async def _ping(self, effect: PingStream) -> None:
-        stream = self._open.get((effect.role, effect.epoch))
-        if stream is None:
-            return
-        try:
-            latency_s = await stream.ping(effect.timeout_s)
-        except StreamLost:
-            return  # the reader of this stream says so
-        latency_ms = None if latency_s is None else latency_s * 1000
-        self.post(PongReceived(effect.role, effect.epoch, latency_ms))
-
-    def _close_stream(self, effect: CloseStream) -> None:
-        reader = self._readers.get((effect.role, effect.epoch))
-        if reader is not None:
-            reader.cancel()

@@ -56,12 +56,12 @@ def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
             for view in shell.budget.view().buckets
         ],
         "open_orders": len(core.orders.open()),
-        "in_doubt": len(core.commands.in_doubt()),
+        "in_doubt": len(core.outcomes.in_doubt()),
         "fills": core.merger.fills_seen,
         "duplicates_dropped": core.orders.duplicates_dropped,
         "requests": core.outbox.requests_made,
         "weight": core.outbox.weight_used,
-        "in_doubt_resolved_by": dict(core.commands.resolved_by),
+        "in_doubt_resolved_by": dict(core.outcomes.resolved_by),
         "reconciliations": core.trust.reports,
     }
 

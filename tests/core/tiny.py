@@ -14,6 +14,8 @@ from typing import Any
 from connector.dialect import (
     AccountView,
     Capability,
+    DeadMan,
+    DeadManKind,
     Endpoints,
     FillCursor,
     MarginNumbers,
@@ -76,6 +78,7 @@ VENUE_FACTS = VenueFacts(
     fill_retention_s=90 * 86_400,
     batch_place_max=5,
     batch_cancel_max=10,
+    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=1_000, max_ms=600_000),
 )
 
 
@@ -255,8 +258,9 @@ class TinyDialect:
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         return ask("hedge_mode", is_hedge=str(is_hedge))
 
-    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
-        return ask("dead_man", symbol=symbol)
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        request = ask("dead_man", symbol=symbol or "", timeout_ms=str(timeout_ms))
+        return replace(request, frame_method="dead_man")
 
     # questions
 

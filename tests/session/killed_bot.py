@@ -22,6 +22,7 @@ async def main() -> None:
             api_key=ApiKey(told["key"]), secret=Secret(told["secret"])
         ),
         journal=told["journal"],
+        dead_man_s=told.get("dead_man_s"),
     ) as session:
         print("live", flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):

@@ -45,7 +45,9 @@ class Bot:
         self.process = process
 
     @classmethod
-    async def start(cls, server: PaperServer, journal: Path) -> Bot:
+    async def start(
+        cls, server: PaperServer, journal: Path, dead_man_s: float | None = None
+    ) -> Bot:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(BOT),
@@ -59,6 +61,7 @@ class Bot:
                 "key": API_KEY,
                 "secret": API_SECRET,
                 "journal": str(journal),
+                "dead_man_s": dead_man_s,
             }
         )
         assert await bot.hear() == "live"
@@ -156,3 +159,36 @@ async def check(server: PaperServer, journal: Path, point: str) -> None:
             # Nobody can know yet: it is counted as exposure, not forgotten.
             assert [o.status for o in session.orders] == [OrderStatus.IN_DOUBT]
             assert session.exposure(SYMBOL) == (D(0), D("0.010"))
+
+
+def test_dead_man_switch_cancels_what_a_killed_bot_left(tmp_path: Path) -> None:
+    """With `dead_man_s` the venue cancels the orders of a bot that died; while it
+    lives its orders stay, however much longer than that they rest."""
+    asyncio.run(asyncio.wait_for(left_behind(tmp_path / "journal.db"), 60))
+
+
+async def left_behind(journal: Path) -> None:
+    async with PaperVenue.binance_usdm(
+        api_key=API_KEY, api_secret=API_SECRET, seed=2
+    ) as server:
+        server.control.apply("freeze", {"symbol": SYMBOL})
+
+        def is_resting() -> bool:
+            state = server.control.apply("state", {})
+            assert isinstance(state, dict)
+            rows = list(state["orders"].values())
+            assert len(rows) == 1
+            return str(rows[0]["status"]) == "NEW"
+
+        bot = await Bot.start(server, journal, dead_man_s=1.5)
+        bot.tell({"symbol": SYMBOL, "qty": "0.010", "limit": "59400"})
+        assert await bot.hear() == "placed"
+        await asyncio.sleep(3)
+        assert is_resting()
+        await bot.kill()
+        assert is_resting()
+        async with asyncio.timeout(5):
+            while is_resting():
+                await asyncio.sleep(0.05)
+        async with session_on(server, "binance-usdm", journal=journal) as session:
+            assert session.orders == []

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from connector.core.commands import Commands
 from connector.core.effects import AppendJournal
 from connector.core.inputs import CallFailed, JournalWritten
 from connector.core.link import Link
@@ -16,6 +15,7 @@ from connector.core.machine import SessionCore
 from connector.core.merge import Merger
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
+from connector.core.outcomes import Outcomes
 from connector.core.restore import replay
 from connector.dialect.facts import PositionFact
 from connector.session.journaling import JournalWriter
@@ -100,7 +100,7 @@ def _never_ping(patch: pytest.MonkeyPatch) -> None:
 
 def _wait_for_proof(patch: pytest.MonkeyPatch) -> None:
     """Let whoever waits wait until the very end of a doubt."""
-    patch.setattr(Commands, "_patience_ns", lambda self, doubt_ns: 1 << 62)
+    patch.setattr(Outcomes, "_patience_ns", lambda self, doubt_ns: 1 << 62)
     patch.setattr(laws, "COMMAND_BOUND_S", 35.0)  # below the time of a proof
 
 

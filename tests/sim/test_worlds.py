@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from connector.cli.main import app
 from connector.core.command import Command
-from connector.core.commands import Commands
 from connector.core.orders import Change, Orders
+from connector.core.outcomes import Outcomes
 from connector.core.trust import Trust
 from connector.dialect.wire import Reply, Verdict
 from connector.model.events import LinkState
@@ -57,7 +57,7 @@ def count_twice(self: Orders, fact: Any) -> Any:
     return _merge_fill(self, fact)
 
 
-def guess(self: Commands, command: Command, why: str, now: Any) -> None:
+def guess(self: Outcomes, command: Command, why: str, now: Any) -> None:
     """A core that takes "unknown" for "rejected"."""
     self._refuse(command, Reply(verdict=Verdict.UNKNOWN, code="GUESS", text=why))
 
@@ -78,7 +78,7 @@ def drop_fills(self: Orders, fact: Any) -> Any:
 
 MUTANTS: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "counts twice": (Orders, "merge_fill", count_twice),
-    "guesses": (Commands, "_doubt", guess),
+    "guesses": (Outcomes, "doubt", guess),
     "never asks": (Trust, "_sync", trust_all),
     "drops external fills": (Orders, "merge_fill", drop_fills),
 }

@@ -8,6 +8,8 @@ from decimal import Decimal
 from connector.dialect import (
     AccountView,
     Capability,
+    DeadMan,
+    DeadManKind,
     Endpoints,
     FillCursor,
     LinkScript,
@@ -65,6 +67,8 @@ FACTS = VenueFacts(
     fill_retention_s=questions.FILL_RETENTION_S,
     batch_place_max=requests.BATCH_PLACE_MAX,
     batch_cancel_max=requests.BATCH_CANCEL_MAX,
+    # No bounds are published; the example is two minutes, renewed every 30 s.
+    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=1_000, max_ms=3_600_000),
 )
 
 # Keys are not interchangeable between the two. The demo hosts are what the venue
@@ -155,8 +159,9 @@ class BinanceUsdm:
         """One-way or hedge mode of the account."""
         return requests.set_hedge_mode(is_hedge=is_hedge)
 
-    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
         """The venue's countdown per symbol."""
+        assert symbol is not None, "the countdown is one per symbol"
         return requests.dead_man(symbol, timeout_ms)
 
     def server_time(self) -> Request:

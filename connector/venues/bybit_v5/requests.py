@@ -162,7 +162,7 @@ class Commands:
             context={"is_hedge": "true" if is_hedge else "false"},
         )
 
-    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
         """The venue's switch (DCP) is enabled for institutions only."""
         raise Unsupported(
             words.VENUE,

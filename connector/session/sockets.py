@@ -1,0 +1,150 @@
+"""The streams of one session as sockets: opened, read, written, pinged, closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from connector.core.effects import CloseStream, OpenStream, PingStream, SendStream
+from connector.core.inputs import (
+    Input,
+    LinkRole,
+    PongReceived,
+    StreamClosed,
+    StreamFrame,
+    StreamOpened,
+)
+from connector.dialect.wire import Send
+from connector.errors import NetworkError, RateLimited, StreamLost
+from connector.model.clock import NS_PER_S, Now
+from connector.model.limits import FREE, Priority
+from connector.runtime.stream import Stream, StreamChannel
+from connector.session.budget import Budget
+
+_FRAMES_PER_TURN = 64
+"""Frames applied before other tasks get a turn."""
+
+Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
+
+
+class Sockets:
+    """Owns every open stream; what happens on them goes to *post*.
+
+    *finish* adds the credentials to a frame that needs them. Opening, signing in
+    and every wait for the limiter end after *logon_timeout_s*.
+    """
+
+    def __init__(
+        self,
+        channel: StreamChannel,
+        budget: Budget,
+        *,
+        post: Callable[[Input], None],
+        spawn: Spawn,
+        now: Callable[[], Now],
+        finish: Callable[[Send], str],
+        logon_timeout_s: float,
+    ) -> None:
+        self._channel = channel
+        self._budget = budget
+        self._post = post
+        self._spawn = spawn
+        self._now = now
+        self._finish = finish
+        self._logon_timeout_ns = int(logon_timeout_s * NS_PER_S)
+        self._open: dict[tuple[LinkRole, int], Stream] = {}
+        self._readers: dict[tuple[LinkRole, int], asyncio.Task[None]] = {}
+
+    def get(self, role: LinkRole, epoch: int) -> Stream | None:
+        """The stream of a connection, if it is open."""
+        return self._open.get((role, epoch))
+
+    def open(self, effect: OpenStream) -> None:
+        """Begin to open; StreamOpened or StreamClosed follows."""
+        task = self._spawn(self._stream(effect), f"stream.{effect.role}")
+        if task is not None:
+            self._readers[effect.role, effect.epoch] = task
+
+    def send(self, effect: SendStream) -> None:
+        """Send a frame when the limiter lets it."""
+        self._spawn(self._send_frame(effect), "stream.send")
+
+    def ping(self, effect: PingStream) -> None:
+        """Ping; PongReceived follows, or the stream is lost."""
+        self._spawn(self._ping(effect), "stream.ping")
+
+    def close(self, effect: CloseStream) -> None:
+        """Close; StreamClosed follows."""
+        reader = self._readers.get((effect.role, effect.epoch))
+        if reader is not None:
+            reader.cancel()
+
+    # --- how ---
+
+    def _deadline_ns(self) -> int:
+        return self._now().mono_ns + self._logon_timeout_ns
+
+    async def _stream(self, effect: OpenStream) -> None:
+        role, epoch = effect.role, effect.epoch
+        connection = f"{role.value}-{epoch}"
+        self._budget.open_connection(connection)
+        why = "closed by us"
+        try:
+            if effect.cost:
+                await self._budget.acquire(
+                    effect.cost, Priority.RECONCILE, self._deadline_ns()
+                )
+            stream = await self._channel.open(effect.url)
+            self._open[role, epoch] = stream
+            try:
+                self._post(StreamOpened(role, epoch))
+                await self._read(stream, role, epoch)
+            finally:
+                self._open.pop((role, epoch), None)
+                await stream.close()
+        except (NetworkError, RateLimited) as error:
+            why = str(error)
+        finally:
+            self._readers.pop((role, epoch), None)
+            self._budget.close_connection(connection)
+        self._post(StreamClosed(role, epoch, why))
+
+    async def _read(self, stream: Stream, role: LinkRole, epoch: int) -> None:
+        count = 0
+        async for raw in stream:
+            self._post(StreamFrame(role, epoch, raw))
+            count += 1
+            if count % _FRAMES_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _send_frame(self, effect: SendStream) -> None:
+        role, epoch = effect.role, effect.epoch
+        stream = self._open.get((role, epoch))
+        if stream is None:
+            return
+        step = effect.step
+        try:
+            if step.cost != FREE:
+                await self._budget.acquire(
+                    step.cost,
+                    Priority.RECONCILE,
+                    self._deadline_ns(),
+                    f"{role.value}-{epoch}",
+                )
+            await stream.send(self._finish(step) if step.sign else step.text)
+        except RateLimited as error:
+            self._post(StreamClosed(role, epoch, str(error)))
+        except StreamLost:
+            pass  # the reader of this stream says so
+
+    async def _ping(self, effect: PingStream) -> None:
+        stream = self._open.get((effect.role, effect.epoch))
+        if stream is None:
+            return
+        try:
+            latency_s = await stream.ping(effect.timeout_s)
+        except StreamLost:
+            return  # the reader of this stream says so
+        latency_ms = None if latency_s is None else latency_s * 1000
+        self._post(PongReceived(effect.role, effect.epoch, latency_ms))

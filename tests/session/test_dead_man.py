@@ -1,0 +1,84 @@
+"""`Session(dead_man_s=...)`: what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from venue import API_KEY, API_SECRET, session_on
+
+from connector.config import SessionConfig
+from connector.dialect import VenueFacts
+from connector.dialect.wire import Request
+from connector.errors import ConfigError, Unsupported
+from connector.model.ids import Symbol
+from connector.paper.server import PaperServer
+from connector.paper.venue import PaperVenue
+from connector.session import Session, opening
+from connector.venues.binance_usdm.dialect import FACTS, BinanceUsdm
+
+
+class Switchless(BinanceUsdm):
+    """A venue without a dead-man switch."""
+
+    @property
+    def facts(self) -> VenueFacts:
+        return replace(FACTS, dead_man=None)
+
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        raise Unsupported(self.facts.name, "a dead-man timer", "for institutions only")
+
+
+def test_a_venue_without_a_switch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsupported, before anything is contacted."""
+    monkeypatch.setattr(opening, "dialect_for", lambda _: Switchless())
+
+    async def body() -> None:
+        with pytest.raises(Unsupported, match="for institutions only"):
+            await Session("paper:binance", dead_man_s=60).open()
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("seconds", [0.5, 86_400.0])
+def test_a_time_out_of_range_is_refused(seconds: float) -> None:
+    """ConfigError names what the venue takes."""
+
+    async def body() -> None:
+        with pytest.raises(ConfigError, match="1 to 3600 s"):
+            await Session("paper:binance", dead_man_s=seconds).open()
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
+def test_a_time_that_is_none_is_refused(seconds: float) -> None:
+    """No countdown takes such a time."""
+    with pytest.raises(ConfigError, match="dead_man_s"):
+        SessionConfig(dead_man_s=seconds)
+
+
+def test_closing_leaves_the_switch_armed() -> None:
+    """After `close` the venue cancels what was left when the time is up."""
+
+    async def body() -> None:
+        async with PaperVenue.binance_usdm(
+            api_key=API_KEY, api_secret=API_SECRET, seed=2
+        ) as server:
+            server.control.apply("freeze", {"symbol": "BTCUSDT"})
+            async with session_on(server, "binance-usdm", dead_man_s=1) as session:
+                await session.buy("BTCUSDT", "0.010", limit="59400")
+            async with asyncio.timeout(5):
+                while statuses(server) == ["NEW"]:
+                    await asyncio.sleep(0.05)
+            assert statuses(server) == ["CANCELED"]
+
+    asyncio.run(body())
+
+
+def statuses(server: PaperServer) -> list[str]:
+    """Of every order at the venue."""
+    state = server.control.apply("state", {})
+    assert isinstance(state, dict)
+    return [str(row["status"]) for row in state["orders"].values()]
