@@ -14,7 +14,7 @@ from connector.dialect.wire import Request
 from connector.errors import ConfigError, Unsupported
 from connector.model.ids import Symbol
 from connector.paper.server import PaperServer
-from connector.paper.venue import PaperVenue
+from connector.paper.venue import paper_server
 from connector.session import Session, opening
 from connector.venues.binance_usdm.dialect import FACTS, BinanceUsdm
 
@@ -63,8 +63,8 @@ def test_closing_leaves_the_switch_armed() -> None:
     """After `close` the venue cancels what was left when the time is up."""
 
     async def body() -> None:
-        async with PaperVenue.binance_usdm(
-            api_key=API_KEY, api_secret=API_SECRET, seed=2
+        async with paper_server(
+            "binance-usdm", api_key=API_KEY, api_secret=API_SECRET, seed=2
         ) as server:
             server.control.apply("freeze", {"symbol": "BTCUSDT"})
             async with session_on(server, "binance-usdm", dead_man_s=1) as session:

@@ -168,8 +168,8 @@ def test_dead_man_switch_cancels_what_a_killed_bot_left(tmp_path: Path) -> None:
 
 
 async def left_behind(journal: Path) -> None:
-    async with PaperVenue.binance_usdm(
-        api_key=API_KEY, api_secret=API_SECRET, seed=2
+    async with paper_server(
+        "binance-usdm", api_key=API_KEY, api_secret=API_SECRET, seed=2
     ) as server:
         server.control.apply("freeze", {"symbol": SYMBOL})
 
