@@ -377,8 +377,7 @@ class Session:
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """What can be traded, by symbol."""
-        known = self._open_shell.core.account.instruments
-        return {str(symbol): instrument for symbol, instrument in known.items()}
+        return {str(s): i for s, i in self._open_shell.core.account.instruments.items()}
 
     def mark_price(self, symbol: str) -> Decimal | None:
         """Newest known mark price; live while there is an order or a position."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -497,8 +497,3 @@ def reborn(desk: Desk, *, id_prefix: str = "d", **config: Any) -> Desk:
     again.records = dict(desk.records)
     again.core.restore(list(desk.records.values()), again.now)
     return again
-
-
-def rows(facts: Sequence[Fact]) -> list[str]:
-    """Kinds of facts, short, for ids of tests."""
-    return [type(fact).__name__ for fact in facts]
