@@ -5,31 +5,16 @@ client follows redirects, keeps cookies, reads the environment and logs full URL
 INFO, and a signed URL is as good as a key until it expires.
 
 What may have left. `NotSent` is raised when it is certain that no byte of the request
-left; everything else is `MaybeSent`. The transport announces the moment before the
-first byte is written (httpcore's trace extension, ``send_request_headers.started``).
-A failure before that is `NotSent`; from then on nothing is certain.
+left; everything else is `MaybeSent`. The moment before the first byte is written is
+announced; a failure before that is `NotSent`, from then on nothing is certain.
 
-Stale connections. httpcore 1.0 looks whether an idle connection became readable
-(the server closed it) before it uses it again, and then connects anew. If the server
-closes in the gap between that look and our write, the request fails as `MaybeSent`;
-httpcore never sends it a second time. Its only retry is for a connection which
-another request took first, before a byte was written.
-
-Interrupted requests. When a task is cancelled (or its asyncio.timeout ends) while
-httpcore tidies up, httpcore 1.0 forgets the connection: its slot in the pool stays
-taken for ever, and after as many of them as there are slots no request would ever
-leave again. So interrupted requests are counted, and after half as many as there are
-slots the pool is replaced; the old one is closed when its last request is done. What
-remains: in a test that cancels hundreds of requests while they connect, now and then
-one idle socket (nothing was written to it) is closed only by the garbage collector.
+`HttpTransport` is httpx's transport over connections of our own (`http_pool`,
+`http_connection`). Any other httpx transport, a mock for instance, can stand in its
+place.
 
 Nothing of a request (URL, headers, body) and no foreign exception is reachable from
 what is raised: failures are built inside, raised outside of the except blocks, and
 name method and origin only.
-
-Cost of httpcore: it finds out which async library runs by importing sniffio, several
-times per request. httpx does not bring sniffio; without it each of those imports is
-a failing search of the whole path, which is why it is a dependency of ours.
 """
 
 from __future__ import annotations
@@ -39,13 +24,20 @@ import contextlib
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any
 
 import httpx
 
 from connector.dialect.wire import HttpAnswer, HttpWire
 from connector.errors import ConfigError, MaybeSent, NetworkError, NotSent
 from connector.runtime.hosts import AllowList, Origin
+from connector.runtime.http_connection import (
+    Ask,
+    ExchangeError,
+    GarbledError,
+    SilentError,
+    TooLargeError,
+)
+from connector.runtime.http_pool import BusyError, Pool, PoolError
 from connector.runtime.tls import require_verified, verified_context
 
 MIB = 1024 * 1024
@@ -56,12 +48,88 @@ _DEFAULTS = (
     ("Accept-Encoding", "gzip"),
     ("User-Agent", "connector"),
 )
-# Raised by httpcore before anything of the request is written, and only then.
+# Raised before anything of the request is written, and only then.
 _NEVER_WROTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class _UnreadableError(Exception):
     """The answer cannot be used: too large, or an encoding we cannot undo."""
+
+
+class HttpTransport(httpx.AsyncBaseTransport):
+    """httpx's transport over our own connections: HTTP/1.1, no proxy, no redirect.
+
+    Answers come whole, at most *max_body_bytes* as received. Heeds the extensions
+    ``timeout`` (connect, which is also the bound of waiting for a free connection,
+    and read), ``target`` and ``on_write``, a function that is called just before the
+    first byte may be written; what it raises stops the request.
+
+    Raises httpx's own exceptions: ConnectError, ConnectTimeout and PoolTimeout mean
+    that nothing was written.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext,
+        max_connections: int,
+        max_body_bytes: int,
+        keepalive_s: float,
+    ) -> None:
+        self._pool = Pool(
+            tls=tls,
+            max_connections=max_connections,
+            max_body_bytes=max_body_bytes,
+            keepalive_s=keepalive_s,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        given = request.extensions
+        origin = given.get("origin") or _origin_of(request.url)
+        target = given.get("target") or request.url.raw_path
+        body = await request.aread()
+        ask = Ask(request.method.encode("ascii"), target, request.headers.raw, body)
+        timeouts = given.get("timeout", {})
+        try:
+            answer = await self._pool.exchange(
+                origin,
+                ask,
+                connect_timeout_s=timeouts.get("connect", _PATIENCE_S),
+                read_timeout_s=timeouts.get("read", _PATIENCE_S),
+                on_write=given.get("on_write"),
+            )
+        except TooLargeError:
+            raise _UnreadableError("the answer is larger than allowed") from None
+        except _TOLD as exc:
+            kind = next(kind for ours, kind in _IN_HTTPX if isinstance(exc, ours))
+            raise kind(_WHY[kind.__name__], request=request) from exc
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=httpx.ByteStream(answer.body),
+            request=request,
+        )
+
+    async def warm(
+        self, origin: Origin, count: int, *, for_s: float, connect_timeout_s: float
+    ) -> None:
+        """Have *count* connections to *origin* that last for another *for_s*.
+
+        Raises httpx.ConnectError and ConnectTimeout.
+        """
+        try:
+            await self._pool.warm(
+                origin, count, for_s=for_s, connect_timeout_s=connect_timeout_s
+            )
+        except TimeoutError as exc:
+            raise httpx.ConnectTimeout(_WHY["ConnectTimeout"]) from exc
+        except OSError as exc:
+            raise httpx.ConnectError(_WHY["ConnectError"]) from exc
+        except PoolError:
+            return  # closed meanwhile
+
+    async def aclose(self) -> None:
+        await self._pool.close()
 
 
 class HttpChannel:
@@ -93,16 +161,20 @@ class HttpChannel:
         self._allow = allow
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._max_response_bytes = max_response_bytes
-        self._announces = transport is None
-        # What httpcore needs of a URL is the origin; parsing a long one costs as much
-        # as the rest of building a request.
-        self._urls = {origin: httpx.URL(str(origin)) for origin in allow.origins}
-        self._max_connections = max_connections
         self._keepalive_s = keepalive_s
-        self._tls = require_verified(tls or verified_context())
-        self._pool = _Pool(transport or self._fresh_transport())
-        self._retired: set[_Pool] = set()
+        self._max_response_bytes = max_response_bytes
+        # What our transport needs of a URL is the origin; parsing a long one costs as
+        # much as the rest of building a request.
+        self._urls = {origin: httpx.URL(str(origin)) for origin in allow.origins}
+        self._own: HttpTransport | None = None
+        if transport is None:
+            transport = self._own = HttpTransport(
+                tls=require_verified(tls or verified_context()),
+                max_connections=max_connections,
+                max_body_bytes=max_response_bytes,
+                keepalive_s=keepalive_s,
+            )
+        self._transport = transport
 
     async def send(
         self,
@@ -121,7 +193,11 @@ class HttpChannel:
         NotSent (also after *on_bytes_may_leave*: then it is certain after all) and
         MaybeSent. *timeout_s* bounds everything.
         """
-        attempt = _Attempt(f"{wire.method} request", on_bytes_may_leave)
+        attempt = _Attempt(
+            f"{wire.method} request",
+            on_bytes_may_leave,
+            is_announced=self._own is not None,
+        )
         failure: BaseException
         try:
             async with asyncio.timeout(timeout_s):
@@ -132,41 +208,48 @@ class HttpChannel:
         except Exception as exc:
             failure = attempt.failure(exc, timeout_s)
         try:
-            await attempt.abandon()
             raise failure
         finally:
             del failure  # it refers to this frame, which refers to it
 
-    async def warm(self, url: str, *, timeout_s: float | None = None) -> None:
-        """Have a connection ready to the host of *url*, an unsigned GET.
+    async def warm(self, url: str, *, connections: int = 1, for_s: float = 0.0) -> None:
+        """Have connections ready to the host of *url*: TCP and TLS, nothing is asked.
 
-        httpcore cannot connect without a request, so take the venue's cheapest path
-        and pay for it at the limiter. Raises as `send` does.
+        They last for another *for_s*, if the venue does not close them. Raises
+        ConfigError for a host that is not allowed, and NotSent. With another
+        transport than ours there is nothing to warm.
         """
-        wire = HttpWire(method="GET", url=url, headers=(), body=b"", deadline_ms=None)
-        bound = self._connect_timeout_s + self._read_timeout_s
-        await self.send(wire, timeout_s=bound if timeout_s is None else timeout_s)
+        origin, _ = self._allow.split(url)
+        if self._own is None:
+            return
+        try:
+            await self._own.warm(
+                origin,
+                connections,
+                for_s=for_s,
+                connect_timeout_s=self._connect_timeout_s,
+            )
+        except _NEVER_WROTE as exc:
+            why = _WHY[type(exc).__name__]
+        else:
+            return
+        raise NotSent(f"{origin}: {why}")
+
+    async def keep_warm(self, url: str, *, connections: int = 2) -> None:
+        """`warm` for ever, so that no order waits for a handshake; cancel it.
+
+        A venue that cannot be reached is tried again after a third of the time
+        that idle connections are kept.
+        """
+        every_s = self._keepalive_s / 3
+        while True:
+            with contextlib.suppress(NotSent):
+                await self.warm(url, connections=connections, for_s=every_s)
+            await asyncio.sleep(every_s)
 
     async def close(self) -> None:
         """Close every connection; requests under way fail as `MaybeSent`."""
-        for pool in (self._pool, *self._retired):
-            await pool.close()
-
-    def _fresh_transport(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(
-            verify=self._tls,
-            trust_env=False,
-            http1=True,
-            http2=False,
-            retries=0,
-            limits=httpx.Limits(
-                max_connections=self._max_connections,
-                # httpcore counts busy connections as idle ones here, so a lower
-                # number would close warm connections for no reason.
-                max_keepalive_connections=self._max_connections,
-                keepalive_expiry=self._keepalive_s,
-            ),
-        )
+        await self._transport.aclose()
 
     def _request(
         self,
@@ -185,17 +268,15 @@ class HttpChannel:
             headers.append(("Content-Length", str(len(wire.body))))
         connect_s = min(self._connect_timeout_s, timeout_s)
         read_s = min(self._read_timeout_s, timeout_s)
-        timeouts = {
-            "connect": connect_s,
-            "pool": connect_s,
-            "write": read_s,
-            "read": read_s,
-        }
         # httpx.URL re-encodes what it finds odd; signed bytes go as they are.
-        extensions = {"timeout": timeouts, "target": target.encode("ascii")}
+        extensions = {
+            "timeout": {"connect": connect_s, "read": read_s},
+            "origin": origin,
+            "target": target.encode("ascii"),
+        }
         return httpx.Request(
             wire.method,
-            self._urls[origin] if self._announces else httpx.URL(wire.url),
+            self._urls[origin] if self._own is not None else httpx.URL(wire.url),
             headers=headers,
             stream=httpx.ByteStream(wire.body),
             extensions=extensions,
@@ -207,25 +288,11 @@ class HttpChannel:
         origin, target = self._allow.split(wire.url)
         attempt.what = f"{wire.method} {origin}"
         request = self._request(wire, origin, target, timeout_s)
-        if self._announces:
-            request.extensions["trace"] = attempt.trace
+        if self._own is not None:
+            request.extensions["on_write"] = attempt.announce
         else:
             attempt.announce()
-        pool = attempt.pool = self._pool
-        pool.in_flight += 1
-        try:
-            return await self._ask(pool.transport, request)
-        except asyncio.CancelledError:
-            pool.interrupted += 1
-            raise
-        finally:
-            pool.in_flight -= 1
-            await self._retire(pool)
-
-    async def _ask(
-        self, transport: httpx.AsyncBaseTransport, request: httpx.Request
-    ) -> HttpAnswer:
-        response = await transport.handle_async_request(request)
+        response = await self._transport.handle_async_request(request)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)
         try:
@@ -235,85 +302,29 @@ class HttpChannel:
             await stream.aclose()
         return HttpAnswer(status=response.status_code, headers=headers, body=body)
 
-    async def _retire(self, pool: _Pool) -> None:
-        """Replace a pool that may have lost half of its slots; close it when unused."""
-        is_worn = pool.interrupted * 2 >= self._max_connections
-        if is_worn and pool is self._pool and self._announces:
-            self._pool = _Pool(self._fresh_transport())
-            self._retired.add(pool)
-        if pool in self._retired and pool.in_flight == 0:
-            self._retired.discard(pool)
-            await pool.close()
-
-
-class _Pool:
-    """A transport, how many requests use it, and how many of them were interrupted."""
-
-    __slots__ = ("_sockets", "in_flight", "interrupted", "transport")
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self.transport = transport
-        self.in_flight = 0
-        self.interrupted = 0
-        self._sockets: list[Any] = []
-
-    def note(self, opened: Any) -> None:
-        """Remember a socket (an httpcore stream), and forget the closed ones."""
-        self._sockets = [one for one in self._sockets if _is_open(one)]
-        self._sockets.append(opened)
-
-    async def close(self) -> None:
-        """Close every socket, those httpcore has forgotten as well."""
-        await self.transport.aclose()
-        for one in self._sockets:
-            await _drop(one)
-        self._sockets.clear()
-
-
-def _is_open(opened: Any) -> bool:
-    raw = opened.get_extra_info("socket")
-    return raw is not None and raw.fileno() >= 0
-
-
-async def _drop(opened: Any) -> None:
-    with contextlib.suppress(Exception):
-        await opened.aclose()
-
 
 class _Attempt:
     """One request's way out: whether bytes may have left, and what a failure means."""
 
-    __slots__ = ("_half_open", "_may_have_left", "_on_bytes_may_leave", "pool", "what")
+    __slots__ = ("_may_have_left", "_on_bytes_may_leave", "is_announced", "what")
 
     def __init__(
-        self, what: str, on_bytes_may_leave: Callable[[], None] | None
+        self,
+        what: str,
+        on_bytes_may_leave: Callable[[], None] | None,
+        *,
+        is_announced: bool,
     ) -> None:
         self.what = what
+        self.is_announced = is_announced  # else only httpx's kind of failure tells
         self._on_bytes_may_leave = on_bytes_may_leave
         self._may_have_left = False
-        self._half_open: Any = None
-        self.pool: _Pool | None = None
 
     def announce(self) -> None:
         """Called just before the first byte may be written."""
         if self._on_bytes_may_leave is not None:
             self._on_bytes_may_leave()
         self._may_have_left = True
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's hook; it awaits this between all its steps."""
-        if event == "http11.send_request_headers.started":
-            self._half_open = None
-            self.announce()
-        elif event == "connection.connect_tcp.complete":
-            self._half_open = info["return_value"]
-            if self.pool is not None:
-                self.pool.note(self._half_open)
-
-    async def abandon(self) -> None:
-        """Close what httpcore forgets: a socket whose TLS handshake is cancelled."""
-        if self._half_open is not None:
-            await _drop(self._half_open)
 
     def failure(self, exc: Exception, timeout_s: float) -> NetworkError:
         """*exc* in our words, without any reference to it."""
@@ -323,10 +334,25 @@ class _Attempt:
             why = f"no complete answer within {timeout_s:g} s"
         else:
             why = _WHY.get(type(exc).__name__, type(exc).__name__)
-        if isinstance(exc, _NEVER_WROTE) or not self._may_have_left:
+        is_certain = not self.is_announced and isinstance(exc, _NEVER_WROTE)
+        if is_certain or not self._may_have_left:
             return NotSent(f"{self.what}: not sent: {why}")
         return MaybeSent(f"{self.what}: may have been sent: {why}")
 
+
+_PATIENCE_S = 5.0  # httpx's own, for requests that say nothing
+
+_IN_HTTPX: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    # The first match counts.
+    (BusyError, httpx.PoolTimeout),
+    (PoolError, httpx.ConnectError),
+    (TimeoutError, httpx.ConnectTimeout),
+    (OSError, httpx.ConnectError),
+    (SilentError, httpx.ReadTimeout),
+    (GarbledError, httpx.RemoteProtocolError),
+    (ExchangeError, httpx.ReadError),
+)
+_TOLD = tuple(ours for ours, _ in _IN_HTTPX)
 
 _WHY = {
     "ConnectError": "no connection (name, port, or TLS refused)",
@@ -338,6 +364,11 @@ _WHY = {
     "WriteError": "the connection broke",
     "WriteTimeout": "the connection took no bytes",
 }
+
+
+def _origin_of(url: httpx.URL) -> Origin:
+    default = {"http": 80, "https": 443}[url.scheme]
+    return Origin(url.scheme, url.host, url.port or default)
 
 
 def _lower_case(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -117,9 +117,13 @@ class Shell:
         async with asyncio.TaskGroup() as group:
             self._group = group
             writer = group.create_task(self._journal.run(), name="journal.write")
+            warmer = group.create_task(
+                self._http.keep_warm(self._endpoints.rest), name="http.warm"
+            )
             self.post(Start())
             opened.set_result(None)
             await stop.wait()
+            warmer.cancel()
             self.post(Stop())
             if self._tasks:
                 await asyncio.wait(

@@ -37,9 +37,9 @@ _HIGH_WATER = 64 * 1024
 class QuietDescriptor:
     """A real file descriptor on which nothing ever happens.
 
-    httpcore polls the descriptor of an idle connection to learn whether the server
-    hung up. It gets this one while there is nothing to read, and -1 (which it
-    takes for readable) when there is. One pipe serves the whole process.
+    HTTP clients poll the descriptor of an idle connection to learn whether the server
+    hung up. They get this one while there is nothing to read, and -1 (which they
+    take for readable) when there is. One pipe serves the whole process.
     """
 
     def __init__(self) -> None:
