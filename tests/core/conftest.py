@@ -24,7 +24,9 @@ def _load(name: str) -> ModuleType:
 
 
 _tiny = _load("tiny")
+_load("nouns")
 _story = _load("story")
+_families = _load("families")
 
 
 @pytest.fixture(scope="session")

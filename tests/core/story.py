@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import core_tiny as tiny
+from core_nouns import BTC, EPOCH_S, D, Nouns
 
 from connector.config import SessionConfig
 from connector.core.effects import (
@@ -51,32 +52,21 @@ from connector.core.machine import SessionCore
 from connector.core.tracked import Tracked
 from connector.dialect import Endpoints
 from connector.dialect.facts import (
-    BalanceFact,
     ControlFact,
     ControlKind,
     Fact,
-    FillFact,
-    LedgerFact,
-    OrderFact,
-    PositionFact,
 )
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
-from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Event, FillEvent, ReconcileReport, Resynced
-from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.order import (
     Order,
     OrderIntent,
     OrderStatus,
-    OrderType,
     PositionSide,
-    Side,
 )
 
-D = Decimal
-BTC = tiny.BTC
-EPOCH_S = 1_700_000_000
 BOOT_S = 1_000
 COMMANDS = frozenset(
     ("place", "place_batch", "amend", "cancel", "cancel_batch", "cancel_all")
@@ -94,7 +84,7 @@ def no(verdict: Verdict, code: str = "X", **given: Any) -> Reply:
     return Reply(verdict=verdict, code=code, text=code.lower(), **given)
 
 
-class Desk:
+class Desk(Nouns):
     """One machine and the world around it."""
 
     def __init__(
@@ -107,6 +97,7 @@ class Desk:
         book: tiny.Book | None = None,
         at_s: float = 0.0,
         seed: int = 1,
+        facts: dict[str, Any] | None = None,
         **config: Any,
     ) -> None:
         self.t = at_s
@@ -148,10 +139,6 @@ class Desk:
             mono_ns=int((BOOT_S + self.t) * NS_PER_S),
             wall_ns=int((EPOCH_S + self.t + self.wall_error_s) * NS_PER_S),
         )
-
-    def at(self, t: float | None = None) -> int:
-        """Venue time (UTC ns) at second *t* of the story."""
-        return round((EPOCH_S + (self.t if t is None else t)) * 1000) * NS_PER_MS
 
     def wait(self, seconds: float) -> None:
         """Let time pass, waking the machine when it wants to be."""
@@ -291,116 +278,21 @@ class Desk:
         del self.calls[call_id]
         self.feed(CallFailed(call_id, maybe_sent, code, "told by the test"))
 
+    def hold(self, *ops: str) -> None:
+        """Questions of these kinds wait for `release`, as commands always do."""
+        self.held.update(ops)
+
+    def release(self, *ops: str) -> None:
+        """Answer questions of these kinds from the book, now and from now on."""
+        for op in ops:
+            self.held.discard(op)
+            while self.open_calls(op):
+                request = self.calls[self.open_calls(op)[0]]
+                self.answer(op, self.rest.answer(request, self.at() // NS_PER_MS))
+
     def asked(self, op: str) -> list[float]:
         """When calls of that kind were made."""
         return [at for at, request in self.sent if request.op == op]
-
-    # --- nouns ---
-
-    def intent(self, **given: Any) -> OrderIntent:
-        values: dict[str, Any] = {
-            "symbol": BTC,
-            "side": Side.BUY,
-            "order_type": OrderType.LIMIT,
-            "qty": "1",
-            "price": "100",
-            **given,
-        }
-        for name in ("qty", "price", "trigger_price", "callback_rate"):
-            if isinstance(values.get(name), str):
-                values[name] = D(values[name])
-        return OrderIntent(**values)
-
-    def state(
-        self,
-        client: str | None,
-        venue: str,
-        status: OrderStatus = OrderStatus.NEW,
-        filled: str = "0",
-        *,
-        t: float | None = None,
-        **given: Any,
-    ) -> OrderFact:
-        """The venue's word about an order, kept in its book as well."""
-        values: dict[str, Any] = {
-            "symbol": BTC,
-            "venue_order_id": VenueOrderId(venue),
-            "client_order_id": None if client is None else ClientOrderId(client),
-            "status": status,
-            "venue_ns": self.at(t),
-            "side": Side.BUY,
-            "order_type": OrderType.LIMIT,
-            "qty": D(1),
-            "price": D(100),
-            "filled_qty": D(filled),
-            **given,
-        }
-        if D(filled) and "avg_price" not in values:
-            values["avg_price"] = D(100)
-        fact = OrderFact(**values)
-        self.book.orders[venue] = fact
-        return fact
-
-    def fill(
-        self,
-        client: str | None,
-        venue: str,
-        trade: str,
-        qty: str,
-        *,
-        t: float | None = None,
-        **given: Any,
-    ) -> FillFact:
-        """One execution, kept in the venue's book as well."""
-        values: dict[str, Any] = {
-            "symbol": BTC,
-            "venue_order_id": VenueOrderId(venue),
-            "client_order_id": None if client is None else ClientOrderId(client),
-            "trade_id": TradeId(trade),
-            "side": Side.BUY,
-            "qty": D(qty),
-            "price": D(100),
-            "venue_ns": self.at(t),
-            **given,
-        }
-        fact = FillFact(**values)
-        if not fact.is_hint:
-            self.book.fills.append(fact)
-        return fact
-
-    def position(
-        self, qty: str, *, t: float | None = None, symbol: Symbol = BTC, **given: Any
-    ) -> PositionFact:
-        fact = PositionFact(
-            symbol=symbol,
-            position_side=PositionSide.NET,
-            qty=D(qty),
-            venue_ns=self.at(t),
-            entry_price=D(100),
-            **given,
-        )
-        self.book.positions[symbol, "NET"] = fact
-        return fact
-
-    def balance(self, wallet: str, *, t: float | None = None) -> BalanceFact:
-        fact = BalanceFact(asset="USDT", wallet=D(wallet), venue_ns=self.at(t))
-        self.book.balances["USDT"] = fact
-        return fact
-
-    def entry(
-        self, amount: str, kind: LedgerKind = LedgerKind.FUNDING, **given: Any
-    ) -> LedgerFact:
-        entry_id = str(len(self.book.ledger) + 1)
-        fact = LedgerFact(
-            kind=kind,
-            asset="USDT",
-            amount=D(amount),
-            venue_ns=self.at(),
-            entry_id=entry_id,
-            **given,
-        )
-        self.book.ledger.append(fact)
-        return fact
 
     # --- reading ---
 
