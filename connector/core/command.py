@@ -159,7 +159,10 @@ def judge(command: Command) -> Outcome | None:
     )
     if is_amended or is_canceled:
         return Accepted(order=order)
-    if tracked.is_terminal:
+    # Filled by the sum of its fills is our own conclusion: an amend under way may
+    # have made the order larger.
+    is_guess = tracked.is_end_inferred and tracked.status is OrderStatus.FILLED
+    if tracked.is_terminal and not is_guess:
         text = f"the order had already ended as {tracked.status.value}"
         return Rejected(order=order, code=TOO_LATE, text=text)
     return None

@@ -342,6 +342,9 @@ class Reconciler:
             return
         for tracked in short:
             self._ports.infer(run, tracked, now)
+        if short:
+            # What was inferred explains its part of the position.
+            differences = self._account.differences(quiet_since_ns=run.asked_ns)
         run.differences = differences
         self._account.sums.accept(differences)
         self._finish(run, now)

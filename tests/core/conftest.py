@@ -51,3 +51,9 @@ def make_desk() -> Callable[..., Any]:
 def desk() -> Any:
     """A desk that is live, with nothing open."""
     return _story.Desk().open()
+
+
+@pytest.fixture(params=_families.FAMILIES, ids=str)
+def trader(request: pytest.FixtureRequest) -> Any:
+    """A trader on a live desk, once for every family of venue."""
+    return _families.Trader(request.param)
