@@ -160,7 +160,8 @@ class Orders:
             self._complete(tracked, fact)
             change.is_new_order = True
             change.order_changed = True
-        stamps = (tracked.venue_ns, tracked.terms_ns)
+        stamps = (tracked.venue_ns, tracked.terms_ns, tracked.created_ns)
+        self._date(tracked, fact.created_ns or fact.venue_ns)
         if self._attach_ids(tracked, fact):
             # Becoming a real order may change nothing else.
             change.order_changed = True
@@ -169,6 +170,7 @@ class Orders:
         change.is_durable = change.order_changed or stamps != (
             tracked.venue_ns,
             tracked.terms_ns,
+            tracked.created_ns,
         )
         if change.is_durable:
             self._touch(tracked)
@@ -191,6 +193,7 @@ class Orders:
             change.tracked = tracked
             change.is_new_order = True
         self._fill_keys.add(key)
+        self._date(tracked, fact.venue_ns)
         change.replaced_provisional = count_fill(tracked, fact)
         change.order_changed = change.is_durable = True
         change.fills.append(fill_of_fact(fact, tracked.client_order_id, tracked.origin))
@@ -309,6 +312,12 @@ class Orders:
         tracked.adopt_static(fact)
         self._insert(tracked)
         return tracked
+
+    @staticmethod
+    def _date(tracked: Tracked, told_ns: int) -> None:
+        """An order we did not make is as old as the oldest word about it."""
+        if tracked.origin is not Origin.OWN:
+            tracked.created_ns = min(tracked.created_ns, told_ns)
 
     @staticmethod
     def _complete(stub: Tracked, fact: OrderFact) -> None:

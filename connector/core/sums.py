@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from connector.model.events import Adjustment
 from connector.model.ids import Symbol
-from connector.model.money import ZERO
+from connector.model.money import ZERO, text_of
 from connector.model.order import Fill, PositionSide
 
 PositionKey = tuple[Symbol, PositionSide]
@@ -84,10 +84,10 @@ class Sums:
         assets = sorted({*self._wallet_base, *self._entries})
         return {
             "position": {
-                position_name(key): str(self.position(key))
+                position_name(key): text_of(self.position(key))
                 for key in self.position_keys()
             },
-            "wallet": {asset: str(self.wallet(asset)) for asset in assets},
+            "wallet": {asset: text_of(self.wallet(asset)) for asset in assets},
         }
 
     def restore(self, texts: Mapping[str, Mapping[str, str]]) -> None:

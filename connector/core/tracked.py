@@ -15,7 +15,7 @@ from typing import Any
 
 from connector.dialect.facts import OrderFact
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
-from connector.model.money import ZERO
+from connector.model.money import ZERO, text_of
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -256,7 +256,8 @@ class Tracked:
             if name in _NOT_DURABLE:
                 continue
             value = getattr(self, name)
-            body[name] = str(value) if isinstance(value, Decimal) else value
+            # Equal numbers read the same, however the venue wrote them.
+            body[name] = text_of(value) if isinstance(value, Decimal) else value
         return json.dumps(body, separators=(",", ":"), sort_keys=True)
 
     @classmethod
