@@ -97,7 +97,6 @@ class Desk(Nouns):
         book: tiny.Book | None = None,
         at_s: float = 0.0,
         seed: int = 1,
-        facts: dict[str, Any] | None = None,
         **config: Any,
     ) -> None:
         self.t = at_s

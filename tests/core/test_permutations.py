@@ -169,7 +169,7 @@ def test_a_restart_at_any_point_replays_to_the_same_hash(story: Any, name: str) 
             if life.desk.tracked("c1").is_known_to_venue:
                 assert again.state_hash() == life.desk.core.state_hash(), order
             else:
-                (doubted,) = again.commands.in_doubt()
+                (doubted,) = again.outcomes.in_doubt()
                 assert doubted.client_order_id == "c1"
 
 
