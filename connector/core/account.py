@@ -45,6 +45,7 @@ class _Held:
     qty: Decimal
     entry_price: Decimal
     stamp: Stamp
+    moved_ns: int = 0  # venue time of its last move, as far as it is told
     version: int | None = None
     margin_mode: MarginMode = MarginMode.CROSS
     isolated_wallet: Decimal = ZERO
@@ -74,6 +75,7 @@ class Account:
     venue_fields: dict[str, str] = field(default_factory=dict)
     _brackets: dict[Symbol, tuple[Bracket, ...]] = field(default_factory=dict)
     _held: dict[PositionKey, _Held] = field(default_factory=dict)
+    _wallet_moved_ns: dict[str, int] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
     ledger_newest_ns: int = 0
@@ -92,12 +94,19 @@ class Account:
         stamp = Stamp(
             source=source, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
         )
+        if fact.margin_mode is not None:
+            self.margin_modes[fact.symbol] = fact.margin_mode
+        if fact.leverage is not None:
+            self.leverage[fact.symbol] = fact.leverage
         if held is None:
             if fact.qty == 0 and fact.margin_mode is None:
+                self._version += 1
                 return False
             held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp)
             self._held[key] = held
         before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
+        if not (fact.is_as_of and held.qty == fact.qty):
+            held.moved_ns = fact.venue_ns
         held.qty = fact.qty
         held.stamp = stamp
         held.version = fact.version if fact.version is not None else held.version
@@ -105,11 +114,8 @@ class Account:
             held.entry_price = fact.entry_price
         if fact.margin_mode is not None:
             held.margin_mode = fact.margin_mode
-            self.margin_modes[fact.symbol] = fact.margin_mode
         if fact.isolated_wallet is not None:
             held.isolated_wallet = fact.isolated_wallet
-        if fact.leverage is not None:
-            self.leverage[fact.symbol] = fact.leverage
         held.mark_price = fact.mark_price or held.mark_price
         held.liquidation_price = fact.liquidation_price
         held.greeks = (fact.delta, fact.gamma, fact.vega, fact.theta)
@@ -151,6 +157,9 @@ class Account:
         held = self.balances.get(fact.asset)
         if held is not None and fact.venue_ns < held.stamp.venue_ns:
             return False
+        is_same = held is not None and held.wallet == fact.wallet
+        if not (fact.is_as_of and is_same):
+            self._wallet_moved_ns[fact.asset] = fact.venue_ns
         self.balances[fact.asset] = Balance(
             asset=fact.asset,
             wallet=fact.wallet,
@@ -251,7 +260,7 @@ class Account:
         """Nothing moved since then: sums and words belong to the same moment."""
         return all(
             self._moved_ns(key) < venue_ns for key in self.position_keys()
-        ) and all(b.stamp.venue_ns < venue_ns for b in self.balances.values())
+        ) and all(moved_ns < venue_ns for moved_ns in self._wallet_moved_ns.values())
 
     def differences(self, *, quiet_since_ns: int) -> list[Adjustment]:
         """Positions that are not base + fills, wallets that are not base +
@@ -271,7 +280,7 @@ class Account:
                 )
         for asset, balance in self.balances.items():
             expected = self.sums.wallet(asset)
-            is_quiet = balance.stamp.venue_ns < quiet_since_ns
+            is_quiet = self._wallet_moved_ns[asset] < quiet_since_ns
             if expected != balance.wallet and is_quiet:
                 found.append(
                     Adjustment(
@@ -296,7 +305,7 @@ class Account:
 
     def _moved_ns(self, key: PositionKey) -> int:
         held = self._held.get(key)
-        told_ns = held.stamp.venue_ns if held is not None else 0
+        told_ns = held.moved_ns if held is not None else 0
         return max(told_ns, self.sums.filled_ns(key))
 
     def prune_ledger_ids(self) -> None:
@@ -434,6 +443,7 @@ class Account:
 
 
 def _is_older(fact: PositionFact, held: _Held) -> bool:
-    if fact.version is not None and held.version is not None:
-        return fact.version < held.version
+    told, known = fact.version, held.version
+    if told is not None and known is not None and told != known:
+        return told < known
     return fact.venue_ns < held.stamp.venue_ns

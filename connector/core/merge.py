@@ -235,6 +235,12 @@ class Merger:
         change = self._orders.merge_order(fact)
         tracked = change.tracked
         assert tracked is not None
+        if change.moved is not None:
+            side, qty = change.moved
+            self._account.sums.move_fills(
+                (tracked.symbol, side), (tracked.symbol, tracked.position_side), qty
+            )
+            self._sums_changed = True
         if source is Source.STREAM:
             self._ports.on_stream_order(tracked)
         if change.is_new_order and tracked.origin in _FORCED:

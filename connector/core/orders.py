@@ -33,6 +33,7 @@ from connector.model.order import (
     OrderStatus,
     OrderType,
     Origin,
+    PositionSide,
     Side,
 )
 
@@ -43,7 +44,8 @@ FillKey = tuple[Symbol, VenueOrderId, TradeId]
 class Change:
     """What one merge did. *fills* are new ones, to be told once; *dropped* are
     fills that were known already. *is_durable*: something changed that must be
-    saved, if only a time stamp that is no news."""
+    saved, if only a time stamp that is no news. *moved*: fills of this order (signed
+    quantity) were counted for that position side before the order told its own."""
 
     tracked: Tracked | None = None
     is_new_order: bool = False
@@ -52,6 +54,7 @@ class Change:
     fills: list[Fill] = field(default_factory=list)
     dropped: int = 0
     replaced_provisional: Decimal = ZERO
+    moved: tuple[PositionSide, Decimal] | None = None
 
 
 class Orders:
@@ -157,7 +160,7 @@ class Orders:
             change.is_new_order = True
             change.order_changed = True
         elif tracked.is_stub:
-            self._complete(tracked, fact)
+            change.moved = self._complete(tracked, fact)
             change.is_new_order = True
             change.order_changed = True
         stamps = (tracked.venue_ns, tracked.terms_ns, tracked.created_ns)
@@ -196,7 +199,11 @@ class Orders:
         self._date(tracked, fact.venue_ns)
         change.replaced_provisional = count_fill(tracked, fact)
         change.order_changed = change.is_durable = True
-        change.fills.append(fill_of_fact(fact, tracked.client_order_id, tracked.origin))
+        change.fills.append(
+            fill_of_fact(
+                fact, tracked.client_order_id, tracked.origin, tracked.position_side
+            )
+        )
         self._touch(tracked)
         return change
 
@@ -320,14 +327,20 @@ class Orders:
             tracked.created_ns = min(tracked.created_ns, told_ns)
 
     @staticmethod
-    def _complete(stub: Tracked, fact: OrderFact) -> None:
+    def _complete(
+        stub: Tracked, fact: OrderFact
+    ) -> tuple[PositionSide, Decimal] | None:
         """An order that was known by a fill only is told."""
         stub.is_stub = False
+        side_before = stub.position_side
         stub.adopt_static(fact)
         stub.origin = fact.origin or Origin.EXTERNAL
         if fact.is_conditional or stub.order_type.is_conditional:
             stub.is_conditional = True
             stub.triggered_order_id, stub.venue_order_id = stub.venue_order_id, None
+        if stub.position_side is side_before:
+            return None
+        return side_before, stub.fills_qty * stub.side.sign
 
     def _free_client_id(self, fact: OrderFact) -> ClientOrderId:
         """The fact's own client id, or a local name if it has none or the name
@@ -353,7 +366,7 @@ class Orders:
         )
         tracked.is_stub = True
         tracked.status = OrderStatus.PARTIALLY_FILLED
-        tracked.position_side = fact.position_side
+        tracked.position_side = fact.position_side or PositionSide.NET
         self._insert(tracked)
         self._attach(tracked, fact.venue_order_id, is_conditional=False)
         return tracked
@@ -380,9 +393,13 @@ class Orders:
 
 
 def fill_of_fact(
-    fact: FillFact, client_order_id: ClientOrderId, origin: Origin
+    fact: FillFact,
+    client_order_id: ClientOrderId,
+    origin: Origin,
+    position_side: PositionSide = PositionSide.NET,
 ) -> Fill:
-    """A fill as users see it."""
+    """A fill as users see it; *origin* and *position_side* are those of its order,
+    for what the fact does not tell."""
     return Fill(
         symbol=fact.symbol,
         client_order_id=client_order_id,
@@ -395,7 +412,7 @@ def fill_of_fact(
         fee_asset=fact.fee_asset,
         realized_pnl=fact.realized_pnl,
         is_maker=fact.is_maker,
-        position_side=fact.position_side,
+        position_side=fact.position_side or position_side,
         origin=fact.origin or origin,
         venue_ns=fact.venue_ns,
     )

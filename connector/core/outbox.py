@@ -18,6 +18,7 @@ from connector.core.effects import (
     Publish,
     RefundCall,
     SendCall,
+    SetLimits,
 )
 from connector.core.inputs import CallAnswered, CallFailed, CallSigned
 from connector.dialect import Dialect
@@ -25,6 +26,7 @@ from connector.dialect.facts import FrameReply
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_S, Now
 from connector.model.events import Event
+from connector.model.limits import BucketSpec
 
 NOT_SENT = "NOT_SENT"
 RATE_LIMITED = "RATE_LIMITED"
@@ -51,6 +53,7 @@ class Outbox:
         self._answer_timeout_ns = int(answer_timeout_s * NS_PER_S)
         self._effects: list[Effect] = []
         self._calls: dict[int, _Call] = {}
+        self._limits: dict[str, BucketSpec] = {}  # as answers taught them
         self._call_id = 0
         self._event_seq = 0
         self.requests_made = 0
@@ -163,6 +166,8 @@ class Outbox:
         self.on_failed(CallFailed(call_id, True, NO_ANSWER, why), now)
 
     def _on_reply(self, call_id: int, call: _Call, reply: Reply, now: Now) -> None:
+        if reply.limits:
+            self._learn(reply.limits)
         if reply.used:
             self.emit(ObserveLimits(call_id, reply.used))
         if not reply.is_counted:
@@ -174,6 +179,13 @@ class Outbox:
         if reply.is_key_error and self.on_key_error is not None:
             self.on_key_error(reply, now)
         call.on_reply(reply, now)
+
+    def _learn(self, specs: tuple[BucketSpec, ...]) -> None:
+        """Limits that an answer taught, if they are news: most answers repeat them."""
+        news = tuple(spec for spec in specs if self._limits.get(spec.id) != spec)
+        if news:
+            self._limits.update((spec.id, spec) for spec in news)
+            self.emit(SetLimits(news))
 
     def on_failed(self, failed: CallFailed, now: Now) -> None:
         """No answer came."""

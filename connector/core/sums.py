@@ -38,6 +38,14 @@ class Sums:
         self._fills[key] = self._fills.get(key, ZERO) + signed
         self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
 
+    def move_fills(
+        self, wrong: PositionKey, right: PositionKey, signed: Decimal
+    ) -> None:
+        """Fills were counted for *wrong* before their order told its position."""
+        self._fills[wrong] = self._fills.get(wrong, ZERO) - signed
+        self._fills[right] = self._fills.get(right, ZERO) + signed
+        self._filled_ns[right] = max(self.filled_ns(right), self.filled_ns(wrong))
+
     def add_entry(self, asset: str, amount: Decimal) -> None:
         """Count a ledger entry."""
         self._entries[asset] = self._entries.get(asset, ZERO) + amount

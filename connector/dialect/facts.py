@@ -65,7 +65,8 @@ class OrderFact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFact:
     """One execution. *is_hint*: an early copy without fee or state; the full
-    fact follows, so it must not be counted by itself if that could double it."""
+    fact follows, so it must not be counted by itself if that could double it.
+    *position_side* None: not told with executions, that of its order counts."""
 
     symbol: Symbol
     venue_order_id: VenueOrderId
@@ -79,7 +80,7 @@ class FillFact:
     fee_asset: str = ""
     realized_pnl: Decimal | None = None
     is_maker: bool | None = None
-    position_side: PositionSide = PositionSide.NET
+    position_side: PositionSide | None = PositionSide.NET
     origin: Origin | None = None
     is_hint: bool = False
 
@@ -87,7 +88,8 @@ class FillFact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionFact:
     """One position, absolute. *version* orders facts where the venue has a
-    sequence; else *venue_ns* does."""
+    sequence; else, and between equal ones, *venue_ns* does. *is_as_of*: the row has
+    no time of its own, *venue_ns* is when it was read."""
 
     symbol: Symbol
     position_side: PositionSide
@@ -104,16 +106,19 @@ class PositionFact:
     gamma: Decimal | None = None
     vega: Decimal | None = None
     theta: Decimal | None = None
+    is_as_of: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceFact:
-    """One wallet, absolute."""
+    """One wallet, absolute. *is_as_of*: the row has no time of its own, *venue_ns* is
+    when it was read; the wallet may have rested long before."""
 
     asset: str
     wallet: Decimal
     venue_ns: int
     cross_wallet: Decimal | None = None
+    is_as_of: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

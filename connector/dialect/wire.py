@@ -10,7 +10,7 @@ from typing import Protocol
 from connector.dialect.facts import Fact
 from connector.model.credentials import ApiKey, KeyKind, Secret
 from connector.model.ids import ClientOrderId, Symbol
-from connector.model.limits import FREE, BucketScope, Cost, Priority
+from connector.model.limits import FREE, BucketScope, BucketSpec, Cost, Priority
 
 
 class SigningKey(Protocol):
@@ -127,9 +127,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """Stop sending: everything of *scope* (or *buckets*) until the time is up."""
+    """Stop sending until the time is up: only what uses one of *buckets* (bare ids
+    or templates) if any are named, else everything of *scope*."""
 
     scope: BucketScope
+    buckets: tuple[str, ...] = ()
     wait_ms: int | None = None
     until_ms: int | None = None  # venue time
     is_ban: bool = False
@@ -141,9 +143,9 @@ class Reply:
 
     *facts* are told whatever the verdict. *next_request* is the following page.
     *items* holds one Reply per entry of a batch, in request order. *used* are
-    server-side counts per bucket. *is_clock_error*: our timestamp was refused,
-    the clock must be measured again. *is_counted* False: the venue did not
-    charge the limits.
+    server-side counts per bucket, *limits* what the answer taught about them.
+    *is_clock_error*: our timestamp was refused, the clock must be measured again.
+    *is_counted* False: the venue did not charge the limits.
     """
 
     verdict: Verdict
@@ -153,6 +155,7 @@ class Reply:
     items: tuple[Reply, ...] = ()
     next_request: Request | None = None
     used: tuple[tuple[str, int], ...] = ()
+    limits: tuple[BucketSpec, ...] = ()
     throttle: Throttle | None = None
     server_ms: int | None = None
     is_clock_error: bool = False

@@ -69,7 +69,7 @@ class Budget:
     ) -> None:
         """The venue's own counts, told in the answer to a request that left then."""
         for name, count in used:
-            if template_id(name) in self._scopes or name in self._scopes:
+            if self._knows(name):
                 self._gate.observe(self._id(name, ""), count, sent_ns=sent_ns)
 
     def close(self, throttle: Throttle, clock: ClockOffset, now: Now) -> None:
@@ -79,10 +79,16 @@ class Budget:
             wait_ms = max(0, throttle.until_ms - clock.venue_ns(now) // NS_PER_MS)
         if wait_ms is None:
             wait_ms = _UNSAID_WAIT_MS
+        until_ns = now.mono_ns + wait_ms * NS_PER_MS
+        why = "banned by the venue" if throttle.is_ban else "throttled by the venue"
+        named = [self._id(name, "") for name in throttle.buckets if self._knows(name)]
+        if named:
+            self._gate.close(until_ns, why, bucket_ids=named)
+            return
         is_ip = throttle.scope is BucketScope.IP
         self._gate.close(
-            now.mono_ns + wait_ms * NS_PER_MS,
-            "banned by the venue" if throttle.is_ban else "throttled by the venue",
+            until_ns,
+            why,
             scope=throttle.scope,
             owner=None if is_ip else self._account,
         )
@@ -102,6 +108,9 @@ class Budget:
             for spec in self._scopes.values()
             if spec.scope is BucketScope.CONNECTION
         ]
+
+    def _knows(self, name: str) -> bool:
+        return name in self._scopes or template_id(name) in self._scopes
 
     def _owner(self, scope: BucketScope, connection: str) -> str:
         if scope is BucketScope.IP:

@@ -51,6 +51,8 @@ def touched_symbols(core: SessionCore) -> list[Symbol]:
 def _fill_of(core: SessionCore, fact: FillFact) -> Fill:
     tracked = core.orders.find(fact.symbol, fact.venue_order_id)
     if tracked is not None:
-        return fill_of_fact(fact, tracked.client_order_id, tracked.origin)
+        return fill_of_fact(
+            fact, tracked.client_order_id, tracked.origin, tracked.position_side
+        )
     name = fact.client_order_id or ClientOrderId("")
     return fill_of_fact(fact, name, Origin.EXTERNAL)
