@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from connector.cli.exits import ExitCode
 from connector.cli.options import JsonOption
 from connector.cli.output import Output
 from connector.config.defaults import DEFAULT_VENUE
+from connector.model.noun import as_plain
 
 if TYPE_CHECKING:
     from connector.cli.narrator import Narrator
@@ -109,7 +109,7 @@ def report_record(
     *differences_left* counts those of the reconciliation, orders still in doubt, and
     those found against the venue's ledger.
     """
-    details = report.as_dict() | {"in_doubt_resolved": [asdict(o) for o in resolved]}
+    details = report.as_dict() | {"in_doubt_resolved": [as_plain(o) for o in resolved]}
     differences = (
         len(report.differences_left)
         + len(report.in_doubt_left)
@@ -127,6 +127,6 @@ def report_record(
         "elapsed_s": round(elapsed_s, 3),
         "details": details,
         "ledger": [
-            {**asdict(line), "is_equal": line.is_equal} for line in checked.lines
+            {**as_plain(line), "is_equal": line.is_equal} for line in checked.lines
         ],
     }

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from connector.model.money import text_of
+from connector.model.noun import as_plain
 
 DASH = "-"
 
@@ -28,11 +29,8 @@ def json_line(record: Mapping[str, Any]) -> str:
 def _jsonable(value: object) -> object:
     if isinstance(value, Decimal):
         return format(value, "f")
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
+    plain = as_plain(value)
+    return str(value) if plain is value else plain
 
 
 def clock_text(ns: int) -> str:
@@ -94,7 +92,7 @@ class Output:
         """
         if self.as_json:
             for item in items:
-                print(json_line({"type": kind, **asdict(item)}))
+                print(json_line({"type": kind, **as_plain(item)}))
         elif items:
             self.table(columns, rows)
         if not items:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +20,7 @@ from connector.cli.options import (
 )
 from connector.cli.output import Column, Output, clock_text, grouped
 from connector.config.defaults import DEFAULT_PROFILE
+from connector.model.noun import as_plain
 
 if TYPE_CHECKING:
     from connector.model.account import Margin
@@ -174,7 +174,7 @@ def margin(
             if found is None:
                 out.say("error: the venue's facts do not allow to compute margin")
                 return ExitCode.FAILED
-            out.record({"type": "margin", **asdict(found)}, margin_text(found))
+            out.record({"type": "margin", **as_plain(found)}, margin_text(found))
             return ExitCode.OK
 
     raise typer.Exit(asyncio.run(act()))

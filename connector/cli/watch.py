@@ -7,7 +7,6 @@ import shutil
 import sys
 import time
 from collections import deque
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from connector.cli.opening import Given, opened, resolved
 from connector.cli.options import JsonOption, ProfileOption, ProfilesOption
 from connector.cli.output import json_line
 from connector.config.defaults import DEFAULT_PROFILE
+from connector.model.noun import as_plain
 
 if TYPE_CHECKING:
     from connector.config.profiles import Profile
@@ -123,7 +123,7 @@ async def _screen(
     if once:
         view = view_of(session, recent, time.time_ns())
         if json:
-            print(json_line({"type": "snapshot", **asdict(view)}))
+            print(json_line({"type": "snapshot", **as_plain(view)}))
         else:
             Console(width=columns).print(render(view, columns))
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, assert_never
 
 from connector.cli.exits import ExitCode
@@ -21,6 +20,7 @@ from connector.model.events import (
     PositionUpdate,
     Resynced,
 )
+from connector.model.noun import as_plain
 from connector.model.order import Accepted, Fill, InDoubt, Order, Outcome, Rejected
 
 _RATE_LIMITED = "RATE_LIMITED"
@@ -71,7 +71,7 @@ def outcome_record(action: str, outcome: Outcome, order: Order) -> dict[str, Any
             }
         case _:
             assert_never(outcome)
-    return record | {"order": asdict(order)}
+    return record | {"order": as_plain(order)}
 
 
 def outcome_code(outcome: Outcome) -> ExitCode:

@@ -6,7 +6,7 @@ What is shown is always the venue's newest word; `sums` check it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connector.core.sums import PositionKey, Sums, position_name
@@ -34,6 +34,7 @@ from connector.model.events import Adjustment
 from connector.model.ids import Symbol
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ZERO
+from connector.model.noun import replace
 from connector.model.order import Order, PositionSide
 
 _LEDGER_ID_WINDOW_NS = 15 * 60 * 1_000_000_000

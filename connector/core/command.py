@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from connector.dialect.wire import Request
 from connector.model.clock import ClockOffset, Now
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
+from connector.model.noun import replace
 from connector.model.order import (
     Accepted,
     InDoubt,

@@ -17,7 +17,7 @@ its time the venue cancels what was left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.dialect import DeadManKind
@@ -27,6 +27,7 @@ from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm
 from connector.model.ids import Symbol
 from connector.model.limits import Priority
+from connector.model.noun import replace
 from connector.model.order import OrderIntent, Origin
 
 if TYPE_CHECKING:

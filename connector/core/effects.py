@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from connector.core.inputs import LinkRole
 from connector.dialect.wire import Reply, Request, Send, Throttle
 from connector.errors import ConnectorError
 from connector.model.credentials import Secret
 from connector.model.events import Event, ReconcileReport
 from connector.model.limits import BucketSpec, Cost
+from connector.model.noun import Noun
 from connector.model.order import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStream:
+class OpenStream(Noun, frozen=True):
     """Open a socket; answer StreamOpened or StreamClosed."""
 
     role: LinkRole
@@ -23,8 +21,7 @@ class OpenStream:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
-class SendStream:
+class SendStream(Noun, frozen=True):
     """Send a frame."""
 
     role: LinkRole
@@ -32,8 +29,7 @@ class SendStream:
     step: Send
 
 
-@dataclass(frozen=True, slots=True)
-class PingStream:
+class PingStream(Noun, frozen=True):
     """Ping; answer PongReceived within *timeout_s*."""
 
     role: LinkRole
@@ -41,16 +37,14 @@ class PingStream:
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CloseStream:
+class CloseStream(Noun, frozen=True):
     """Close a socket; StreamClosed follows."""
 
     role: LinkRole
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendCall:
+class SendCall(Noun, frozen=True):
     """Take the limits, sign, say CallSigned, send; answer CallAnswered or
     CallFailed. Not sent at all after *give_up_mono_ns*.
 
@@ -68,15 +62,13 @@ class SendCall:
     is_frame_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EndCall:
+class EndCall(Noun, frozen=True):
     """A call that left as a frame has its answer, or will not get one."""
 
     call_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRecord:
+class JournalRecord(Noun, frozen=True):
     """One durable fact: the newest body per (kind, key) wins on replay."""
 
     kind: str
@@ -84,8 +76,7 @@ class JournalRecord:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class AppendJournal:
+class AppendJournal(Noun, frozen=True):
     """Write; answer JournalWritten or JournalFailed when *token* > 0."""
 
     records: tuple[JournalRecord, ...]
@@ -93,52 +84,45 @@ class AppendJournal:
     token: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Noun, frozen=True):
     """Tell the user."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(Noun, frozen=True):
     """A ticket has its answer."""
 
     ticket: int
     outcome: Outcome | tuple[Reply, ...] | ReconcileReport | ConnectorError
 
 
-@dataclass(frozen=True, slots=True)
-class ObserveLimits:
+class ObserveLimits(Noun, frozen=True):
     """The venue's own counts, told in the answer to *call_id*."""
 
     call_id: int
     used: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RefundCall:
+class RefundCall(Noun, frozen=True):
     """The venue did not count this call."""
 
     call_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseGate:
+class CloseGate(Noun, frozen=True):
     """The venue said stop."""
 
     throttle: Throttle
 
 
-@dataclass(frozen=True, slots=True)
-class SetLimits:
+class SetLimits(Noun, frozen=True):
     """The limits in force."""
 
     specs: tuple[BucketSpec, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fatal:
+class Fatal(Noun, frozen=True):
     """The session cannot go on: the key is refused, the environment is wrong."""
 
     error: ConnectorError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from connector.dialect.wire import HttpAnswer, Request
 from connector.model.events import GapReason
 from connector.model.ids import ClientOrderId, Symbol
+from connector.model.noun import Noun
 from connector.model.order import OrderIntent
 
 
@@ -22,26 +22,22 @@ class LinkRole(StrEnum):
     ORDERS = "orders"  # order entry
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Noun, frozen=True):
     """Begin: learn the venue, sign in, subscribe, reconcile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Noun, frozen=True):
     """The time of `SessionCore.next_wake_ns` has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamOpened:
+class StreamOpened(Noun, frozen=True):
     """The socket of connection *epoch* is open."""
 
     role: LinkRole
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFrame:
+class StreamFrame(Noun, frozen=True):
     """One frame, as bytes."""
 
     role: LinkRole
@@ -49,8 +45,7 @@ class StreamFrame:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StreamClosed:
+class StreamClosed(Noun, frozen=True):
     """The connection is gone, or never came up."""
 
     role: LinkRole
@@ -59,8 +54,7 @@ class StreamClosed:
     reason: GapReason = GapReason.DISCONNECT
 
 
-@dataclass(frozen=True, slots=True)
-class PongReceived:
+class PongReceived(Noun, frozen=True):
     """The peer answered a ping (*latency_ms*), or did not in time (None)."""
 
     role: LinkRole
@@ -68,8 +62,7 @@ class PongReceived:
     latency_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallSigned:
+class CallSigned(Noun, frozen=True):
     """Call *call_id* is signed and about to leave; *deadline_ms* is venue time.
 
     *frame_epoch*: as a frame of this connection of order entry; 0: by HTTP. Said
@@ -81,16 +74,14 @@ class CallSigned:
     frame_epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CallAnswered:
+class CallAnswered(Noun, frozen=True):
     """The answer to a call."""
 
     call_id: int
     answer: HttpAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class CallFailed:
+class CallFailed(Noun, frozen=True):
     """No answer. *maybe_sent* False only if no byte left this machine."""
 
     call_id: int
@@ -99,15 +90,13 @@ class CallFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalWritten:
+class JournalWritten(Noun, frozen=True):
     """The records of *token* are durable."""
 
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFailed:
+class JournalFailed(Noun, frozen=True):
     """The records of *token* are not durable; *is_full*: no space."""
 
     token: int
@@ -115,32 +104,28 @@ class JournalFailed:
     is_full: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Noun, frozen=True):
     """Place orders, one request; one ticket each."""
 
     tickets: tuple[int, ...]
     intents: tuple[OrderIntent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Noun, frozen=True):
     """Cancel orders, one request per instrument; one ticket each."""
 
     tickets: tuple[int, ...]
     client_order_ids: tuple[ClientOrderId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAll:
+class CancelAll(Noun, frozen=True):
     """Cancel every open order of an instrument."""
 
     ticket: int
     symbol: Symbol
 
 
-@dataclass(frozen=True, slots=True)
-class Amend:
+class Amend(Noun, frozen=True):
     """Change total quantity and price of an open limit order."""
 
     ticket: int
@@ -149,8 +134,7 @@ class Amend:
     price: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Noun, frozen=True):
     """Make calls that are no orders: leverage, margin mode, history.
 
     *is_merged* False: the facts of the answers are for the asker alone.
@@ -161,15 +145,13 @@ class Ask:
     is_merged: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Resync:
+class Resync(Noun, frozen=True):
     """Reconcile now."""
 
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Noun, frozen=True):
     """Close the streams and make the last records durable."""
 
 

@@ -8,11 +8,11 @@ also holds the buckets that are made while it lasts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from connector.core.limiter_buckets import Bucket, make_bucket
 from connector.core.limiter_tickets import BucketView, Charge, Closing, template_id
 from connector.model.limits import BucketKind, BucketSpec, Cost
+from connector.model.noun import replace
 
 
 class LimitTable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import cast
@@ -51,6 +51,7 @@ from connector.model.events import (
     UnknownMessage,
 )
 from connector.model.ids import Symbol
+from connector.model.noun import replace
 from connector.model.order import Fill, Origin
 
 _FORCED = (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
@@ -330,6 +331,7 @@ def _is_filled_by(fact: OrderFact, facts: Sequence[Fact], index: int) -> bool:
 def _fill_json(fill: Fill) -> str:
     body = {
         name: str(value) if isinstance(value, (Decimal, StrEnum)) else value
-        for name, value in asdict(fill).items()
+        for name in fill.__struct_fields__
+        for value in (getattr(fill, name),)
     }
     return json.dumps(body, separators=(",", ":"), sort_keys=True)

@@ -8,7 +8,7 @@ say about limits and clocks is taken care of here, once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connector.core.effects import (
     CloseGate,
@@ -27,6 +27,7 @@ from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_S, Now
 from connector.model.events import Event
 from connector.model.limits import BucketSpec
+from connector.model.noun import replace
 
 NOT_SENT = "NOT_SENT"
 RATE_LIMITED = "RATE_LIMITED"

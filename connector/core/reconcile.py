@@ -21,7 +21,6 @@ twice does no harm).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from connector.config import SessionConfig
 from connector.core.account import Account
@@ -40,6 +39,7 @@ from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import GapReason, ReconcileReport
 from connector.model.limits import Priority
+from connector.model.noun import replace
 from connector.model.order import (
     Order,
     OrderStatus,

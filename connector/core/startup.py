@@ -6,7 +6,6 @@ up after its own deadline. A key that may withdraw is refused here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connector.core.effects import Fatal
@@ -18,6 +17,7 @@ from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm
 from connector.model.limits import Priority
+from connector.model.noun import replace
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connector.core.orders import Orders
@@ -14,6 +14,7 @@ from connector.model.account import LedgerEntry
 from connector.model.clock import ClockOffset, Now
 from connector.model.events import Adjustment, GapReason, ReconcileReport
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
+from connector.model.noun import replace
 from connector.model.order import (
     Fill,
     Order,

@@ -8,7 +8,6 @@ users see is the snapshot made of both.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -282,9 +281,9 @@ class Tracked:
 def intent_to_json(intent: OrderIntent) -> str:
     """Durable form of what the user asked for."""
     body = {}
-    for item in fields(intent):
-        value = getattr(intent, item.name)
-        body[item.name] = str(value) if isinstance(value, Decimal) else value
+    for name in intent.__struct_fields__:
+        value = getattr(intent, name)
+        body[name] = str(value) if isinstance(value, Decimal) else value
     return json.dumps(body, separators=(",", ":"), sort_keys=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connector.core.effects import Resolve
@@ -16,6 +15,7 @@ from connector.errors import NotLive, Unprotected, UsageError
 from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, Now
 from connector.model.limits import Priority
+from connector.model.noun import replace
 from connector.model.order import OrderStatus
 
 if TYPE_CHECKING:

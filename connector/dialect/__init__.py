@@ -9,7 +9,6 @@ core, for all venues.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -29,6 +28,7 @@ from connector.model.account import Balance, MarginMode, Position
 from connector.model.ids import ClientOrderId, Symbol, TradeId
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
+from connector.model.noun import Noun, field
 from connector.model.order import Order, OrderIntent
 
 
@@ -78,8 +78,7 @@ class DeadManKind(StrEnum):
     ORDER_CONNECTION = "order_connection"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadMan:
+class DeadMan(Noun, frozen=True, kw_only=True):
     """The venue's dead-man switch; bounds of its timeout, and how often a renewal
     is welcome at most."""
 
@@ -89,8 +88,7 @@ class DeadMan:
     renew_min_ms: int = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueFacts:
+class VenueFacts(Noun, frozen=True, kw_only=True):
     """Constants of a venue that core needs; sources stand in each dialect.
 
     *lag_budget_ms*: how long REST reads may trail the matching engine.
@@ -127,8 +125,7 @@ class VenueFacts:
     dead_man: DeadMan | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoints:
+class Endpoints(Noun, frozen=True, kw_only=True):
     """Base URLs of one environment of one venue; *hosts* is the allow-list.
 
     *second*: another private stream, where the account is told on two. *headers*
@@ -159,8 +156,7 @@ class Endpoints:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillCursor:
+class FillCursor(Noun, frozen=True, kw_only=True):
     """How far fills of one instrument are known.
 
     *trade_id* and *venue_ms* are those of the newest known fill, None / 0 when
@@ -187,8 +183,7 @@ class Part(StrEnum):
     TIERS = "tiers"  # margin tiers and leverage of *symbols*, see VenueFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionNumbers:
+class PositionNumbers(Noun, frozen=True, kw_only=True):
     """Live numbers of one position, all in settle currency but the last."""
 
     mark_price: Decimal
@@ -198,8 +193,7 @@ class PositionNumbers:
     liquidation_price: Decimal | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountView:
+class AccountView(Noun, frozen=True, kw_only=True):
     """All that a margin model may look at."""
 
     balances: Mapping[str, Balance]
@@ -213,8 +207,7 @@ class AccountView:
     is_multi_asset: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarginNumbers:
+class MarginNumbers(Noun, frozen=True, kw_only=True):
     """What a margin model computes; *positions* keyed by (symbol, side value)."""
 
     currency: str

@@ -8,7 +8,6 @@ that the venue did not tell is None, which never overwrites what is known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -17,6 +16,7 @@ from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
 from connector.model.limits import BucketSpec
+from connector.model.noun import Noun, field
 from connector.model.order import (
     OrderStatus,
     OrderType,
@@ -27,8 +27,7 @@ from connector.model.order import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFact:
+class OrderFact(Noun, frozen=True, kw_only=True):
     """The state of one order at *venue_ns*.
 
     *status* is never one of ours (PENDING_*, IN_DOUBT). *is_conditional* speaks
@@ -62,8 +61,7 @@ class OrderFact:
     created_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillFact:
+class FillFact(Noun, frozen=True, kw_only=True):
     """One execution. *is_hint*: an early copy without fee or state; the full
     fact follows, so it must not be counted by itself if that could double it.
     *position_side* None: not told with executions, that of its order counts."""
@@ -85,8 +83,7 @@ class FillFact:
     is_hint: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionFact:
+class PositionFact(Noun, frozen=True, kw_only=True):
     """One position, absolute. *version* orders facts where the venue has a
     sequence; else, and between equal ones, *venue_ns* does. *is_as_of*: the row has
     no time of its own, *venue_ns* is when it was read."""
@@ -109,8 +106,7 @@ class PositionFact:
     is_as_of: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceFact:
+class BalanceFact(Noun, frozen=True, kw_only=True):
     """One wallet, absolute. *is_as_of*: the row has no time of its own, *venue_ns* is
     when it was read; the wallet may have rested long before."""
 
@@ -121,8 +117,7 @@ class BalanceFact:
     is_as_of: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerFact:
+class LedgerFact(Noun, frozen=True, kw_only=True):
     """One change of a wallet. *entry_id* "" when the stream does not tell it:
     such a fact is a notice; the ledger query brings the entry itself."""
 
@@ -136,16 +131,14 @@ class LedgerFact:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountFact:
+class AccountFact(Noun, frozen=True, kw_only=True):
     """The venue's own account totals, kept as told."""
 
     venue_ns: int
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkFact:
+class MarkFact(Noun, frozen=True, kw_only=True):
     """A mark price of the public stream or a query."""
 
     symbol: Symbol
@@ -156,8 +149,7 @@ class MarkFact:
     next_funding_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingFact:
+class SettingFact(Noun, frozen=True, kw_only=True):
     """Account or instrument settings; None = not told."""
 
     symbol: Symbol | None = None
@@ -168,8 +160,7 @@ class SettingFact:
     can_trade: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFact:
+class KeyFact(Noun, frozen=True, kw_only=True):
     """What this key may do; None = the venue does not tell."""
 
     can_trade: bool | None = None
@@ -177,15 +168,13 @@ class KeyFact:
     is_ip_bound: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstrumentFact:
+class InstrumentFact(Noun, frozen=True, kw_only=True):
     """One instrument with its rules."""
 
     instrument: Instrument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BracketFact:
+class BracketFact(Noun, frozen=True, kw_only=True):
     """The margin tiers of one instrument, where the venue tells them apart from
     its other rules; they replace `Instrument.brackets`, in whichever order the
     two arrive."""
@@ -194,15 +183,13 @@ class BracketFact:
     brackets: tuple[Bracket, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsFact:
+class LimitsFact(Noun, frozen=True, kw_only=True):
     """The limits in force for this host and account."""
 
     specs: tuple[BucketSpec, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFact:
+class TokenFact(Noun, frozen=True, kw_only=True):
     """A stream key or access token, with its life in seconds."""
 
     token: Secret
@@ -221,8 +208,7 @@ class ControlKind(StrEnum):
     SUBSCRIPTION_LOST = "subscription_lost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlFact:
+class ControlFact(Noun, frozen=True, kw_only=True):
     """A frame about the connection, not about the account."""
 
     kind: ControlKind
@@ -231,8 +217,7 @@ class ControlFact:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskFact:
+class RiskFact(Noun, frozen=True, kw_only=True):
     """The venue warns: positions near liquidation, account frozen."""
 
     text: str
@@ -240,8 +225,7 @@ class RiskFact:
     symbols: tuple[Symbol, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownFact:
+class UnknownFact(Noun, frozen=True, kw_only=True):
     """A frame, an event or a row that nobody understood.
 
     *is_gap*: it may have been a state change, so the state must be re-synced.
@@ -252,8 +236,7 @@ class UnknownFact:
     is_gap: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameReply:
+class FrameReply(Noun, frozen=True, kw_only=True):
     """The answer to a command sent as a frame; *raw* is read by
     `Dialect.read_frame_reply` with the request it belongs to."""
 

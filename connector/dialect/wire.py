@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from connector.dialect.facts import Fact
 from connector.model.credentials import ApiKey, KeyKind, Secret
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import FREE, BucketScope, BucketSpec, Cost, Priority
+from connector.model.noun import Noun, field
 
 
 class SigningKey(Protocol):
@@ -55,8 +55,7 @@ class Host(StrEnum):
     KEY_INFO = "key_info"  # where key permissions are asked, if elsewhere
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Noun, frozen=True, kw_only=True):
     """One call, complete but unsigned.
 
     *params* are in wire spelling and order, *body* is a JSON document for venues
@@ -82,8 +81,7 @@ class Request:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class HttpWire:
+class HttpWire(Noun, frozen=True, kw_only=True):
     """Signed bytes for an HTTP client; sent untouched.
 
     *deadline_ms*: venue time (UTC ms) after which the venue refuses it.
@@ -99,8 +97,7 @@ class HttpWire:
         return f"HttpWire({self.method} {self.url.split('?', 1)[0]})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class FrameWire:
+class FrameWire(Noun, frozen=True, kw_only=True):
     """A signed text frame; *frame_id* matches its answer."""
 
     text: str
@@ -125,8 +122,7 @@ class Verdict(StrEnum):
     NOT_FOUND = "not_found"  # a query: (not yet) known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
+class Throttle(Noun, frozen=True, kw_only=True):
     """Stop sending until the time is up: only what uses one of *buckets* (bare ids
     or templates) if any are named, else everything of *scope*."""
 
@@ -137,8 +133,7 @@ class Throttle:
     is_ban: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Noun, frozen=True, kw_only=True):
     """An answer, understood.
 
     *facts* are told whatever the verdict. *next_request* is the following page.
@@ -163,8 +158,7 @@ class Reply:
     is_counted: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
+class HttpAnswer(Noun, frozen=True, kw_only=True):
     """An HTTP answer as the shell saw it; header names lower-case."""
 
     status: int
@@ -184,15 +178,13 @@ class ScriptFailure(StrEnum):
     NEW_KEY = "new_key"  # start over at once with a fresh stream key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Noun, frozen=True, kw_only=True):
     """Make this REST call and give me the Reply."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
+class Open(Noun, frozen=True, kw_only=True):
     """Open the socket; the URL may hold a stream key. *cost* is what the venue
     charges for the handshake."""
 
@@ -200,8 +192,7 @@ class Open:
     cost: Cost = FREE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Noun, frozen=True, kw_only=True):
     """Send this frame. *sign* asks the shell to let `Dialect.sign_frame` finish
     it with the credentials; *cost* goes through the limiter."""
 
@@ -210,13 +201,11 @@ class Send:
     cost: Cost = FREE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Noun, frozen=True, kw_only=True):
     """Signed in and every subscription acknowledged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail:
+class Fail(Noun, frozen=True, kw_only=True):
     """The conversation failed."""
 
     failure: ScriptFailure

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from connector.model.ids import Symbol
 from connector.model.money import ZERO
+from connector.model.noun import Noun, field
 from connector.model.order import PositionSide
 
 
@@ -29,8 +29,7 @@ class MarginMode(StrEnum):
     ISOLATED = "isolated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(Noun, frozen=True, kw_only=True):
     """Source, the venue's time (UTC ns, 0 if it gave none), when we learnt it."""
 
     source: Source
@@ -42,8 +41,7 @@ class Stamp:
         return (mono_ns - self.received_mono_ns) / 1e9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Noun, frozen=True, kw_only=True):
     """One position. *qty* is signed: above 0 long, below 0 short.
 
     *mark_price* and what follows from it are live (COMPUTED) where a mark
@@ -69,8 +67,7 @@ class Position:
     theta: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(Noun, frozen=True, kw_only=True):
     """One asset. *wallet* excludes unrealised PnL."""
 
     asset: str
@@ -79,8 +76,7 @@ class Balance:
     cross_wallet: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
+class Margin(Noun, frozen=True, kw_only=True):
     """The account's collateral, in *currency*.
 
     equity = wallet + unrealised PnL; *margin_ratio* = maintenance / equity (1
@@ -115,8 +111,7 @@ class LedgerKind(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(Noun, frozen=True, kw_only=True):
     """One change of a wallet. *entry_id* is unique per *kind* and account."""
 
     kind: LedgerKind

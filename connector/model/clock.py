@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from connector.model.noun import Noun
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Noun, frozen=True):
     """One reading of both clocks.
 
     *mono_ns* orders and measures durations; *wall_ns* is UTC epoch and is only
@@ -20,8 +19,7 @@ class Now:
     wall_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockOffset:
+class ClockOffset(Noun, frozen=True, kw_only=True):
     """Venue clock minus ours, in ns, known to within ± *error_ns*."""
 
     offset_ns: int = 0

@@ -7,12 +7,12 @@ when it was learnt by reconciliation and not from the live stream.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from connector.model.account import Balance, LedgerEntry, Margin, Position
+from connector.model.noun import Noun, as_plain, field
 from connector.model.order import Fill, Order
 
 
@@ -44,58 +44,50 @@ class GapReason(StrEnum):
     REQUESTED = "requested"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Noun, frozen=True, kw_only=True):
     """Common to all events."""
 
     seq: int = 0
     recovered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillEvent(Event):
+class FillEvent(Event, frozen=True, kw_only=True):
     """An order executed; told exactly once per execution."""
 
     fill: Fill
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderUpdate(Event):
+class OrderUpdate(Event, frozen=True, kw_only=True):
     """An order changed; *order* is all that is known now."""
 
     order: Order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionUpdate(Event):
+class PositionUpdate(Event, frozen=True, kw_only=True):
     """A position changed."""
 
     position: Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceUpdate(Event):
+class BalanceUpdate(Event, frozen=True, kw_only=True):
     """A wallet changed."""
 
     balance: Balance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarginUpdate(Event):
+class MarginUpdate(Event, frozen=True, kw_only=True):
     """The account's margin changed, by an account event or a mark price."""
 
     margin: Margin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerUpdate(Event):
+class LedgerUpdate(Event, frozen=True, kw_only=True):
     """Funding, a transfer, a fee: a wallet changed for this reason."""
 
     entry: LedgerEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkChanged(Event):
+class LinkChanged(Event, frozen=True, kw_only=True):
     """The private channel moved from one state to another."""
 
     before: LinkState
@@ -103,8 +95,7 @@ class LinkChanged(Event):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap(Event):
+class Gap(Event, frozen=True, kw_only=True):
     """The state is no longer known to equal the venue's."""
 
     reason: GapReason
@@ -112,8 +103,7 @@ class Gap(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm(Event):
+class Alarm(Event, frozen=True, kw_only=True):
     """Somebody should look: *code* is fixed, *text* is for people."""
 
     code: str
@@ -121,8 +111,7 @@ class Alarm(Event):
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction(Event):
+class Correction(Event, frozen=True, kw_only=True):
     """A number was replaced without a fact that explains it."""
 
     subject: str
@@ -131,16 +120,14 @@ class Correction(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownMessage(Event):
+class UnknownMessage(Event, frozen=True, kw_only=True):
     """A frame nobody understood, kept raw (cut to 4 KiB)."""
 
     kind: str
     raw: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustment:
+class Adjustment(Noun, frozen=True, kw_only=True):
     """A difference that reconciliation could not explain by facts."""
 
     subject: str
@@ -153,8 +140,7 @@ class Adjustment:
         return self.venue - self.local
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconcileReport:
+class ReconcileReport(Noun, frozen=True, kw_only=True):
     """What a gap cost: data first, `text()` for people.
 
     *duration_ms* is the time to restore the state; *gap_start_ns* and
@@ -187,7 +173,7 @@ class ReconcileReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers; Decimals as text."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _plain(as_plain(self))
         return plain
 
     def text(self) -> str:
@@ -227,8 +213,7 @@ class ReconcileReport:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resynced(Event):
+class Resynced(Event, frozen=True, kw_only=True):
     """The state equals the venue's again; the report says what was missed."""
 
     report: ReconcileReport
@@ -245,7 +230,7 @@ def event_dict(event: Event) -> dict[str, Any]:
         }
     name = type(event).__name__.removesuffix("Event")
     kind = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-    plain: dict[str, Any] = _plain(asdict(event))
+    plain: dict[str, Any] = _plain(as_plain(event))
     return {"type": kind, **plain}
 
 

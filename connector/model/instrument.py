@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -15,6 +14,7 @@ from connector.model.money import (
     floor_to_grid,
     text_of,
 )
+from connector.model.noun import Noun
 
 
 class InstrumentKind(StrEnum):
@@ -33,8 +33,7 @@ class OptionType(StrEnum):
     PUT = "put"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bracket:
+class Bracket(Noun, frozen=True, kw_only=True):
     """One tier of notional with its maintenance rate.
 
     *cum* makes maintenance margin continuous:
@@ -48,8 +47,7 @@ class Bracket:
     max_leverage: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
+class Instrument(Noun, frozen=True, kw_only=True):
     """One instrument and its rules; quantities in base units unless inverse.
 
     *qty_unit* is the base quantity of one wire unit (1 where the venue counts

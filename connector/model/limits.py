@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from connector.model.noun import Noun
 
 
 class Priority(IntEnum):
@@ -31,8 +32,7 @@ class BucketScope(StrEnum):
     SYMBOL = "symbol"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketSpec:
+class BucketSpec(Noun, frozen=True, kw_only=True):
     """One published limit.
 
     *id* is unique within a limiter; a dialect gives the bare id, the session

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
+from connector.model.noun import Noun
 
 
 class Side(StrEnum):
@@ -123,8 +123,7 @@ class Origin(StrEnum):
     SETTLEMENT = "settlement"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderIntent:
+class OrderIntent(Noun, frozen=True, kw_only=True):
     """What the user asks for, checked but not yet sent.
 
     *qty* in base units (None only with *close_position*), *price* in quote per
@@ -161,8 +160,7 @@ class OrderIntent:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Noun, frozen=True, kw_only=True):
     """What is known about one order now.
 
     *filled_qty* is the venue's cumulative word, *avg_price* its average (None
@@ -206,8 +204,7 @@ class Order:
         return max(ZERO, self.qty - self.filled_qty)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(Noun, frozen=True, kw_only=True):
     """One execution of one order.
 
     *qty* base units > 0, *price* quote per base. *fee* > 0 is paid, < 0 is a
@@ -233,15 +230,13 @@ class Fill:
     is_provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Noun, frozen=True, kw_only=True):
     """The venue has the order (or did what was asked); *order* is its state."""
 
     order: Order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Noun, frozen=True, kw_only=True):
     """The venue refused, or it is proven that it never accepted.
 
     *was_sent* False: no byte left (limiter, connection refused).
@@ -255,8 +250,7 @@ class Rejected:
     by_proof: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubt:
+class InDoubt(Noun, frozen=True, kw_only=True):
     """Nobody knows yet; counted as exposure until evidence arrives."""
 
     order: Order

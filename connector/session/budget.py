@@ -8,13 +8,13 @@ key or address so meet in the same buckets.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from connector.core.limiter import Charge, LimiterView
 from connector.core.limiter_tickets import template_id
 from connector.dialect.wire import Throttle
 from connector.model.clock import NS_PER_MS, ClockOffset, Now
 from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
+from connector.model.noun import replace
 from connector.session.gate import Gate, Permit
 
 _UNSAID_WAIT_MS = 2_000

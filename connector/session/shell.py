@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
 from typing import Any, assert_never
 
 from connector.core.effects import (
@@ -53,6 +52,7 @@ from connector.errors import (
 )
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, Event, FillEvent
+from connector.model.noun import replace
 from connector.model.order import Fill
 from connector.session.departure import Departure, NotLiveError, TooLateError
 from connector.session.events import EventStream, fill_of_json

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from decimal import Decimal
 
 from connector.cli.watch_view import ChannelView, LimitView, WatchView
 from connector.model.account import Margin, Position, Source, Stamp
 from connector.model.events import Adjustment, GapReason, ReconcileReport
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.noun import replace
 from connector.model.order import (
     Fill,
     Order,
@@ -143,7 +144,7 @@ def busy_view() -> WatchView:
     )
     margin = quiet_view().margin
     assert margin is not None
-    return replace(
+    return dataclasses.replace(
         quiet_view(),
         profile="live:hedge",
         environment="live",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from connector.dialect.wire import (
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
+from connector.model.noun import replace
 from connector.model.order import Order, OrderIntent, OrderType, PositionSide, Side
 from connector.paper import faces
 from connector.paper.engine import Engine

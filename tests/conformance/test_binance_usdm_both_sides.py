@@ -8,7 +8,6 @@ stream told, what REST tells and what the venue computes must be the same accoun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -45,6 +44,7 @@ from connector.model.account import (
     Stamp,
 )
 from connector.model.money import floor_to_grid
+from connector.model.noun import replace
 from connector.model.order import (
     OrderIntent,
     OrderType,

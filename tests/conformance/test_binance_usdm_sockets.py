@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,6 +11,7 @@ from connector.dialect.facts import ControlFact, ControlKind, OrderFact
 from connector.dialect.wire import Call, Fail, ScriptFailure, Verdict
 from connector.model.ids import ClientOrderId
 from connector.model.money import floor_to_grid
+from connector.model.noun import replace
 from connector.model.order import (
     Order,
     OrderIntent,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from connector.core.limiter_buckets import (
     make_bucket,
 )
 from connector.model.limits import BucketKind, BucketSpec
+from connector.model.noun import replace
 
 S = 1_000_000_000
 MS = 1_000_000

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 
 from connector.core.limiter import Charge, Limiter, Ticket, TicketState
 from connector.core.limiter_tickets import template_id
 from connector.model.limits import BucketKind, BucketScope, BucketSpec, Priority
+from connector.model.noun import replace
 
 S = 1_000_000_000
 MS = 1_000_000

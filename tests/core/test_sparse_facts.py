@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connector.model.account import MarginMode
 from connector.model.events import FillEvent
+from connector.model.noun import replace
 from connector.model.order import PositionSide
 
 LONG = PositionSide.LONG

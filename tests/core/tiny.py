@@ -7,7 +7,7 @@ so that a scenario speaks of what happened and not of JSON.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +55,7 @@ from connector.model.clock import NS_PER_MS, NS_PER_S
 from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument, InstrumentKind
+from connector.model.noun import replace
 from connector.model.order import Order, OrderIntent
 
 BTC = Symbol("BTCUSDT")

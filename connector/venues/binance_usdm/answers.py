@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,7 @@ from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
+from connector.model.noun import replace
 from connector.model.order import OrderStatus
 from connector.venues.binance_usdm import questions, rows, wire
 from connector.venues.binance_usdm.classify import classify, unreadable

@@ -6,12 +6,12 @@ Source: "Account" and "Trade" pages of the REST API, read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Host, Request, Security
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import FREE, Cost, Priority
+from connector.model.noun import replace
 from connector.model.order import Order
 from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import weight

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +25,7 @@ from connector.dialect.facts import (
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
 from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
+from connector.model.noun import replace
 from connector.model.order import PositionSide
 from connector.venues.bybit_v5 import codes, questions, rows, wire, words
 from connector.venues.bybit_v5.classify import classify, unreadable

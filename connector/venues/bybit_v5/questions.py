@@ -6,12 +6,12 @@ Source: "Market", "Trade", "Position" and "Account" pages, read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Request, Security
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import Priority
+from connector.model.noun import replace
 from connector.model.order import Order
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -28,6 +27,7 @@ from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.account import LedgerKind, MarginMode
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import InstrumentKind
+from connector.model.noun import replace
 from connector.model.order import OrderStatus, PositionSide
 
 BTC = Symbol("BTCUSDT")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,6 +10,7 @@ from connector.dialect import AccountView
 from connector.model.account import Balance, MarginMode, Position, Source, Stamp
 from connector.model.ids import Symbol, VenueOrderId
 from connector.model.instrument import Bracket, Instrument, InstrumentKind
+from connector.model.noun import replace
 from connector.model.order import OrderStatus, OrderType, PositionSide, Side
 from connector.venues.binance_usdm.margin import bracket_for, margin
 

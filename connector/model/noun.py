@@ -1,0 +1,36 @@
+"""What nouns are made of: immutable records that cost little to make.
+
+A fill passes through half a dozen of them between the wire and the bot. A frozen
+dataclass with 23 fields takes 6.6 us to make and 10 us to copy with one change,
+a frozen struct 0.4 and 0.3 us (CPython 3.11, one run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict as _dataclass_dict
+from dataclasses import is_dataclass
+from typing import Any
+
+from msgspec import Struct as Noun
+from msgspec import field
+from msgspec.structs import replace
+
+__all__ = ["Noun", "as_plain", "field", "replace"]
+
+
+def as_plain(value: Any) -> Any:
+    """*value* with every noun in it as a dict of its fields; all else as it is."""
+    if isinstance(value, Noun):
+        return {name: as_plain(getattr(value, name)) for name in _names(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return as_plain(_dataclass_dict(value))
+    if isinstance(value, Mapping):
+        return {key: as_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [as_plain(item) for item in value]
+    return value
+
+
+def _names(noun: Noun) -> tuple[str, ...]:
+    return noun.__struct_fields__
