@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from venue import API_KEY, API_SECRET, session_on
@@ -13,6 +12,7 @@ from connector.dialect import VenueFacts
 from connector.dialect.wire import Request
 from connector.errors import ConfigError, Unsupported
 from connector.model.ids import Symbol
+from connector.model.noun import replace
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
 from connector.session import Session, opening
