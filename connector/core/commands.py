@@ -83,6 +83,7 @@ class Commands:
             tickets, items, strict=True
         ):
             tracked = self._orders.add_own(intent, client_order_id, now.wall_ns)
+            tracked.born_mono_ns = now.mono_ns
             commands.append(
                 Command(
                     CommandKind.PLACE,

@@ -94,7 +94,8 @@ class SessionCore:
         self.config = config
         self._id_prefix = id_prefix
         self._id_count = 0
-        self._must_last = False  # the next records survive a loss of power
+        self.begun: Now | None = None  # until the beginning is dated by the venue
+        self.must_last = False  # the next records survive a loss of power
         self.outbox = Outbox(dialect, config.answer_timeout_s)
         self.orders = Orders()
         self.account = Account(dialect)
@@ -290,8 +291,8 @@ class SessionCore:
         self.trust.watch_margin(now)
         records = self.merger.take_records()
         if records:
-            self.outbox.emit(AppendJournal(records, is_durable=self._must_last))
-            self._must_last = False
+            self.outbox.emit(AppendJournal(records, is_durable=self.must_last))
+            self.must_last = False
         return self.outbox.take()
 
     @property
@@ -355,20 +356,23 @@ class SessionCore:
     def restore(self, records: Iterable[JournalRecord], now: Now) -> None:
         """Replay the journal of earlier runs; before Start."""
         restore.replay(self, records, now)
-        self._must_last = True
+        self.must_last = True
 
     def save_sync_point(self) -> None:
         """Make durable how far the past is known: without it, whoever starts after
         a loss of power would not look far enough back."""
-        self._must_last = True
+        self.must_last = True
         if self.reconciler.synced_ms is not None:
             self.merger.record("meta", "synced_ms", str(self.reconciler.synced_ms))
 
     def forget_closed(self, now: Now) -> None:
         """Closed orders leave memory after a while; the journal keeps them."""
-        limit_ns = now.wall_ns - int(self.config.keep_closed_s * NS_PER_S)
+        keep_ns = int(self.config.keep_closed_s * NS_PER_S)
+        limit_ns = self.clock.offset.venue_ns(now) - keep_ns
         for tracked in self.orders.all():
-            is_old = max(tracked.venue_ns, tracked.created_ns) < limit_ns
+            is_old = (tracked.venue_ns or tracked.created_ns) < limit_ns
+            if tracked.born_mono_ns:
+                is_old = is_old and tracked.born_mono_ns < now.mono_ns - keep_ns
             if tracked.is_terminal and is_old and not self.outcomes.is_busy(tracked):
                 self.orders.forget(tracked)
         self.account.prune_ledger_ids()

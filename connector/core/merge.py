@@ -135,7 +135,7 @@ class Merger:
             match fact:
                 case OrderFact() if _is_filled_by(fact, facts, index + 1):
                     # One frame tells both: the user hears of the fill first.
-                    change = self._merge_order(fact, source)
+                    change = self._merge_order(fact, source, now)
                     told = facts[index + 1]
                     self._fill(cast(FillFact, told), now, run)
                     self._after(change, now, run)
@@ -230,9 +230,9 @@ class Merger:
     def _order(
         self, fact: OrderFact, source: Source, now: Now, run: Run | None
     ) -> None:
-        self._after(self._merge_order(fact, source), now, run)
+        self._after(self._merge_order(fact, source, now), now, run)
 
-    def _merge_order(self, fact: OrderFact, source: Source) -> Change:
+    def _merge_order(self, fact: OrderFact, source: Source, now: Now) -> Change:
         change = self._orders.merge_order(fact)
         tracked = change.tracked
         assert tracked is not None
@@ -242,6 +242,8 @@ class Merger:
                 (tracked.symbol, side), (tracked.symbol, tracked.position_side), qty
             )
             self._sums_changed = True
+        if change.is_new_order:
+            tracked.born_mono_ns = now.mono_ns
         if source is Source.STREAM:
             self._ports.on_stream_order(tracked)
         if change.is_new_order and tracked.origin in _FORCED:

@@ -170,7 +170,7 @@ class Reconciler:
         run.ledger_symbols.clear()
         run.lost.clear()
         run.asked_ns = self._ports.clock().venue_ns_late(now)
-        run.asked_wall_ns = now.wall_ns
+        run.asked_mono_ns = now.mono_ns
         parts = [Part.OPEN_ORDERS, Part.POSITIONS, Part.LEDGER]
         if run.with_settings:
             parts.append(Part.SETTINGS)
@@ -245,7 +245,7 @@ class Reconciler:
             if tracked.status is OrderStatus.PENDING_NEW:
                 if tracked.in_doubt_since_ns is None:
                     continue  # not sent yet, or its answer is on the way
-            elif tracked.created_ns >= run.asked_wall_ns:
+            elif tracked.born_mono_ns > run.asked_mono_ns:
                 continue  # younger than the list
             wanted.append((tracked.snapshot(), tracked))
         known = set(listed)
@@ -283,7 +283,7 @@ class Reconciler:
         """The venue accepted it once and now tells nothing: beyond retention,
         or a lagging read. Only age can tell which."""
         facts = self._dialect.facts
-        age_ns = run.asked_ns - max(tracked.venue_ns, tracked.created_ns)
+        age_ns = run.asked_ns - (tracked.venue_ns or tracked.created_ns)
         is_young = age_ns < facts.lag_budget_ms * NS_PER_MS
         retained_ns = facts.unfilled_retention_s * NS_PER_S
         was_asked_enough = run.checks >= len(_CHECK_PAUSES_S) and not is_young

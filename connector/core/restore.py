@@ -37,7 +37,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
     """
     intents: dict[str, str] = {}
     orders: dict[str, Tracked] = {}
-    history_start_ns = now.wall_ns
+    history_start_ns: int | None = None
     for record in records:
         match record.kind:
             case "intent":
@@ -71,8 +71,24 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
         core.orders.restore(tracked)
         if tracked.status is OrderStatus.PENDING_NEW:
             core.commands.resume(tracked, now)
-    core.reconciler.history_start_ns = history_start_ns
-    core.merger.record("meta", "history_start_ns", str(history_start_ns))
+    if history_start_ns is None:
+        core.begun = now
+        history_start_ns = now.wall_ns
+    _begin_history(core, history_start_ns)
+
+
+def date_history(core: SessionCore) -> None:
+    """The venue's clock is known: a history that began with this run began then, by
+    that clock and not by ours, which may be wrong by hours."""
+    begun, core.begun = core.begun, None
+    if begun is not None:
+        _begin_history(core, core.clock.offset.venue_ns(begun))
+        core.must_last = True
+
+
+def _begin_history(core: SessionCore, venue_ns: int) -> None:
+    core.reconciler.history_start_ns = venue_ns
+    core.merger.record("meta", "history_start_ns", str(venue_ns))
 
 
 def state_hash(core: SessionCore) -> str:

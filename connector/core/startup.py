@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connector.core import restore
 from connector.core.effects import Fatal
 from connector.dialect import Part
 from connector.dialect.facts import KeyFact
@@ -94,6 +95,7 @@ class Startup:
             self.last_trouble = "the venue's clock could not be read"
             self._clock_ns = now.mono_ns + int(_PAUSES_S[0] * NS_PER_S)
             return
+        restore.date_history(core)
         now_ms = core.clock.offset.venue_ns(now) // NS_PER_MS
         requests = [
             request

@@ -14,6 +14,7 @@ from connector.core.outbox import Outbox
 from connector.dialect import Dialect
 from connector.dialect.wire import Reply
 from connector.model.clock import NS_PER_MS, NS_PER_S, ClockOffset, Now
+from connector.model.noun import replace
 
 _RESOLUTION_NS = NS_PER_MS
 _SAMPLES_AT_ONCE = 3
@@ -49,7 +50,7 @@ class Timekeeper:
         fresh_ns = int(_AGAIN_AFTER_ERROR_S * NS_PER_S)
         if measured is not None and now.mono_ns - measured < fresh_ns:
             return
-        self.offset = ClockOffset(offset_ns=self.offset.offset_ns)
+        self.offset = replace(self.offset, measured_mono_ns=None)
         self.measure(now)
 
     def tick(self, now: Now) -> None:
@@ -82,21 +83,22 @@ class Timekeeper:
 
     def _take(self, server_ms: int, sent: Now, received: Now) -> None:
         round_trip_ns = received.mono_ns - sent.mono_ns
-        middle_ns = sent.wall_ns + round_trip_ns // 2
+        # By the wall clock of the answer: it may have been set since the question.
+        middle_ns = received.wall_ns - round_trip_ns // 2
         # The venue cuts its clock to whole milliseconds.
         server_ns = server_ms * NS_PER_MS + _RESOLUTION_NS // 2
         sample = ClockOffset(
             offset_ns=server_ns - middle_ns,
             error_ns=round_trip_ns // 2 + _RESOLUTION_NS // 2,
             measured_mono_ns=received.mono_ns,
+            anchor=received,
         )
         held = self.offset
         if held.measured_mono_ns is not None:
             age_ns = received.mono_ns - held.measured_mono_ns
             bound_ns = held.error_ns + age_ns * _DRIFT_PPM // 1_000_000
-            agrees = (
-                abs(sample.offset_ns - held.offset_ns) <= bound_ns + sample.error_ns
-            )
+            apart_ns = abs(sample.venue_ns(received) - held.venue_ns(received))
+            agrees = apart_ns <= bound_ns + sample.error_ns
             if agrees and bound_ns <= sample.error_ns:
                 return
         self.offset = sample

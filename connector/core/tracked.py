@@ -54,7 +54,7 @@ _DECIMALS = frozenset(
 )
 
 _NOT_DURABLE = frozenset(
-    ("snapshot_cache", "told", "last_seq", "pending", "seen_on_stream")
+    ("snapshot_cache", "told", "last_seq", "pending", "seen_on_stream", "born_mono_ns")
 )
 
 _STATIC = (
@@ -75,7 +75,8 @@ class Tracked:
     *fills_qty* sums the fills counted here; *base_filled* is what was filled
     before our time. *provisional_qty* is the part of fills_qty that was
     inferred. *deadline_ms* is the venue time after which an unanswered command
-    can no longer be accepted. *terms_ns* is the venue time of quantity and price.
+    can no longer be accepted. *born_mono_ns*: when this process first heard of it, by
+    the clock that is never set. *terms_ns* is the venue time of quantity and price.
     *is_end_inferred*: final by our own conclusion (refused, proven absent, filled by
     the sum of its fills), which any word of the venue overrides.
     """
@@ -83,6 +84,7 @@ class Tracked:
     __slots__ = (
         "avg_price",
         "base_filled",
+        "born_mono_ns",
         "client_order_id",
         "close_position",
         "created_ns",
@@ -159,6 +161,7 @@ class Tracked:
         self.is_end_inferred = False
         self.is_stub = False
         self.created_ns = created_ns
+        self.born_mono_ns = 0
         self.venue_ns = 0
         self.terms_ns = 0
         self.last_seq = 0

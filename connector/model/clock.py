@@ -20,16 +20,25 @@ class Now(Noun, frozen=True):
 
 
 class ClockOffset(Noun, frozen=True, kw_only=True):
-    """Venue clock minus ours, in ns, known to within ± *error_ns*."""
+    """Venue clock minus ours, in ns, known to within ± *error_ns*.
+
+    *anchor* is when it was measured: from there on the venue's clock is our monotonic
+    one, so that a wall clock that is set meanwhile changes nothing. Without an anchor
+    (never measured) our wall clock has to do.
+    """
 
     offset_ns: int = 0
     error_ns: int = 0
     measured_mono_ns: int | None = None
+    anchor: Now | None = None
 
     def venue_ns(self, now: Now) -> int:
         """Best estimate of the venue's clock at *now* (UTC epoch ns)."""
-        return now.wall_ns + self.offset_ns
+        anchor = self.anchor
+        if anchor is None:
+            return now.wall_ns + self.offset_ns
+        return anchor.wall_ns + self.offset_ns + now.mono_ns - anchor.mono_ns
 
     def venue_ns_late(self, now: Now) -> int:
         """The earliest the venue's clock can show at *now*: safe to call past."""
-        return now.wall_ns + self.offset_ns - self.error_ns
+        return self.venue_ns(now) - self.error_ns
