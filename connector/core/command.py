@@ -160,10 +160,18 @@ def judge(command: Command) -> Outcome | None:
     )
     if is_amended or is_canceled:
         return Accepted(order=order)
-    # Filled by the sum of its fills is our own conclusion: an amend under way may
-    # have made the order larger.
+    return too_late(command) if has_ended(tracked) else None
+
+
+def has_ended(tracked: Tracked) -> bool:
+    """Final, and not by a guess: an order filled by the sum of its fills may have
+    been made larger by an amend under way."""
     is_guess = tracked.is_end_inferred and tracked.status is OrderStatus.FILLED
-    if tracked.is_terminal and not is_guess:
-        text = f"the order had already ended as {tracked.status.value}"
-        return Rejected(order=order, code=TOO_LATE, text=text)
-    return None
+    return tracked.is_terminal and not is_guess
+
+
+def too_late(command: Command, *, was_sent: bool = True) -> Rejected:
+    """The outcome of a cancel or amend of an order that had ended."""
+    order = command.tracked.snapshot()
+    text = f"the order had already ended as {order.status.value}"
+    return Rejected(order=order, code=TOO_LATE, text=text, was_sent=was_sent)

@@ -27,6 +27,8 @@ from connector.core.command import (
     build_batch,
     build_request,
     exposes,
+    has_ended,
+    too_late,
 )
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
@@ -159,7 +161,12 @@ class Commands:
     def on_journaled(self, token: int, now: Now) -> None:
         """The intents are durable: send."""
         commands, is_batch = self._journaling.pop(token, ([], False))
-        for command in commands:
+        for command in list(commands):
+            if command.kind is CommandKind.AMEND and has_ended(command.tracked):
+                commands.remove(command)
+                refused = too_late(command, was_sent=False)
+                self._outbox.emit(Resolve(command.ticket, refused))
+                continue
             self._outcomes.start(command)
             if command.kind is CommandKind.AMEND:
                 command.tracked.pending = OrderStatus.PENDING_REPLACE
@@ -169,13 +176,15 @@ class Commands:
         elif commands:
             self.send(commands[0], now)
 
-    def on_journal_failed(self, token: int, why: str, *, is_full: bool) -> None:
+    def on_journal_failed(
+        self, token: int, why: str, now: Now, *, is_full: bool
+    ) -> None:
         """The intents are not durable: nothing is sent."""
         commands, _ = self._journaling.pop(token, ([], False))
         error = JournalFull(why) if is_full else JournalError(why)
         for command in commands:
             if command.kind is CommandKind.PLACE:
-                self._orders.discard(command.tracked)
+                self._outcomes.drop(command.tracked, f"not journaled: {why}", now)
             self._outbox.emit(Resolve(command.ticket, error))
 
     # --- sending ---

@@ -272,7 +272,7 @@ class SessionCore:
             case JournalWritten(token=token):
                 self.commands.on_journaled(token, now)
             case JournalFailed():
-                self._on_journal_failed(happened)
+                self._on_journal_failed(happened, now)
             case StreamOpened():
                 self._link_of(happened.role).on_opened(happened, now)
             case StreamClosed():
@@ -330,8 +330,17 @@ class SessionCore:
         """New exposure may be sent now."""
         return self.is_live or self.config.allow_exposure_when_stale
 
-    def check(self, intent: OrderIntent, now: Now) -> Instrument:
-        """Raise a UsageError unless *intent* may be sent now."""
+    def check_all(self, intents: Iterable[OrderIntent], now: Now) -> list[Instrument]:
+        """Raise a UsageError unless all *intents* may be sent now, together."""
+        found: list[Instrument] = []
+        for intent in intents:
+            beside = sum(1 for other in found if other.symbol == intent.symbol)
+            found.append(self.check(intent, now, beside=beside))
+        return found
+
+    def check(self, intent: OrderIntent, now: Now, *, beside: int = 0) -> Instrument:
+        """Raise a UsageError unless *intent* may be sent now, with *beside* others of
+        its instrument."""
         if not self.may_expose and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
         symbol = intent.symbol
@@ -340,7 +349,7 @@ class SessionCore:
             intent,
             self.account,
             self.dialect,
-            open_orders=count,
+            open_orders=count + beside,
             now_ms=self.clock.offset.venue_ns(now) // NS_PER_MS,
         )
 
@@ -419,9 +428,9 @@ class SessionCore:
     def _on_stream_order(self, tracked: Tracked) -> None:
         self.trust.on_echo(tracked)
 
-    def _on_journal_failed(self, failed: JournalFailed) -> None:
+    def _on_journal_failed(self, failed: JournalFailed, now: Now) -> None:
         self.commands.on_journal_failed(
-            failed.token, failed.why, is_full=failed.is_full
+            failed.token, failed.why, now, is_full=failed.is_full
         )
         self._alarm("journal.failed", failed.why)
 

@@ -34,6 +34,9 @@ RATE_LIMITED = "RATE_LIMITED"
 NOT_LIVE = "NOT_LIVE"
 NO_ANSWER = "NO_ANSWER"
 
+_FRAME_ID_MAX = 20
+"""Digits of a frame id of ours, at most; longer texts are not even read."""
+
 OnReply = Callable[[Reply, Now], None]
 
 
@@ -134,7 +137,9 @@ class Outbox:
 
     def on_frame_reply(self, answer: FrameReply, now: Now) -> None:
         """The answer to a call that left as a frame; others are ignored."""
-        call_id = int(answer.frame_id) if answer.frame_id.isdecimal() else 0
+        frame_id = answer.frame_id
+        is_ours = len(frame_id) <= _FRAME_ID_MAX and frame_id.isdecimal()
+        call_id = int(frame_id) if is_ours else 0
         call = self._calls.get(call_id)
         if call is None or not call.frame_epoch:
             return

@@ -110,6 +110,13 @@ class Outcomes:
             if command.doubt_ns is not None or command.next_ns is not None:
                 self._judge(command, now)
 
+    def drop(self, tracked: Tracked, why: str, now: Now) -> None:
+        """An order that never was: commands that run on it end with it."""
+        self._orders.end(tracked, OrderStatus.REJECTED, why)
+        for command in self.of(tracked):
+            self._judge(command, now)
+        self._orders.discard(tracked)
+
     def search_all(self, now: Now) -> None:
         """Ask for everything in doubt now (a stream came back)."""
         for command in self.all():
@@ -229,7 +236,8 @@ class Outcomes:
             command.doubt_ns = now.mono_ns
             command.doubt_why = why
             if command.kind is CommandKind.PLACE and not tracked.is_known_to_venue:
-                tracked.in_doubt_since_ns = now.wall_ns
+                if tracked.in_doubt_since_ns is None:  # else found in the journal
+                    tracked.in_doubt_since_ns = now.wall_ns
                 tracked.deadline_ms = command.deadline_ms
                 self.show(tracked)
                 self._ports.save_order(tracked)

@@ -63,7 +63,7 @@ class Wishes:
     def _place(self, wish: Submit, now: Now) -> None:
         core = self._core
         try:
-            instruments = [core.check(intent, now) for intent in wish.intents]
+            instruments = core.check_all(wish.intents, now)
             items = [
                 (intent, core.new_client_order_id(), instrument)
                 for intent, instrument in zip(wish.intents, instruments, strict=True)

@@ -212,8 +212,7 @@ class Session:
         shell = self._open_shell
         core = shell.core
         now = shell.now()
-        for intent in intents:
-            core.check(intent, now)
+        core.check_all(intents, now)
         most = max(1, core.dialect.facts.batch_place_max)
         waits = []
         for part in groups_of(intents, most):
