@@ -100,9 +100,10 @@ class Account:
         if fact.leverage is not None:
             self.leverage[fact.symbol] = fact.leverage
         if held is None:
-            if fact.qty == 0 and fact.margin_mode is None:
+            is_listed = source is Source.REST and fact.margin_mode is None
+            if fact.qty == 0 and is_listed:
                 self._version += 1
-                return False
+                return False  # some venues list every instrument there is
             held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp)
             self._held[key] = held
         before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
@@ -110,7 +111,7 @@ class Account:
             held.moved_ns = fact.venue_ns
         held.qty = fact.qty
         held.stamp = stamp
-        held.version = fact.version if fact.version is not None else held.version
+        held.version = fact.version  # None: what comes next is told by its time
         if fact.entry_price is not None:
             held.entry_price = fact.entry_price
         if fact.margin_mode is not None:
@@ -255,6 +256,7 @@ class Account:
         self.sums.rebase(
             {key: self.position_qty(key) for key in self.position_keys()},
             {asset: balance.wallet for asset, balance in self.balances.items()},
+            {key: held.stamp.venue_ns for key, held in self._held.items()},
         )
 
     def is_quiet_since(self, venue_ns: int) -> bool:

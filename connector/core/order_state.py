@@ -60,6 +60,10 @@ def count_fill(tracked: Tracked, fact: FillFact) -> Decimal:
     replaced = max(ZERO, min(tracked.provisional_qty, fact.qty, excess))
     tracked.provisional_qty -= replaced
     tracked.fills_qty += fact.qty - replaced
+    if fact.venue_ns <= tracked.venue_ns:
+        # No later than the state we know, so part of it: the base held it, if any.
+        over = tracked.base_filled + tracked.fills_qty - tracked.filled_qty
+        tracked.base_filled -= max(ZERO, min(tracked.base_filled, over))
     _reopen(tracked)
     if tracked.status is OrderStatus.PENDING_NEW:
         tracked.status = OrderStatus.NEW

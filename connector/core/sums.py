@@ -26,6 +26,7 @@ class Sums:
     """Bases and what was added to them. Quantities signed, wallets per asset."""
 
     _position_base: dict[PositionKey, Decimal] = field(default_factory=dict)
+    _base_ns: dict[PositionKey, int] = field(default_factory=dict)
     _fills: dict[PositionKey, Decimal] = field(default_factory=dict)
     _filled_ns: dict[PositionKey, int] = field(default_factory=dict)
     _wallet_base: dict[str, Decimal] = field(default_factory=dict)
@@ -36,6 +37,8 @@ class Sums:
         key = (fill.symbol, fill.position_side)
         signed = (fill.qty - replaced) * fill.side.sign
         self._fills[key] = self._fills.get(key, ZERO) + signed
+        if fill.venue_ns <= self._base_ns.get(key, -1):
+            self._position_base[key] = self._position_base.get(key, ZERO) - signed
         self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
 
     def move_fills(
@@ -67,9 +70,14 @@ class Sums:
         return tuple(dict.fromkeys((*self._position_base, *self._fills)))
 
     def rebase(
-        self, positions: Mapping[PositionKey, Decimal], wallets: Mapping[str, Decimal]
+        self,
+        positions: Mapping[PositionKey, Decimal],
+        wallets: Mapping[str, Decimal],
+        told_ns: Mapping[PositionKey, int],
     ) -> None:
-        """The venue's words now are where sums begin."""
+        """The venue's words now are where sums begin. *told_ns*: the venue time of
+        each position; what filled before is in it, however late it is told."""
+        self._base_ns = dict(told_ns)
         for key, qty in positions.items():
             self._position_base[key] = qty - self._fills.get(key, ZERO)
         for asset, wallet in wallets.items():
