@@ -9,7 +9,8 @@ rises; whatever arrives for another epoch is ignored.
 
 A connection is lost when the socket closes, a ping stays unanswered, the script
 fails or its time is up. Losing *current* without a ready *next* is a gap. The
-link retries for ever with jitter, quickly for ten seconds, then slower.
+link retries for ever with jitter, quickly for ten seconds, then slower; at once if the
+lost connection had lived for a while.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ from connector.model.events import GapReason, LinkState
 
 _QUICK_TRIES = 24
 """Retries at the steady pace (about ten seconds) before backing off."""
+
+_LIVED_NS = 5 * NS_PER_S
+"""A connection that was ready this long is followed by the next at once; a venue that
+drops us sooner would be hammered."""
 
 _ROTATION_OVERLAP_S = 2.0
 """Both connections deliver this long before the old one is closed."""
@@ -347,7 +352,6 @@ class Link:
                 overlap = int(_ROTATION_OVERLAP_S * NS_PER_S)
                 self._retire(old, now.mono_ns + overlap)
             return
-        self._tries = 0
         self._down_since_ns = None
         self._alarmed = False
         self._events.on_ready(now)
@@ -381,7 +385,9 @@ class Link:
             self._next = None
             self._rotate_ns = now.mono_ns + self._backoff_ns()
             return
-        was_ready = conn.is_ready
+        has_lived = conn.is_ready and now.mono_ns - conn.ready_ns >= _LIVED_NS
+        if has_lived:
+            self._tries = 0
         self._current = None
         if self._next is not None:
             self._close(self._next)
@@ -392,7 +398,7 @@ class Link:
         if self._down_since_ns is None:
             self._down_since_ns = now.mono_ns
         self.reconnects += 1
-        self._retry_ns = now.mono_ns + (0 if was_ready else self._backoff_ns())
+        self._retry_ns = now.mono_ns + (0 if has_lived else self._backoff_ns())
         self._events.on_lost(reason, why, now)
 
     def _backoff_ns(self) -> int:

@@ -42,6 +42,7 @@ class MarkFeed:
         self._orders = orders
         self._subscribed: frozenset[Symbol] = frozenset()
         self._started = False
+        self._is_stopped = False
         self._change_ns: int | None = None
         self._seen_version = -1
         self.link = Link(
@@ -69,7 +70,7 @@ class MarkFeed:
 
     def follow(self, now: Now) -> None:
         """Look whether other instruments are at stake now (cheap if not)."""
-        if self._account.version == self._seen_version:
+        if self._account.version == self._seen_version or self._is_stopped:
             return
         self._seen_version = self._account.version
         if self._change_ns is None and not self.at_stake() <= self._subscribed:
@@ -88,6 +89,7 @@ class MarkFeed:
 
     def stop(self) -> None:
         """Close."""
+        self._is_stopped = True
         self._change_ns = None
         self.link.stop()
 

@@ -406,8 +406,12 @@ class Trust:
         untied = core.account.position_mismatches()
         if not short and not untied:
             return
-        if core.account.moved_within(untied, budget, core.clock.offset.venue_ns(now)):
-            self._note_untied(now)  # still moving: look again later
+        venue_ns = core.clock.offset.venue_ns(now)
+        is_moving = core.account.moved_within(untied, budget, venue_ns) or any(
+            t.venue_ns > venue_ns - budget for t in short
+        )
+        if is_moving:
+            self._note_untied(now)  # its fills may be one message behind: look later
             return
         self.gap(GapReason.MUTE, "fills and positions do not tie out", now)
 
