@@ -22,9 +22,6 @@ from connector.model.limits import FREE, Priority
 from connector.runtime.stream import Stream, StreamChannel
 from connector.session.budget import Budget
 
-_FRAMES_PER_TURN = 64
-"""Frames applied before other tasks get a turn."""
-
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
 
 
@@ -99,7 +96,9 @@ class Sockets:
             self._open[role, epoch] = stream
             try:
                 self._post(StreamOpened(role, epoch))
-                await self._read(stream, role, epoch)
+                await stream.deliver(
+                    lambda raw: self._post(StreamFrame(role, epoch, raw))
+                )
             finally:
                 self._open.pop((role, epoch), None)
                 await stream.close()
@@ -109,14 +108,6 @@ class Sockets:
             self._readers.pop((role, epoch), None)
             self._budget.close_connection(connection)
         self._post(StreamClosed(role, epoch, why))
-
-    async def _read(self, stream: Stream, role: LinkRole, epoch: int) -> None:
-        count = 0
-        async for raw in stream:
-            self._post(StreamFrame(role, epoch, raw))
-            count += 1
-            if count % _FRAMES_PER_TURN == 0:
-                await asyncio.sleep(0)
 
     async def _send_frame(self, effect: SendStream) -> None:
         role, epoch = effect.role, effect.epoch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, str(Path(__file__).parent))  # for raw_http and raw_streams
+from connector.runtime.journal_file import FileJournal
+
+sys.path.insert(0, str(Path(__file__).parent))  # raw_http, raw_streams, journals
+
+from journals import opened
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.db"
+
+
+@pytest.fixture(params=[True, False], ids=["threaded", "inline"])
+def journal(file: Path, request: pytest.FixtureRequest) -> Iterator[FileJournal]:
+    with opened(file, threaded=request.param) as journal:
+        yield journal
 
 
 @pytest.fixture(scope="session")
