@@ -34,7 +34,7 @@ from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
 from connector.core.outcomes import Outcomes
-from connector.core.tracked import Tracked, intent_to_json
+from connector.core.tracked import Tracked
 from connector.dialect import Dialect
 from connector.dialect.wire import Reply, Request
 from connector.errors import JournalError, JournalFull
@@ -95,10 +95,8 @@ class Commands:
                     instrument=instrument,
                 )
             )
-            records.append(
-                JournalRecord("intent", client_order_id, intent_to_json(intent))
-            )
-            records.append(JournalRecord("order", client_order_id, tracked.to_json()))
+            records.append(JournalRecord("intent", client_order_id, intent))
+            records.append(JournalRecord("order", client_order_id, tracked.record()))
         self._journal(commands, records, is_batch=len(commands) > 1)
 
     def amend(

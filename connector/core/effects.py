@@ -8,7 +8,7 @@ from connector.errors import ConnectorError
 from connector.model.credentials import Secret
 from connector.model.events import Event, ReconcileReport
 from connector.model.limits import BucketSpec, Cost
-from connector.model.noun import Noun
+from connector.model.noun import Noun, to_text
 from connector.model.order import Outcome
 
 
@@ -73,7 +73,13 @@ class JournalRecord(Noun, frozen=True):
 
     kind: str
     key: str
-    body: str
+    value: str | Noun
+
+    @property
+    def body(self) -> str:
+        """As it is written."""
+        value = self.value
+        return value if isinstance(value, str) else to_text(value)
 
 
 class AppendJournal(Noun, frozen=True):

@@ -344,12 +344,11 @@ class SessionCore:
         if not self.may_expose and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
         symbol = intent.symbol
-        count = sum(1 for t in self.orders.open() if t.symbol == symbol)
         return check_intent(
             intent,
             self.account,
             self.dialect,
-            open_orders=count + beside,
+            open_orders=self.orders.open_count(symbol) + beside,
             now_ms=self.clock.offset.venue_ns(now) // NS_PER_MS,
         )
 

@@ -100,7 +100,7 @@ class MarkFeed:
             for key in self._account.position_keys()
             if self._account.position_qty(key) != 0
         }
-        held.update(tracked.symbol for tracked in self._orders.open())
+        held.update(self._orders.open_symbols())
         return frozenset(held & self._account.instruments.keys())
 
     def _script(self) -> LinkScript:

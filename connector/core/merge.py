@@ -7,11 +7,9 @@ channel was first.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import cast
 
 from connector.core.account import Account
@@ -51,7 +49,7 @@ from connector.model.events import (
     UnknownMessage,
 )
 from connector.model.ids import Symbol
-from connector.model.noun import replace
+from connector.model.noun import Noun, replace
 from connector.model.order import Fill, Origin
 
 _FORCED = (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
@@ -88,8 +86,7 @@ class Merger:
         """Durable records since the last time, sums included, newest per key."""
         if self._sums_changed:
             self._sums_changed = False
-            body = json.dumps(self._account.sums.to_texts(), sort_keys=True)
-            self.record("meta", "bases", body)
+            self.record("meta", "bases", self._account.sums.record())
         records = tuple(self._records.values())
         self._records.clear()
         return records
@@ -98,13 +95,13 @@ class Merger:
         """Make the sums durable with the next write."""
         self._sums_changed = True
 
-    def record(self, kind: str, key: str, body: str) -> None:
+    def record(self, kind: str, key: str, value: str | Noun) -> None:
         """Keep one durable record."""
-        self._records[kind, key] = JournalRecord(kind, key, body)
+        self._records[kind, key] = JournalRecord(kind, key, value)
 
     def save_order(self, tracked: Tracked) -> None:
         """Make the state of an order durable with the next write."""
-        self.record("order", tracked.client_order_id, tracked.to_json())
+        self.record("order", tracked.client_order_id, tracked.record())
 
     def publish_order(self, tracked: Tracked, *, recovered: bool = False) -> None:
         """Tell the user what is known of an order now, unless that was told."""
@@ -277,7 +274,7 @@ class Merger:
         self._account.sums.add_fill(fill, replaced)
         self._sums_changed = True
         key = f"{fill.symbol}/{fill.venue_order_id}/{fill.trade_id}"
-        self.record("fill", key, _fill_json(fill))
+        self.record("fill", key, fill)
 
     def _after(self, change: Change, now: Now, run: Run | None) -> None:
         tracked = change.tracked
@@ -328,12 +325,3 @@ def _is_filled_by(fact: OrderFact, facts: Sequence[Fact], index: int) -> bool:
         and not following.is_hint
         and following.venue_order_id == fact.venue_order_id
     )
-
-
-def _fill_json(fill: Fill) -> str:
-    body = {
-        name: str(value) if isinstance(value, (Decimal, StrEnum)) else value
-        for name in fill.__struct_fields__
-        for value in (getattr(fill, name),)
-    }
-    return json.dumps(body, separators=(",", ":"), sort_keys=True)

@@ -64,6 +64,8 @@ class Orders:
         self._by_client: dict[ClientOrderId, Tracked] = {}
         self._by_venue: dict[tuple[Symbol, VenueOrderId], Tracked] = {}
         self._open: dict[ClientOrderId, Tracked] = {}
+        self._open_by_symbol: dict[Symbol, int] = {}
+        self._short: dict[ClientOrderId, Tracked] = {}
         self._fill_keys: set[FillKey] = set()
         self.duplicates_dropped = 0
 
@@ -84,6 +86,18 @@ class Orders:
     def all(self) -> list[Tracked]:
         """Everything remembered, oldest first."""
         return list(self._by_client.values())
+
+    def open_count(self, symbol: Symbol) -> int:
+        """How many orders of *symbol* are not final."""
+        return self._open_by_symbol.get(symbol, 0)
+
+    def open_symbols(self) -> Iterable[Symbol]:
+        """Instruments with an order that is not final."""
+        return self._open_by_symbol.keys()
+
+    def short(self) -> list[Tracked]:
+        """Orders that filled more than the fills known here."""
+        return list(self._short.values())
 
     def snapshots(self, *, only_open: bool) -> list[Order]:
         """What users see."""
@@ -124,6 +138,7 @@ class Orders:
     def forget(self, tracked: Tracked) -> None:
         """Drop a final order from memory; the journal keeps it."""
         assert tracked.is_terminal
+        self._short.pop(tracked.client_order_id, None)
         self._by_client.pop(tracked.client_order_id, None)
         for venue_id in (tracked.venue_order_id, tracked.triggered_order_id):
             if venue_id is not None:
@@ -131,7 +146,7 @@ class Orders:
 
     def discard(self, tracked: Tracked) -> None:
         """Drop an order that was never journaled, so never sent."""
-        self._open.pop(tracked.client_order_id, None)
+        self._set_open(tracked, is_open=False)
         self._by_client.pop(tracked.client_order_id, None)
 
     def end(self, tracked: Tracked, status: OrderStatus, reason: str) -> None:
@@ -237,15 +252,30 @@ class Orders:
 
     def _insert(self, tracked: Tracked) -> None:
         self._by_client[tracked.client_order_id] = tracked
-        if not tracked.is_terminal:
-            self._open[tracked.client_order_id] = tracked
+        self._touch(tracked)
 
     def _touch(self, tracked: Tracked) -> None:
         tracked.snapshot_cache = None
-        if tracked.is_terminal:
-            self._open.pop(tracked.client_order_id, None)
+        self._set_open(tracked, is_open=not tracked.is_terminal)
+        if tracked.missing_fills > 0:
+            self._short[tracked.client_order_id] = tracked
+        elif self._short:
+            self._short.pop(tracked.client_order_id, None)
+
+    def _set_open(self, tracked: Tracked, *, is_open: bool) -> None:
+        name, symbol = tracked.client_order_id, tracked.symbol
+        if is_open is (name in self._open):
+            return
+        count = self._open_by_symbol.get(symbol, 0)
+        if is_open:
+            self._open[name] = tracked
+            self._open_by_symbol[symbol] = count + 1
+            return
+        del self._open[name]
+        if count == 1:
+            del self._open_by_symbol[symbol]
         else:
-            self._open[tracked.client_order_id] = tracked
+            self._open_by_symbol[symbol] = count - 1
 
     def _resolve(self, fact: OrderFact) -> Tracked | None:
         if fact.venue_order_id is not None:

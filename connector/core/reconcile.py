@@ -182,7 +182,7 @@ class Reconciler:
         self._all(run, requests, lambda later: self._fills(run, later), now)
 
     def _query(self, part: Part, now: Now) -> tuple[Request, ...]:
-        symbols = {t.symbol for t in self._orders.open()}
+        symbols = set(self._orders.open_symbols())
         symbols.update(symbol for symbol, _ in self._account.position_keys())
         return self._dialect.query(
             part,
@@ -207,7 +207,7 @@ class Reconciler:
     def _fills(self, run: Run, now: Now) -> None:
         symbols = set(run.ledger_symbols)
         symbols.update(fact.symbol for fact in run.listed)
-        symbols.update(tracked.symbol for tracked in self._orders.open())
+        symbols.update(self._orders.open_symbols())
         symbols.update(tracked.symbol for tracked in run.doubted)
         symbols.update(symbol for symbol, _ in run.positions)
         symbols.update(symbol for symbol, _ in self._account.position_keys())
@@ -326,11 +326,7 @@ class Reconciler:
             self._check(run, now)
 
     def _check(self, run: Run, now: Now) -> None:
-        short = [
-            t
-            for t in self._orders.all()
-            if t.missing_fills > 0 and not self._is_before_our_time(t)
-        ]
+        short = [t for t in self._orders.short() if not self._is_before_our_time(t)]
         is_first = self.synced_ms is None
         if is_first:
             self._account.take_bases()
@@ -356,6 +352,7 @@ class Reconciler:
         if tracked.created_ns >= self.history_start_ns:
             return False
         tracked.base_filled = tracked.filled_qty - tracked.fills_qty
+        self._orders.touch(tracked)
         return True
 
     def _finish(self, run: Run, now: Now) -> None:

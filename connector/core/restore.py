@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from connector.core.effects import JournalRecord
-from connector.core.tracked import Tracked, intent_from_json
+from connector.core.records import OrderRecord, SumsRecord
+from connector.core.tracked import Tracked
 from connector.model.account import LedgerKind
 from connector.model.clock import Now
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
-from connector.model.order import OrderStatus
+from connector.model.noun import of_text
+from connector.model.order import OrderIntent, OrderStatus
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
@@ -43,7 +44,9 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
             case "intent":
                 intents[record.key] = record.body
             case "order":
-                orders[record.key] = Tracked.from_json(record.body)
+                orders[record.key] = Tracked.of_record(
+                    of_text(OrderRecord, record.body)
+                )
             case "fill":
                 symbol, order_id, trade_id = record.key.split("/")
                 key = (Symbol(symbol), VenueOrderId(order_id), TradeId(trade_id))
@@ -54,7 +57,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                     LedgerKind(kind), entry_id, int(record.body)
                 )
             case "meta" if record.key == "bases":
-                core.account.sums.restore(json.loads(record.body))
+                core.account.sums.restore(of_text(SumsRecord, record.body))
             case "meta" if record.key == "synced_ms":
                 core.reconciler.synced_ms = int(record.body)
             case "meta" if record.key == "history_start_ns":
@@ -63,7 +66,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 pass  # written by a newer version, or informative only
     for client_order_id, body in intents.items():
         if client_order_id not in orders:
-            intent = intent_from_json(body)
+            intent = of_text(OrderIntent, body)
             orders[client_order_id] = Tracked.of_intent(
                 intent, ClientOrderId(client_order_id), now.wall_ns
             )
@@ -95,8 +98,8 @@ def state_hash(core: SessionCore) -> str:
     """SHA-256 over orders, fill keys and sums, in a fixed order."""
     digest = hashlib.sha256()
     for tracked in sorted(core.orders.all(), key=lambda t: t.client_order_id):
-        digest.update(tracked.to_json().encode())
+        digest.update(tracked.record().digest_text().encode())
     for key in sorted(core.orders.fill_keys):
         digest.update("/".join(key).encode())
-    digest.update(json.dumps(core.account.sums.to_texts(), sort_keys=True).encode())
+    digest.update(core.account.sums.record().digest_text().encode())
     return digest.hexdigest()

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from connector.core.records import SumsRecord
 from connector.model.events import Adjustment
 from connector.model.ids import Symbol
-from connector.model.money import ZERO, text_of
+from connector.model.money import ZERO
 from connector.model.order import Fill, PositionSide
 
 PositionKey = tuple[Symbol, PositionSide]
@@ -95,23 +96,21 @@ class Sums:
                 held = self._position_base.get(key, ZERO)
                 self._position_base[key] = held + difference.difference
 
-    def to_texts(self) -> dict[str, dict[str, str]]:
-        """Sums as text, for the journal."""
-        assets = sorted({*self._wallet_base, *self._entries})
-        return {
-            "position": {
-                position_name(key): text_of(self.position(key))
-                for key in self.position_keys()
+    def record(self) -> SumsRecord:
+        """Sums as they are now, for the journal."""
+        return SumsRecord(
+            {position_name(key): self.position(key) for key in self.position_keys()},
+            {
+                asset: self.wallet(asset)
+                for asset in dict.fromkeys((*self._wallet_base, *self._entries))
             },
-            "wallet": {asset: text_of(self.wallet(asset)) for asset in assets},
-        }
+        )
 
-    def restore(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+    def restore(self, record: SumsRecord) -> None:
         """Sums as they were when the journal was last written."""
-        for name, qty in texts.get("position", {}).items():
-            self._position_base[_key_of(name)] = Decimal(qty)
-        for asset, wallet in texts.get("wallet", {}).items():
-            self._wallet_base[asset] = Decimal(wallet)
+        for name, qty in record.position.items():
+            self._position_base[_key_of(name)] = qty
+        self._wallet_base.update(record.wallet)
 
 
 def position_name(key: PositionKey) -> str:

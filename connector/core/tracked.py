@@ -7,14 +7,12 @@ users see is the snapshot made of both.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 
+from connector.core.records import RECORDED, OrderRecord, record_values
 from connector.dialect.facts import OrderFact
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
-from connector.model.money import ZERO, text_of
+from connector.model.money import ZERO
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -22,39 +20,8 @@ from connector.model.order import (
     OrderType,
     Origin,
     PositionSide,
-    SelfTradePrevention,
     Side,
     TimeInForce,
-    TriggerPriceType,
-)
-
-_ENUMS: dict[str, type[StrEnum]] = {
-    "side": Side,
-    "order_type": OrderType,
-    "status": OrderStatus,
-    "time_in_force": TimeInForce,
-    "position_side": PositionSide,
-    "origin": Origin,
-    "self_trade_prevention": SelfTradePrevention,
-    "trigger_price_type": TriggerPriceType,
-}
-_DECIMALS = frozenset(
-    (
-        "qty",
-        "price",
-        "trigger_price",
-        "filled_qty",
-        "avg_price",
-        "activation_price",
-        "callback_rate",
-        "fills_qty",
-        "base_filled",
-        "provisional_qty",
-    )
-)
-
-_NOT_DURABLE = frozenset(
-    ("snapshot_cache", "told", "last_seq", "pending", "seen_on_stream", "born_mono_ns")
 )
 
 _STATIC = (
@@ -251,60 +218,22 @@ class Tracked:
                 changed = True
         return changed
 
-    def to_json(self) -> str:
-        """Durable form; `from_json` restores it."""
-        body = {}
-        for name in self.__slots__:
-            if name in _NOT_DURABLE:
-                continue
-            value = getattr(self, name)
-            # Equal numbers read the same, however the venue wrote them.
-            body[name] = text_of(value) if isinstance(value, Decimal) else value
-        return json.dumps(body, separators=(",", ":"), sort_keys=True)
+    def record(self) -> OrderRecord:
+        """Durable form; `of_record` restores it."""
+        return OrderRecord(*record_values(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Tracked:
+    def of_record(cls, record: OrderRecord) -> Tracked:
         """Restore the durable form."""
-        body = restore_values(json.loads(text))
         tracked = cls(
-            client_order_id=body["client_order_id"],
-            symbol=body["symbol"],
-            side=body["side"],
-            order_type=body["order_type"],
-            qty=body["qty"],
-            price=body["price"],
-            created_ns=body["created_ns"],
+            client_order_id=record.client_order_id,
+            symbol=record.symbol,
+            side=record.side,
+            order_type=record.order_type,
+            qty=record.qty,
+            price=record.price,
+            created_ns=record.created_ns,
         )
-        for name in cls.__slots__:
-            if name in body:  # not so in a journal of an older version
-                setattr(tracked, name, body[name])
+        for name in RECORDED:
+            setattr(tracked, name, getattr(record, name))
         return tracked
-
-
-def intent_to_json(intent: OrderIntent) -> str:
-    """Durable form of what the user asked for."""
-    body = {}
-    for name in intent.__struct_fields__:
-        value = getattr(intent, name)
-        body[name] = str(value) if isinstance(value, Decimal) else value
-    return json.dumps(body, separators=(",", ":"), sort_keys=True)
-
-
-def intent_from_json(text: str) -> OrderIntent:
-    """Restore an intent."""
-    return OrderIntent(**restore_values(json.loads(text)))
-
-
-def restore_values(body: dict[str, Any]) -> dict[str, Any]:
-    """Turn texts back into Decimals and enums, by field name."""
-    restored: dict[str, Any] = {}
-    for name, value in body.items():
-        if value is None:
-            restored[name] = None
-        elif name in _DECIMALS:
-            restored[name] = Decimal(value)
-        elif name in _ENUMS:
-            restored[name] = _ENUMS[name](value)
-        else:
-            restored[name] = value
-    return restored

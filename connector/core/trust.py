@@ -402,7 +402,7 @@ class Trust:
             return
         self._untied_since_ns = None
         core = self._core
-        short = [t for t in core.orders.all() if t.missing_fills > 0]
+        short = core.orders.short()
         untied = core.account.position_mismatches()
         if not short and not untied:
             return

@@ -10,13 +10,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict as _dataclass_dict
 from dataclasses import is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from msgspec import MsgspecError, field, json
 from msgspec import Struct as Noun
-from msgspec import field
 from msgspec.structs import replace
 
-__all__ = ["Noun", "as_plain", "field", "replace"]
+__all__ = ["Noun", "as_plain", "field", "of_text", "replace", "to_text"]
+
+N = TypeVar("N", bound=Noun)
+
+_encode = json.Encoder().encode
+
+
+def to_text(noun: Noun) -> str:
+    """JSON of *noun*; Decimals and enums as text."""
+    return _encode(noun).decode()
+
+
+def of_text(kind: type[N], text: str) -> N:
+    """What `to_text` wrote; fields nobody knows are skipped. Raises ValueError."""
+    try:
+        return json.decode(text, type=kind)
+    except MsgspecError as error:
+        raise ValueError(f"no {kind.__name__}: {error}") from None
 
 
 def as_plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
@@ -83,6 +84,9 @@ class TriggerPriceType(StrEnum):
     INDEX = "INDEX"
 
 
+_TERMINAL = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED"))
+
+
 class OrderStatus(StrEnum):
     """FIX words, plus IN_DOUBT: sent, perhaps, and not yet known."""
 
@@ -97,20 +101,14 @@ class OrderStatus(StrEnum):
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
 
-    @property
-    def is_terminal(self) -> bool:
-        """Nothing can follow."""
-        return self in _TERMINAL
+    is_terminal: bool
+    """Nothing can follow."""
 
-
-_TERMINAL = frozenset(
-    (
-        OrderStatus.FILLED,
-        OrderStatus.CANCELED,
-        OrderStatus.REJECTED,
-        OrderStatus.EXPIRED,
-    )
-)
+    def __new__(cls, word: str) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.is_terminal = word in _TERMINAL
+        return member
 
 
 class Origin(StrEnum):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import AsyncIterator
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from connector.core.tracked import restore_values
 from connector.model.events import (
     Event,
     FillEvent,
@@ -19,6 +16,7 @@ from connector.model.events import (
     OrderUpdate,
     PositionUpdate,
 )
+from connector.model.noun import of_text
 from connector.model.order import Fill
 
 if TYPE_CHECKING:
@@ -139,8 +137,4 @@ class EventStream:
 
 def fill_of_json(body: str) -> Fill:
     """A fill as the journal keeps it."""
-    values: dict[str, Any] = restore_values(json.loads(body))
-    for name in ("fee", "realized_pnl"):
-        if values[name] is not None:
-            values[name] = Decimal(values[name])
-    return Fill(**values)
+    return of_text(Fill, body)

@@ -87,6 +87,7 @@ class Shell:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: int | None = None
+        self._is_arming = False
         self._tickets: dict[int, asyncio.Future[Any]] = {}
         self._ticket = 0
         self._permits: dict[int, Permit] = {}
@@ -169,7 +170,10 @@ class Shell:
         for effect in effects:
             self._execute(effect)
         self._signal_change()
-        self._arm()
+        if not self._is_arming:
+            # Once per turn of the loop: a burst of frames needs one timer.
+            self._is_arming = True
+            asyncio.get_running_loop().call_soon(self._arm)
 
     def new_ticket(self) -> tuple[int, asyncio.Future[Any]]:
         """A number for a wish, and where its answer will be; raises SessionClosed."""
@@ -296,6 +300,9 @@ class Shell:
             self._changed.set_result(None)
 
     def _arm(self) -> None:
+        self._is_arming = False
+        if self.is_closed:
+            return
         due = self.core.next_wake_ns
         if due == self._timer_ns and self._timer is not None:
             return
