@@ -249,6 +249,15 @@ class Limiter:
                     self._fail(ticket, NEVER_NS, ())
         self._serve()
 
+    def inherit(self, bucket_id: str, amount: int, at_ns: int, now_ns: int) -> None:
+        """An earlier process spent *amount* at *at_ns* (may be before our time).
+
+        Counted as long as the venue may count it; unknown buckets are ignored.
+        """
+        now = self._tick(now_ns)
+        if amount > 0:
+            self._table.inherit(bucket_id, amount, min(at_ns, now), now)
+
     def observe(
         self, bucket_id: str, used: int, now_ns: int, sent_ns: int | None = None
     ) -> None:

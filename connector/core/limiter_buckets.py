@@ -106,6 +106,10 @@ class Bucket:
         """
         raise NotImplementedError
 
+    def inherit(self, amount: int, at_ns: int, now_ns: int) -> None:
+        """Count what an earlier process took at *at_ns*, not later than now."""
+        raise NotImplementedError
+
     def used_at(self, now_ns: int) -> int:
         """Units in use, rounded up."""
         raise NotImplementedError
@@ -226,6 +230,10 @@ class WindowBucket(Bucket):
         if used > counted and until_ns > now_ns:
             self._borrow(used - counted, until_ns)
 
+    def inherit(self, amount: int, at_ns: int, now_ns: int) -> None:
+        if at_ns + self._span > now_ns:
+            self._borrow(amount, at_ns + self._span)
+
     def used_at(self, now_ns: int) -> int:
         self._expire(now_ns)
         return self._used
@@ -335,6 +343,10 @@ class CreditBucket(Bucket):
     ) -> None:
         self._settle(now_ns)
         self._debt = max(self._debt, used * NS)
+
+    def inherit(self, amount: int, at_ns: int, now_ns: int) -> None:
+        self._settle(now_ns)
+        self._debt += max(0, amount * NS - self._rate * (now_ns - at_ns))
 
     def used_at(self, now_ns: int) -> int:
         self._settle(now_ns)

@@ -76,6 +76,11 @@ class LimitTable:
             window = self._venue_window(bucket.spec, sent_ns)
             bucket.observe(used, window, sent_ns, now_ns)
 
+    def inherit(self, bucket_id: str, amount: int, at_ns: int, now_ns: int) -> None:
+        """See `Limiter.inherit`."""
+        if self._exists(bucket_id, now_ns):
+            self._buckets[bucket_id].inherit(amount, at_ns, now_ns)
+
     def set_venue_clock(self, offset_ns: int, error_ns: int) -> None:
         """See `Limiter.set_venue_clock`."""
         self._venue_offset_ns = offset_ns

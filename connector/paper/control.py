@@ -274,15 +274,24 @@ class Control:
         return {}
 
     def _skew(self, face: Face, args: Args) -> dict[str, Any]:
+        before_ms = self._server.faults.skew_ms
         self._server.faults.skew_ms = int(args["ms"])
+        self._tell_step(before_ms)
         return {"now_ms": self._server.venue_ms()}
+
+    def _tell_step(self, before_ms: int) -> None:
+        by_ms = self._server.faults.skew_ms - before_ms
+        for face in self._server.faces if by_ms else ():
+            face.clock_stepped(by_ms)
 
     def _replies_first(self, face: Face, args: Args) -> dict[str, Any]:
         self._server.faults.replies_first = bool(args.get("on", True))
         return {}
 
     def _heal(self, face: Face, args: Args) -> dict[str, Any]:
+        before_ms = self._server.faults.skew_ms
         self._server.faults.clear()
+        self._tell_step(before_ms)
         return face.command("heal", args, self._server.venue_ms())
 
     # market and money

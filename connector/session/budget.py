@@ -7,7 +7,7 @@ key or address so meet in the same buckets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from connector.core.limiter import Charge, LimiterView
 from connector.core.limiter_tickets import template_id
@@ -16,6 +16,7 @@ from connector.model.clock import NS_PER_MS, ClockOffset, Now
 from connector.model.limits import BucketScope, BucketSpec, Cost, Priority
 from connector.model.noun import replace
 from connector.session.gate import Gate, Permit
+from connector.session.spending import CLOCK_SLACK_NS, Spending, Spent
 
 _UNSAID_WAIT_MS = 2_000
 """How long to stop when the venue says stop and not for how long."""
@@ -24,8 +25,15 @@ _UNSAID_WAIT_MS = 2_000
 class Budget:
     """What one account may spend, at one gate."""
 
-    def __init__(self, gate: Gate, account: str, specs: Iterable[BucketSpec]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        account: str,
+        specs: Iterable[BucketSpec],
+        spending: Spending | None = None,
+    ) -> None:
         self._gate = gate
+        self.spending = spending
         self._account = account
         self._scopes: dict[str, BucketSpec] = {}
         self._charges: dict[tuple[Cost, str], Charge] = {}
@@ -39,6 +47,8 @@ class Budget:
             if spec.scope is not BucketScope.CONNECTION:
                 bound.append(self._bound(spec, ""))
         self._gate.set_limits(bound)
+        if self.spending is not None:
+            self.spending.learn(self._scopes.values())
         self._charges.clear()
 
     def open_connection(self, connection: str) -> None:
@@ -62,7 +72,23 @@ class Budget:
         if charge is None:
             bound = tuple((self._id(name, connection), units) for name, units in cost)
             charge = self._charges[key] = self._gate.charge(bound)
-        return await self._gate.acquire(charge, priority, deadline_ns)
+        permit = await self._gate.acquire(charge, priority, deadline_ns)
+        if self.spending is not None:
+            await self.spending.lend(cost, priority)
+        return permit
+
+    def inherit(self, spent: Sequence[Spent], run: str, now: Now) -> None:
+        """Count what an earlier process (*run*) spent, unless this very process did
+        and knows it."""
+        if self.spending is not None:
+            self.spending.inherit(spent)
+        if run in self._gate.runs:
+            return
+        for item in spent:
+            if self._knows(item.bucket):
+                age_ns = max(0, now.wall_ns - item.wall_ns - CLOCK_SLACK_NS)
+                at_ns = now.mono_ns - age_ns
+                self._gate.inherit(self._id(item.bucket, ""), item.units, at_ns)
 
     def observe(
         self, used: Iterable[tuple[str, int]], *, sent_ns: int | None = None

@@ -124,6 +124,7 @@ class Gate:
         self._lock = threading.Lock()
         self._alarms: dict[asyncio.AbstractEventLoop, _Alarm] = {}
         self._orphans: deque[Ticket] = deque()  # of waiters closed, not cancelled
+        self.runs: set[str] = set()  # sessions whose spending it knows
 
     async def acquire(
         self, cost: Cost | Charge, priority: Priority, deadline_ns: int
@@ -222,6 +223,11 @@ class Gate:
                 spare_cancels=spare_cancels,
             )
             self._settle(_running_loop())
+
+    def inherit(self, bucket_id: str, amount: int, at_ns: int) -> None:
+        """See `Limiter.inherit`."""
+        with self._lock:
+            self._limiter.inherit(bucket_id, amount, at_ns, self._now_ns())
 
     def snapshot(self) -> LimiterView:
         """See `Limiter.snapshot`."""

@@ -15,19 +15,30 @@ from connector.core.inputs import Input, JournalFailed, JournalWritten
 from connector.errors import JournalError, JournalFull
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal, Record
+from connector.session.spending import Spending
 
 _RETRY_S = 1.0
+
+SPENT = "spent"
+"""Key of the record (kind ``meta``) of `Spending`."""
 
 
 class JournalWriter:
     """Owns the journal of one session."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, post: Callable[[Input], None]
+        self,
+        journal: Journal,
+        clock: Clock,
+        post: Callable[[Input], None],
+        spending: Spending | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._post = post
+        self._spending = spending
+        if spending is not None:
+            spending.nudge = self._on_nudge
         self._waiting: list[AppendJournal] = []
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
@@ -65,6 +76,8 @@ class JournalWriter:
         # A write that was cancelled may not have happened; writing twice is no harm.
         left = [*self._writing, *self._take(self._waiting)]
         self._waiting = []
+        if self._spending is not None:
+            left.append(self._spent_record(is_last=True))
         if left:
             with contextlib.suppress(JournalError):
                 self._journal.append(left, durable=True)
@@ -78,9 +91,18 @@ class JournalWriter:
             if record.kind == kind:
                 yield record.body
 
+    def _on_nudge(self) -> None:
+        self._wake.set()
+
+    def _spent_record(self, *, is_last: bool = False) -> Record:
+        assert self._spending is not None
+        body = self._spending.record(is_last=is_last)
+        wall_ns = self._clock.now().wall_ns
+        return Record(kind="meta", key=SPENT, wall_ns=wall_ns, body=body)
+
     async def _pause(self) -> None:
         self._wake.clear()
-        if self._waiting:
+        if self._waiting or (self._spending and self._spending.wants_record):
             return
         if not self._unsaved:
             await self._wake.wait()
@@ -104,14 +126,23 @@ class JournalWriter:
         records = self._take(effects)
         self._writing = records
         durable = any(effect.is_durable for effect in effects)
+        spending = self._spending
+        tells_spent = spending is not None and spending.wants_record
+        if tells_spent:
+            records = [*records, self._spent_record()]
+            durable = True
         try:
             await self._journal.write(records, durable=durable)
         except JournalError as error:
             self._writing = []
+            if spending is not None and tells_spent:
+                spending.on_refused()
             self._refused(effects, records, error)
             return
         self._writing = []
         self.is_failing = False
+        if spending is not None and tells_spent:
+            spending.on_written()
         for effect in effects:
             if effect.token:
                 self._post(JournalWritten(effect.token))
@@ -127,6 +158,8 @@ class JournalWriter:
             for item in effect.records
         }
         for record in records:
+            if record.key == SPENT:
+                continue  # the next one will say more
             if (record.kind, record.key) not in refused:
                 self._unsaved[record.kind, record.key] = record
         is_full = isinstance(error, JournalFull)

@@ -15,6 +15,7 @@ from typing import Protocol
 from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls, check_endpoints
 from connector.config.profiles import Profile, resolve
+from connector.core.inputs import Input
 from connector.core.machine import SessionCore
 from connector.core.restore import base36
 from connector.dialect import Capability, Dialect, Endpoints
@@ -30,7 +31,9 @@ from connector.runtime.journal_memory import MemoryJournal
 from connector.runtime.keystore.of_profile import credentials_of
 from connector.runtime.stream import StreamChannel
 from connector.session.budget import Budget
-from connector.session.gate import GateKey, shared_gate
+from connector.session.gate import Gate, GateKey, shared_gate
+from connector.session.journaling import SPENT, JournalWriter
+from connector.session.spending import Spending, run_of, spent_before
 from connector.venues.registry import dialect_for
 from connector.venues.signing import Signer, make_signer
 
@@ -97,6 +100,10 @@ class Parts:
     signer: Signer
     journal: Journal
 
+    def journal_writer(self, post: Callable[[Input], None]) -> JournalWriter:
+        """Writes the records of the machine, and what was spent."""
+        return JournalWriter(self.journal, self.clock, post, self.budget.spending)
+
 
 async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     """Everything a session needs; *stack* gives it back.
@@ -137,14 +144,6 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     now = clock.now()
     journal = _journal(wishes, profile, is_embedded=is_embedded, wall_ns=now.wall_ns)
     stack.callback(journal.close)
-    core = SessionCore(
-        dialect,
-        endpoints,
-        config,
-        id_prefix=_id_prefix(journal, now.wall_ns),
-        rng=wishes.rng or random.Random(),  # noqa: S311 - jitter only
-    )
-    allow = AllowList(endpoints.urls())
     account = hashlib.sha256(credentials.api_key.reveal().encode()).hexdigest()[:12]
     gate = shared_gate(
         # Who shares a host shares its limits, whatever the profile is called.
@@ -152,6 +151,15 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         (),
         lambda: clock.now().mono_ns,
     )
+    run, budget = _begin_run(journal, gate, account, dialect, clock)
+    core = SessionCore(
+        dialect,
+        endpoints,
+        config,
+        id_prefix=run,
+        rng=wishes.rng or random.Random(),  # noqa: S311 - jitter only
+    )
+    allow = AllowList(endpoints.urls())
     http = HttpChannel(
         allow,
         connect_timeout_s=config.answer_timeout_s / 2,
@@ -167,7 +175,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         core=core,
         http=http,
         streams=StreamChannel(allow, open_timeout_s=config.logon_timeout_s),
-        budget=Budget(gate, account, dialect.base_limits),
+        budget=budget,
         signer=signer,
         journal=journal,
     )
@@ -236,20 +244,39 @@ def _journal(
     return wanted
 
 
-def _id_prefix(journal: Journal, wall_ns: int) -> str:
-    """Letters and digits that no run of any journal has used: the journal's own
-    random name and the number of this run."""
+def _begin_run(
+    journal: Journal, gate: Gate, account: str, dialect: Dialect, clock: Clock
+) -> tuple[str, Budget]:
+    """A name that no run of any journal has had, and what earlier runs spent.
+
+    The name is letters and digits: the journal's own random name and the number of
+    this run; client order ids begin with it.
+    """
+    now = clock.now()
     kept = {row.key: row.body for row in journal.load({"meta"})}
     name = kept.get("id_name") or _random_name()
-    run = int(kept.get("id_run", "0")) + 1
+    number = int(kept.get("id_run", "0")) + 1
+    run = _run_name(name, number)
+    spending = Spending(run, clock.now)
+    budget = Budget(gate, account, dialect.base_limits, spending)
+    before = kept.get(SPENT)
+    if before is not None:
+        spent = list(spent_before(before, now.wall_ns))
+        budget.inherit(spent, run_of(before), now)
+    gate.runs.add(run)
+    bodies = {"id_name": name, "id_run": str(number), SPENT: spending.record()}
     journal.append(
         [
-            Record(kind="meta", key="id_name", wall_ns=wall_ns, body=name),
-            Record(kind="meta", key="id_run", wall_ns=wall_ns, body=str(run)),
+            Record(kind="meta", key=key, wall_ns=now.wall_ns, body=body)
+            for key, body in bodies.items()
         ],
         durable=True,
     )
-    return f"c{name}{base36(run).rjust(3, '0')}x"
+    return run, budget
+
+
+def _run_name(name: str, number: int) -> str:
+    return f"c{name}{base36(number).rjust(3, '0')}x"
 
 
 def _random_name() -> str:

@@ -54,7 +54,6 @@ from connector.runtime.journal import Journal
 from connector.session.events import EventStream
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
-from connector.session.journaling import JournalWriter
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
 from connector.session.preview import preview
@@ -451,7 +450,7 @@ class Session:
         self._parts = parts
         return Shell(
             parts,
-            journal=lambda post: JournalWriter(parts.journal, parts.clock, post),
+            journal=parts.journal_writer,
             on_event=self._on_event,
         )
 

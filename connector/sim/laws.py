@@ -51,8 +51,6 @@ STALE_BOUND_S = 20.0
 """Ping interval 15 s, its timeout 3 s, and a margin."""
 UNTOLD_BOUND_S = 75.0
 """An audit a minute, its requests, and a margin."""
-LONGEST_WINDOW_S = 62.0
-"""The longest window of the venue's limits, and a margin."""
 COMMAND_BOUND_S = 75.0
 """Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
 
@@ -282,14 +280,11 @@ class Witness:
                     self.broken("stale", f"LIVE, but fill {key} was not told in time")
 
     def _watch_limits(self) -> None:
-        """A new process cannot know what the last one spent before the windows that
-        the venue's answers describe: its first minute is judged by the venue alone."""
+        """Every window counts, whichever processes spent in it."""
         rows = self.server.control.apply("exceedances")["exceedances"]
         fresh, self._exceedances = rows[self._exceedances :], len(rows)
-        is_first = self.life.number == 1
-        if is_first or self.now_s - self.life.begun_s > LONGEST_WINDOW_S:
-            for row in fresh:
-                self.broken("limits", str(row))
+        for row in fresh:
+            self.broken("limits", str(row))
 
     def _watch_stream(self, life: Life, *, is_live: bool) -> None:
         if not is_live or self._hears():

@@ -106,7 +106,7 @@ def _wait_for_proof(patch: pytest.MonkeyPatch) -> None:
 
 def _reuse_ids(patch: pytest.MonkeyPatch) -> None:
     """Begin every run with the same client ids."""
-    patch.setattr("connector.session.opening._id_prefix", lambda *_: "again")
+    patch.setattr("connector.session.opening._run_name", lambda *_: "again")
 
     def forgetful(core: SessionCore, records: Any, now: Any) -> None:
         kept = [row for row in records if row.kind not in ("intent", "order")]

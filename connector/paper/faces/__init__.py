@@ -186,6 +186,10 @@ class Face(Protocol):
         """Forget a socket, however it ended."""
         ...
 
+    def clock_stepped(self, by_ms: int) -> None:
+        """The venue's clock was set; what counts uses of limits is not."""
+        ...
+
     def on_time(self, now_ms: int) -> None:
         """Let pass what is due: expiries, periodic streams, engine events."""
         ...

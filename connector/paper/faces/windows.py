@@ -51,6 +51,10 @@ class Window:
             self._calendar = 0
         return self._calendar
 
+    def clock_stepped(self, by_ms: int) -> None:
+        """The venue's clock was set: time went on as before for what was counted."""
+        self._uses = deque((at_ms + by_ms, cost) for at_ms, cost in self._uses)
+
     def retry_after_s(self, now_ms: int, *, is_sliding: bool) -> int:
         """Whole seconds until there is room again, at least 1."""
         free_ms = now_ms - now_ms % self.length_ms + self.length_ms

@@ -236,6 +236,10 @@ class BinanceUsdm:
 
     # time
 
+    def clock_stepped(self, by_ms: int) -> None:
+        """Limits count by a clock of their own."""
+        self.state.limits.clock_stepped(by_ms)
+
     def on_time(self, now_ms: int) -> None:
         """Advance the machine, tell what happened, keep the sockets' rules."""
         engine = self.state.engine

@@ -88,6 +88,14 @@ class Limits:
         if exceeded is not None:
             self.exceedances.append(exceeded)
 
+    def clock_stepped(self, by_ms: int) -> None:
+        """The venue's clock was set; windows do not stretch or shrink by that."""
+        windows = [address.weight for address in self._addresses.values()]
+        windows += [window for pair in self._orders.values() for window in pair]
+        windows += self._sockets.values()
+        for window in windows:
+            window.clock_stepped(by_ms)
+
     def charge_weight(self, peer: str, weight: int, now_ms: int) -> None:
         """Count *weight*; raises ApiError -1003 with 429, or 418 while banned."""
         address = self._address(peer)
