@@ -1,0 +1,1 @@
+"""Deribit: options, futures and perpetuals over JSON-RPC."""

@@ -1,0 +1,258 @@
+"""Conversations: the private stream, mark prices, order entry.
+
+Private:   Open -> auth -> set_heartbeat, subscribe (private), subscribe (public),
+           get_cancel_on_disconnect -> all answered -> Ready
+Orders:    Open -> auth -> set_heartbeat -> Ready
+Public:    Open -> set_heartbeat, subscribe -> Ready
+Always:    test_request -> public/test; at 80 % of the token's life -> renew;
+           13009 -> auth again, nothing else is lost
+
+Tokens have connection scope: they die with the socket and spend none of the 16
+sessions that a key may have. The server may grant less than was asked for, so the
+granted scope is compared; it drops channel names that it does not know, so the list
+it answers is compared, too. `testnet` in the first answer must agree with the
+address: keys and money of one network are nothing in the other.
+
+Source: Deribit API, "Authentication", "Heartbeats", "private/subscribe",
+"private/get_cancel_on_disconnect"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from urllib.parse import urlsplit
+
+from connector.dialect.facts import ControlFact, ControlKind
+from connector.dialect.wire import (
+    Fail,
+    Open,
+    Ready,
+    Reply,
+    Request,
+    ScriptFailure,
+    Send,
+    Step,
+)
+from connector.model.clock import NS_PER_S
+from connector.model.credentials import Secret
+from connector.model.ids import Symbol
+from connector.model.limits import Cost
+from connector.venues.deribit import codes, sign
+from connector.venues.deribit.limits import REQUEST_COST, SUBSCRIBE_COST
+from connector.venues.deribit.messages import RENEWAL, SIGN_IN
+
+HEARTBEAT_S = 30
+"""Without it a dead peer, and so cancel-on-disconnect, is noticed after 10 minutes."""
+
+RENEW_AT = (4, 5)
+"""The part of a token's life after which it is renewed."""
+
+PRIVATE_CHANNELS = ("user.changes.any.any.raw", "user.portfolio.any", "user.lock")
+PUBLIC_CHANNELS = ("platform_state", "instrument.state.any.any")
+CHANNELS_MAX = 500
+
+LIVE_HOSTS = frozenset(("www.deribit.com", "drb.coinbase.com"))
+TEST_HOSTS = frozenset(("test.deribit.com",))
+
+_NEEDED = frozenset(("trade:read_write", "account:read"))
+_AS_GOOD = {"account:read": "account:read_write"}
+_KEY_CODES = frozenset(str(code) for code in codes.KEY_ERRORS)
+_SUBSCRIBED, _WATCHED, _BEATING, _PROTECTED = "subscribe", "watch", "beat", "protect"
+
+
+class _Socket:
+    """What every conversation with this venue does."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: set[str] = set()
+        self._numbers = count(1)
+        self.next_tick_ns: int | None = None
+
+    def start(self, mono_ns: int) -> tuple[Step, ...]:
+        """Open the socket."""
+        return (Open(url=Secret(self._url)),)
+
+    def on_reply(
+        self, request: Request, reply: Reply, mono_ns: int
+    ) -> tuple[Step, ...]:
+        """There are no calls."""
+        return ()
+
+    def _send(
+        self,
+        ref: str,
+        method: str,
+        params: sign.Pairs = (),
+        cost: Cost = REQUEST_COST,
+    ) -> Send:
+        self._waiting.add(ref)
+        return Send(text=sign.frame(ref, method, params), cost=cost)
+
+    def _still_alive(self) -> Send:
+        """The answer to a test request; nothing waits for the answer to it."""
+        return Send(text=sign.frame(f"test-{next(self._numbers)}", "public/test", ()))
+
+    def _heartbeat(self) -> Send:
+        return self._send(
+            _BEATING, "public/set_heartbeat", (("interval", str(HEARTBEAT_S)),)
+        )
+
+    def _answered(self, fact: ControlFact, subscribed: dict[str, tuple[str, ...]]) -> (
+        tuple[Step, ...]
+    ):
+        """Ready with the last acknowledgement; a channel that is missing from it
+        was dropped."""
+        if fact.ref not in self._waiting:
+            return ()
+        if fact.kind is ControlKind.REFUSED:
+            return (_failed(fact, f"{fact.ref} refused"),)
+        missing = set(subscribed.get(fact.ref, ())) - set(
+            fact.fields.get("channels", "").split()
+        )
+        if missing:
+            why = f"channels not subscribed: {', '.join(sorted(missing))}"
+            return (Fail(failure=ScriptFailure.RETRY, why=why),)
+        self._waiting.remove(fact.ref)
+        return () if self._waiting else (Ready(),)
+
+
+class SignedSocket(_Socket):
+    """Signs in and keeps the token alive; with *subscribes* it is the private
+    stream, without it is order entry."""
+
+    def __init__(self, url: str, *, subscribes: bool) -> None:
+        super().__init__(url)
+        self._subscribes = subscribes
+        self._is_signed_in = False
+        self._refresh: Secret | None = None
+
+    def on_open(self, mono_ns: int) -> tuple[Step, ...]:
+        """Sign in; `sign_frame` knows the key and makes the frame."""
+        return (_sign_in(),)
+
+    def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
+        """Tokens, acknowledgements, test requests, and the end of a token."""
+        if fact.kind is ControlKind.TEST_REQUEST:
+            return (self._still_alive(),)
+        if fact.kind is ControlKind.KEY_EXPIRED:
+            self._refresh = None
+            return (_sign_in(),)
+        if fact.ref == RENEWAL and fact.kind is ControlKind.REFUSED:
+            return (_sign_in(),)
+        if fact.ref in (SIGN_IN, RENEWAL):
+            return self._on_tokens(fact, mono_ns)
+        subscribed = {_SUBSCRIBED: PRIVATE_CHANNELS, _WATCHED: PUBLIC_CHANNELS}
+        return self._answered(fact, subscribed)
+
+    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
+        """Renew before the token ends; a renewal that is lost ends in 13009, which
+        signs in again."""
+        self.next_tick_ns = None
+        if not self._refresh:
+            return (_sign_in(),)
+        return (
+            Send(text=RENEWAL, sign=RENEWAL, secret=self._refresh, cost=REQUEST_COST),
+        )
+
+    def _on_tokens(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
+        if fact.kind is ControlKind.REFUSED:
+            return (_failed(fact, "sign-in refused"),)
+        trouble = self._trouble(fact)
+        if trouble:
+            return (Fail(failure=ScriptFailure.KEY_REFUSED, why=trouble),)
+        part, whole = RENEW_AT
+        life_ns = int(fact.fields["expires_in"]) * NS_PER_S
+        self.next_tick_ns = mono_ns + life_ns * part // whole
+        self._refresh = fact.secret
+        if self._is_signed_in:
+            return ()
+        self._is_signed_in = True
+        return (self._heartbeat(), *self._subscriptions())
+
+    def _subscriptions(self) -> tuple[Send, ...]:
+        if not self._subscribes:
+            return ()
+        return (
+            self._send(
+                _SUBSCRIBED,
+                "private/subscribe",
+                (("channels", " ".join(PRIVATE_CHANNELS)),),
+                SUBSCRIBE_COST,
+            ),
+            self._send(
+                _WATCHED,
+                "public/subscribe",
+                (("channels", " ".join(PUBLIC_CHANNELS)),),
+                SUBSCRIBE_COST,
+            ),
+        )
+
+    def _trouble(self, fact: ControlFact) -> str:
+        """What speaks against trading with this sign-in, "" if nothing does."""
+        host = urlsplit(self._url).hostname or ""
+        testnet = fact.fields.get("testnet")
+        if host in LIVE_HOSTS and testnet == "true":
+            return f"{host} says that it is the test network"
+        if host in TEST_HOSTS and testnet == "false":
+            return f"{host} says that it is the live network"
+        granted = set(fact.fields.get("scope", "").split())
+        missing = [
+            word
+            for word in sorted(_NEEDED)
+            if word not in granted and _AS_GOOD.get(word, "") not in granted
+        ]
+        if missing:
+            return f"the key was not granted {', '.join(missing)}"
+        if "wallet:read_write" in granted:
+            return "the key was granted wallet:read_write, which nobody asked for"
+        return ""
+
+
+class PublicSocket(_Socket):
+    """Subscribes to the tickers of *symbols*: mark and index prices."""
+
+    def __init__(self, url: str, symbols: Sequence[Symbol]) -> None:
+        super().__init__(url)
+        names = [f"ticker.{symbol}.100ms" for symbol in dict.fromkeys(symbols)]
+        self._frames = {
+            f"{_SUBSCRIBED}-{begin}": tuple(names[begin : begin + CHANNELS_MAX])
+            for begin in range(0, len(names), CHANNELS_MAX)
+        }
+
+    def on_open(self, mono_ns: int) -> tuple[Step, ...]:
+        """Heartbeat and subscriptions."""
+        return (
+            self._heartbeat(),
+            *(
+                self._send(
+                    ref,
+                    "public/subscribe",
+                    (("channels", " ".join(names)),),
+                    SUBSCRIBE_COST,
+                )
+                for ref, names in self._frames.items()
+            ),
+        )
+
+    def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
+        """Acknowledgements and test requests. An instrument that has just expired
+        is no reason to go without the others."""
+        if fact.kind is ControlKind.TEST_REQUEST:
+            return (self._still_alive(),)
+        return self._answered(fact, {})
+
+    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
+        """Nothing to keep alive."""
+        return ()
+
+
+def _sign_in() -> Send:
+    return Send(text=SIGN_IN, sign=SIGN_IN, cost=REQUEST_COST)
+
+
+def _failed(fact: ControlFact, what: str) -> Fail:
+    is_key = fact.code in _KEY_CODES
+    failure = ScriptFailure.KEY_REFUSED if is_key else ScriptFailure.RETRY
+    return Fail(failure=failure, why=f"{what}: {fact.code} {fact.text}".strip())
