@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from connector.core.collateral import Collaterals
+from connector.core.ledger_sequence import LedgerSequence
 from connector.core.sums import PositionKey, Sums, position_name
 from connector.dialect import AccountView, Dialect, MarginNumbers
 from connector.dialect.facts import (
     AccountFact,
     BalanceFact,
+    CollateralFact,
     LedgerFact,
     MarkFact,
     PositionFact,
@@ -52,6 +55,9 @@ class _Held:
     isolated_wallet: Decimal = ZERO
     mark_price: Decimal | None = None
     liquidation_price: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
     greeks: tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] = (
         None,
         None,
@@ -68,6 +74,8 @@ class Account:
     instruments: dict[Symbol, Instrument] = field(default_factory=dict)
     marks: dict[Symbol, MarkFact] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
+    collaterals: Collaterals = field(default_factory=Collaterals)
+    _wallet_changed_ns: dict[str, int] = field(default_factory=dict)
     leverage: dict[Symbol, int] = field(default_factory=dict)
     margin_modes: dict[Symbol, MarginMode] = field(default_factory=dict)
     is_hedge_mode: bool = False
@@ -80,6 +88,7 @@ class Account:
     sums: Sums = field(default_factory=Sums)
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
     ledger_newest_ns: int = 0
+    ledger_numbers: LedgerSequence = field(default_factory=LedgerSequence)
     _numbers: MarginNumbers | None = None
     _version: int = 0
     _numbers_version: int = -1
@@ -120,6 +129,9 @@ class Account:
             held.isolated_wallet = fact.isolated_wallet
         held.mark_price = fact.mark_price or held.mark_price
         held.liquidation_price = fact.liquidation_price
+        held.unrealized_pnl = fact.unrealized_pnl
+        held.initial_margin = fact.initial_margin
+        held.maintenance_margin = fact.maintenance_margin
         held.greeks = (fact.delta, fact.gamma, fact.vega, fact.theta)
         self._version += 1
         return before != (
@@ -173,6 +185,10 @@ class Account:
         self._version += 1
         return held is None or held.wallet != fact.wallet
 
+    def merge_collateral(self, fact: CollateralFact) -> None:
+        """Newest venue time wins, per currency."""
+        self._version += self.collaterals.merge(fact)
+
     def merge_mark(self, fact: MarkFact) -> bool:
         """Newest mark price; True if it moved."""
         held = self.marks.get(fact.symbol)
@@ -201,19 +217,25 @@ class Account:
 
     def merge_account(self, fact: AccountFact) -> None:
         """The venue's own totals, kept as told."""
-        self.venue_fields = dict(fact.fields)
+        kept = self.venue_fields if fact.scope else {}
+        self.venue_fields = {**kept, **fact.fields}
         self._version += 1
 
     def merge_ledger(self, fact: LedgerFact) -> LedgerEntry | None:
         """Count an entry once; None if it is known or only a notice."""
         if not fact.entry_id:
             return None
+        if fact.seq is not None:
+            self.ledger_numbers.add(fact.asset, fact.seq)
         key = (fact.kind, fact.entry_id)
         if key in self._ledger_ids:
             return None
         self._ledger_ids[key] = fact.venue_ns
         self.ledger_newest_ns = max(self.ledger_newest_ns, fact.venue_ns)
         self.sums.add_entry(fact.asset, fact.amount)
+        if fact.position_change and fact.symbol is not None:
+            held = (fact.symbol, PositionSide.NET)
+            self.sums.move_position(held, fact.position_change, fact.venue_ns)
         return LedgerEntry(
             kind=fact.kind,
             asset=fact.asset,
@@ -311,6 +333,23 @@ class Account:
         told_ns = held.moved_ns if held is not None else 0
         return max(told_ns, self.sums.filled_ns(key))
 
+    def assets(self) -> list[str]:
+        """Currencies with something in the wallet, now or before."""
+        held = {asset for asset, row in self.balances.items() if row.wallet}
+        return sorted(held.union(self.sums.assets()))
+
+    def stamp_of(self, fact: PositionFact | BalanceFact | CollateralFact) -> int:
+        """Venue time of the newest word about the subject of *fact*, 0 if none."""
+        match fact:
+            case PositionFact():
+                held = self._held.get((fact.symbol, fact.position_side))
+                return held.stamp.venue_ns if held is not None else 0
+            case BalanceFact():
+                balance = self.balances.get(fact.asset)
+                return balance.stamp.venue_ns if balance is not None else 0
+            case CollateralFact():
+                return self.collaterals.told_ns(fact.collateral.currency)
+
     def prune_ledger_ids(self) -> None:
         """Forget entry ids that no query will bring again."""
         limit = self.ledger_newest_ns - _LEDGER_ID_WINDOW_NS
@@ -372,6 +411,7 @@ class Account:
                 source=Source.COMPUTED, venue_ns=newest, received_mono_ns=now.mono_ns
             ),
             venue_fields=self.venue_fields,
+            collateral=dict(self.collaterals.rows),
         )
 
     def invalidate(self) -> None:
@@ -403,6 +443,9 @@ class Account:
             isolated_wallet=held.isolated_wallet,
             mark_price=self.mark_of(symbol) or held.mark_price,
             liquidation_price=held.liquidation_price,
+            unrealized_pnl=held.unrealized_pnl,
+            initial_margin=held.initial_margin,
+            maintenance_margin=held.maintenance_margin,
             delta=delta,
             gamma=gamma,
             vega=vega,
@@ -439,6 +482,7 @@ class Account:
             margin_modes=self.margin_modes,
             venue_fields=self.venue_fields,
             is_multi_asset=self.is_multi_asset,
+            collateral=self.collaterals.rows,
         )
         self._numbers = self.dialect.margin(view)
         self._numbers_version = self._version

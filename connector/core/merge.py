@@ -23,6 +23,7 @@ from connector.dialect.facts import (
     AccountFact,
     BalanceFact,
     BracketFact,
+    CollateralFact,
     Fact,
     FillFact,
     InstrumentFact,
@@ -30,6 +31,7 @@ from connector.dialect.facts import (
     LedgerFact,
     LimitsFact,
     MarkFact,
+    NoticeFact,
     OrderFact,
     PositionFact,
     RiskFact,
@@ -156,6 +158,10 @@ class Merger:
                     self._account.merge_setting(fact)
                 case AccountFact():
                     self._account.merge_account(fact)
+                case CollateralFact():
+                    self._account.merge_collateral(fact)
+                case NoticeFact(code=code, text=text):
+                    self._outbox.publish(Alarm(code=code, text=text))
                 case RiskFact():
                     symbols = ", ".join(fact.symbols)
                     self._outbox.publish(
@@ -243,6 +249,15 @@ class Merger:
             tracked.born_mono_ns = now.mono_ns
         if source is Source.STREAM:
             self._ports.on_stream_order(tracked)
+        if change.is_duplicate:
+            self._outbox.publish(
+                Alarm(
+                    code="order.duplicate",
+                    text=f"the venue has a second order of the id "
+                    f"{fact.client_order_id}: {tracked.client_order_id}",
+                    fields={"symbol": tracked.symbol},
+                )
+            )
         if change.is_new_order and tracked.origin in _FORCED:
             self._outbox.publish(
                 Alarm(

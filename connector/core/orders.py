@@ -43,9 +43,10 @@ FillKey = tuple[Symbol, VenueOrderId, TradeId]
 @dataclass(slots=True)
 class Change:
     """What one merge did. *fills* are new ones, to be told once; *dropped* are
-    fills that were known already. *is_durable*: something changed that must be
-    saved, if only a time stamp that is no news. *moved*: fills of this order (signed
-    quantity) were counted for that position side before the order told its own."""
+    fills that were known already. *is_duplicate*: another order carries an id of
+    ours. *is_durable*: something changed that must be saved, if only a time stamp
+    that is no news. *moved*: fills of this order (signed quantity) were counted for
+    that position side before the order told its own."""
 
     tracked: Tracked | None = None
     is_new_order: bool = False
@@ -53,6 +54,7 @@ class Change:
     is_durable: bool = False
     fills: list[Fill] = field(default_factory=list)
     dropped: int = 0
+    is_duplicate: bool = False
     replaced_provisional: Decimal = ZERO
     moved: tuple[PositionSide, Decimal] | None = None
 
@@ -170,6 +172,7 @@ class Orders:
         tracked = self._resolve(fact)
         change = Change(tracked=tracked)
         if tracked is None:
+            change.is_duplicate = self._is_own(fact.client_order_id)
             tracked = self._adopt(fact)
             change.tracked = tracked
             change.is_new_order = True
@@ -286,6 +289,10 @@ class Orders:
             known = self.find(fact.symbol, fact.triggered_order_id)
             if known is not None:
                 return known
+        if fact.conditional_order_id is not None:
+            known = self.find(fact.symbol, fact.conditional_order_id)
+            if known is not None:
+                return known
         if fact.client_order_id is None:
             return None
         return self._by_client_if_same(
@@ -330,6 +337,11 @@ class Orders:
         else:
             known = tracked.venue_order_id
         return tracked if known is None or known == venue_order_id else None
+
+    def _is_own(self, client_order_id: ClientOrderId | None) -> bool:
+        """An order that this journal made carries that id."""
+        known = self._by_client.get(client_order_id) if client_order_id else None
+        return known is not None and known.origin is Origin.OWN
 
     def _adopt(self, fact: OrderFact) -> Tracked:
         """An order we did not make."""

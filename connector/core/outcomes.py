@@ -28,13 +28,14 @@ from connector.core.proof import (
     search_pause_ns,
 )
 from connector.core.tracked import Tracked
-from connector.dialect import Dialect
+from connector.dialect import Dialect, ResendPolicy
 from connector.dialect.wire import Reply, Verdict
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.ids import ClientOrderId
 from connector.model.order import Accepted, Order, OrderStatus, Outcome, Rejected
 
 PROVEN = "NOT_ACCEPTED"
+_PAGED = (Verdict.OK, Verdict.NOT_FOUND)
 
 
 class Outcomes:
@@ -205,9 +206,12 @@ class Outcomes:
             self._schedule_search(command, now)  # an earlier try is still unknown
             return
         was_sent = reply.code not in (NOT_SENT, RATE_LIMITED, NOT_LIVE)
-        may_retry = was_sent or (
-            command.kind is CommandKind.CANCEL and reply.code == NOT_SENT
-        )
+        # Where ids are labels, an order is not sent twice under one, whatever the
+        # venue says about the first try.
+        is_label = self._dialect.facts.resend is ResendPolicy.NEVER
+        may_retry = (
+            was_sent and not (is_label and command.kind is CommandKind.PLACE)
+        ) or (command.kind is CommandKind.CANCEL and reply.code == NOT_SENT)
         if may_retry and command.tries <= len(RESEND_S):
             pause_s = RESEND_S[command.tries - 1]
             command.next_ns = now.mono_ns + int(pause_s * NS_PER_S)
@@ -261,6 +265,15 @@ class Outcomes:
 
         def on_reply(reply: Reply, later: Now) -> None:
             self._ports.apply(reply.facts, later)
+            if reply.next_request is not None and reply.verdict in _PAGED:
+                # Only the last page of a store says that it does not know.
+                self._outbox.call(
+                    reply.next_request,
+                    on_reply,
+                    later,
+                    wait_s=self._config.query_wait_s,
+                )
+                return
             replies.append(reply)
             if len(replies) == len(requests):
                 command.is_searching = False

@@ -187,6 +187,7 @@ class Reconciler:
         return self._dialect.query(
             part,
             symbols=sorted(symbols),
+            assets=self._account.assets(),
             since_ms=self._since_ms(now),
             now_ms=self._venue_ms(now),
         )
@@ -332,7 +333,10 @@ class Reconciler:
             self._account.take_bases()
         differences = self._account.differences(quiet_since_ns=run.asked_ns)
         unsettled = is_first and not self._account.is_quiet_since(run.asked_ns)
-        if (short or differences or unsettled) and run.checks < len(_CHECK_PAUSES_S):
+        hole = self._account.ledger_numbers.hole()
+        if (short or differences or unsettled or hole) and run.checks < len(
+            _CHECK_PAUSES_S
+        ):
             run.resume_ns = now.mono_ns + int(_CHECK_PAUSES_S[run.checks] * NS_PER_S)
             run.checks += 1
             return
@@ -341,6 +345,8 @@ class Reconciler:
         if short:
             # What was inferred explains its part of the position.
             differences = self._account.differences(quiet_since_ns=run.asked_ns)
+        if hole:
+            self._note(run, hole)
         run.differences = differences
         self._account.sums.accept(differences)
         self._finish(run, now)

@@ -15,6 +15,7 @@ from connector.model.order import (
     OrderIntent,
     OrderType,
     PositionSide,
+    PriceUnit,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -53,7 +54,7 @@ def check_intent(
     mark = account.mark_of(intent.symbol)
     if intent.qty is not None:
         instrument.check_qty(intent.qty, is_market=not intent.order_type.has_price)
-    if intent.price is not None:
+    if intent.price is not None and intent.price_unit is PriceUnit.QUOTE:
         band = None if intent.order_type.is_conditional else mark
         instrument.check_price(intent.price, mark=band)
     for name in ("trigger_price", "activation_price"):
@@ -115,6 +116,8 @@ def _check_capabilities(intent: OrderIntent, dialect: Dialect) -> None:
         wanted.append(Capability.HEDGE_MODE)
     if intent.close_position:
         wanted.append(Capability.CLOSE_POSITION)
+    if intent.price_unit is not PriceUnit.QUOTE:
+        wanted.append(Capability.PRICE_UNITS)
     if intent.price_protect:
         wanted.append(Capability.PRICE_PROTECT)
     if intent.self_trade_prevention is not SelfTradePrevention.DEFAULT:

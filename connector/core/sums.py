@@ -1,6 +1,6 @@
 """The two accounts that must tie out (law 13).
 
-    position = base + sum of signed fills since the base was taken
+    position = base + sum of signed fills (and deliveries) since the base was taken
     wallet   = base + sum of ledger entries since the base was taken
 
 Nothing here is shown: what is shown is the venue's newest word, these sums check
@@ -69,6 +69,15 @@ class Sums:
     def position_keys(self) -> tuple[PositionKey, ...]:
         """Positions with a base or a fill."""
         return tuple(dict.fromkeys((*self._position_base, *self._fills)))
+
+    def move_position(self, key: PositionKey, change: Decimal, venue_ns: int) -> None:
+        """Count what moved a position without a trade (delivery, exercise)."""
+        self._fills[key] = self._fills.get(key, ZERO) + change
+        self._filled_ns[key] = max(self._filled_ns.get(key, 0), venue_ns)
+
+    def assets(self) -> tuple[str, ...]:
+        """Wallets with a base or an entry."""
+        return tuple(dict.fromkeys((*self._wallet_base, *self._entries)))
 
     def rebase(
         self,

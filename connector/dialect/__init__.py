@@ -24,7 +24,7 @@ from connector.dialect.wire import (
     SigningKey,
     Step,
 )
-from connector.model.account import Balance, MarginMode, Position
+from connector.model.account import Balance, Collateral, MarginMode, Position
 from connector.model.ids import ClientOrderId, Symbol, TradeId
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
@@ -48,6 +48,7 @@ class Capability(StrEnum):
     SELF_TRADE_PREVENTION = "self-trade prevention"
     CLOSE_POSITION = "close position"
     PRICE_PROTECT = "price protect"
+    PRICE_UNITS = "prices in USD or volatility"
     WEBSOCKET_ORDERS = "order entry over WebSocket"
     DEAD_MAN_TIMER = "dead-man timer"
 
@@ -205,6 +206,7 @@ class AccountView(Noun, frozen=True, kw_only=True):
     margin_modes: Mapping[Symbol, MarginMode]
     venue_fields: Mapping[str, str]
     is_multi_asset: bool = False
+    collateral: Mapping[str, Collateral] = field(default_factory=dict)
 
 
 class MarginNumbers(Noun, frozen=True, kw_only=True):
@@ -351,9 +353,16 @@ class Dialect(Protocol):
         ...
 
     def query(
-        self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
+        self,
+        part: Part,
+        *,
+        symbols: Sequence[Symbol],
+        assets: Sequence[str] = (),
+        since_ms: int,
+        now_ms: int,
     ) -> tuple[Request, ...]:
-        """A part of a snapshot. *symbols* are those with anything at stake;
+        """A part of a snapshot. *symbols* are those with anything at stake, *assets*
+        those with a wallet (for venues that ask per currency);
         the answer to OPEN_ORDERS and POSITIONS covers the whole account, and
         MARKS without symbols covers the venue."""
         ...

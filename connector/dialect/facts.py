@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from connector.model.account import LedgerKind, MarginMode
+from connector.model.account import Collateral, LedgerKind, MarginMode
 from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
@@ -31,7 +31,8 @@ class OrderFact(Noun, frozen=True, kw_only=True):
     """The state of one order at *venue_ns*.
 
     *status* is never one of ours (PENDING_*, IN_DOUBT). *is_conditional* speaks
-    of the waiting trigger object; *triggered_order_id* is the order it became.
+    of the waiting trigger object; *triggered_order_id* is the order it became, and
+    *conditional_order_id* the waiting object that an order was.
     *amend_id* echoes the id of an amend that this state answers.
     """
 
@@ -56,6 +57,7 @@ class OrderFact(Noun, frozen=True, kw_only=True):
     reason: str = ""
     is_conditional: bool = False
     triggered_order_id: VenueOrderId | None = None
+    conditional_order_id: VenueOrderId | None = None
     is_amend: bool = False
     amend_id: str = ""
     created_ns: int | None = None
@@ -86,7 +88,8 @@ class FillFact(Noun, frozen=True, kw_only=True):
 class PositionFact(Noun, frozen=True, kw_only=True):
     """One position, absolute. *version* orders facts where the venue has a
     sequence; else, and between equal ones, *venue_ns* does. *is_as_of*: the row has
-    no time of its own, *venue_ns* is when it was read."""
+    no time of its own, *venue_ns* is when it was read; 0 means that the stream tells
+    no time, and that it is newer than what the stream told before."""
 
     symbol: Symbol
     position_side: PositionSide
@@ -98,6 +101,9 @@ class PositionFact(Noun, frozen=True, kw_only=True):
     leverage: int | None = None
     mark_price: Decimal | None = None
     liquidation_price: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
     version: int | None = None
     delta: Decimal | None = None
     gamma: Decimal | None = None
@@ -108,7 +114,7 @@ class PositionFact(Noun, frozen=True, kw_only=True):
 
 class BalanceFact(Noun, frozen=True, kw_only=True):
     """One wallet, absolute. *is_as_of*: the row has no time of its own, *venue_ns* is
-    when it was read; the wallet may have rested long before."""
+    when it was read (0 as in `PositionFact`); the wallet may have rested before."""
 
     asset: str
     wallet: Decimal
@@ -119,7 +125,9 @@ class BalanceFact(Noun, frozen=True, kw_only=True):
 
 class LedgerFact(Noun, frozen=True, kw_only=True):
     """One change of a wallet. *entry_id* "" when the stream does not tell it:
-    such a fact is a notice; the ledger query brings the entry itself."""
+    such a fact is a notice; the ledger query brings the entry itself. *seq* counts
+    the account's entries without a hole; *position_change* is what moved a position
+    without a trade (delivery, exercise, transfer)."""
 
     kind: LedgerKind
     asset: str
@@ -129,13 +137,24 @@ class LedgerFact(Noun, frozen=True, kw_only=True):
     entry_id: str = ""
     trade_id: TradeId | None = None
     text: str = ""
+    seq: int | None = None
+    position_change: Decimal | None = None
 
 
 class AccountFact(Noun, frozen=True, kw_only=True):
-    """The venue's own account totals, kept as told."""
+    """The venue's own account totals, kept as told; *scope* tells whose, where it
+    tells them apart (per currency), and only its fields are replaced then."""
 
     venue_ns: int
     fields: Mapping[str, str] = field(default_factory=dict)
+    scope: str = ""
+
+
+class CollateralFact(Noun, frozen=True, kw_only=True):
+    """One currency's collateral; *venue_ns* 0 as in `PositionFact`."""
+
+    venue_ns: int
+    collateral: Collateral
 
 
 class MarkFact(Noun, frozen=True, kw_only=True):
@@ -209,12 +228,22 @@ class ControlKind(StrEnum):
 
 
 class ControlFact(Noun, frozen=True, kw_only=True):
-    """A frame about the connection, not about the account."""
+    """A frame about the connection, not about the account; *fields* are what it
+    granted (a script compares them), *secret* a token that goes back to the venue."""
 
     kind: ControlKind
     ref: str = ""
     code: str = ""
     text: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    secret: Secret | None = None
+
+
+class NoticeFact(Noun, frozen=True, kw_only=True):
+    """The venue says something about itself that somebody should know."""
+
+    code: str
+    text: str
 
 
 class RiskFact(Noun, frozen=True, kw_only=True):
@@ -251,6 +280,7 @@ Fact = (
     | BalanceFact
     | LedgerFact
     | AccountFact
+    | CollateralFact
     | MarkFact
     | SettingFact
     | KeyFact
@@ -259,6 +289,7 @@ Fact = (
     | LimitsFact
     | TokenFact
     | ControlFact
+    | NoticeFact
     | RiskFact
     | UnknownFact
     | FrameReply

@@ -23,6 +23,11 @@ class SigningKey(Protocol):
     api_key: ApiKey
     passphrase: Secret | None
 
+    def nonce(self) -> str:
+        """Letters and digits that were never used before, for venues that want a
+        signature to be good once."""
+        ...
+
     def sign(self, payload: bytes) -> bytes:
         """Raw signature."""
         ...
@@ -194,11 +199,13 @@ class Open(Noun, frozen=True, kw_only=True):
 
 class Send(Noun, frozen=True, kw_only=True):
     """Send this frame. *sign* asks the shell to let `Dialect.sign_frame` finish
-    it with the credentials; *cost* goes through the limiter."""
+    it with the credentials, and with *secret*, a token that the venue gave; *cost*
+    goes through the limiter."""
 
     text: str
     sign: str = ""
     cost: Cost = FREE
+    secret: Secret | None = None
 
 
 class Ready(Noun, frozen=True, kw_only=True):

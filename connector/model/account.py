@@ -76,12 +76,86 @@ class Balance(Noun, frozen=True, kw_only=True):
     cross_wallet: Decimal | None = None
 
 
+class Greeks(Noun, frozen=True, kw_only=True):
+    """What options lose and gain: delta and gamma in base coin, vega per point of
+    volatility and theta per day in USD, unless the venue counts otherwise."""
+
+    delta: Decimal = ZERO
+    gamma: Decimal = ZERO
+    vega: Decimal = ZERO
+    theta: Decimal = ZERO
+
+    def __add__(self, other: Greeks) -> Greeks:
+        return Greeks(
+            delta=self.delta + other.delta,
+            gamma=self.gamma + other.gamma,
+            vega=self.vega + other.vega,
+            theta=self.theta + other.theta,
+        )
+
+
+_IDENTITY_BOUND = Decimal("1e-8")
+
+
+class Collateral(Noun, frozen=True, kw_only=True):
+    """What the venue tells of one currency, where it keeps margin per currency.
+
+    *margin_model* is the venue's word for how margin is computed. *is_shared*: every
+    currency shows the whole pool, converted; such rows must never be added up.
+    *session_upl* and *session_rpl* are profits of futures since the last daily
+    settlement, *options_value* the options at mark; *delta_total* counts everything.
+    *greeks* are those of the options.
+    """
+
+    currency: str
+    wallet: Decimal
+    equity: Decimal
+    margin_balance: Decimal
+    unrealized_pnl: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    available: Decimal
+    margin_model: str = ""
+    is_shared: bool = False
+    session_upl: Decimal = ZERO
+    session_rpl: Decimal = ZERO
+    options_value: Decimal = ZERO
+    delta_total: Decimal = ZERO
+    greeks: Greeks = field(default_factory=Greeks)
+
+    def broken_identities(self) -> tuple[str, ...]:
+        """Which of the venue's own sums do not hold to 1e-8; none for a shared pool,
+        whose rows are converted.
+
+        equity = wallet + session PnL + options value; margin balance = equity -
+        options value; available = max(0, margin balance - initial margin).
+        """
+        if self.is_shared:
+            return ()
+        session = self.session_upl + self.session_rpl
+        sums = {
+            "equity": (self.wallet + session + self.options_value, self.equity),
+            "margin_balance": (self.equity - self.options_value, self.margin_balance),
+            "available": (
+                max(ZERO, self.margin_balance - self.initial_margin),
+                self.available,
+            ),
+        }
+        return tuple(
+            name
+            for name, (expected, told) in sums.items()
+            if abs(expected - told) > _IDENTITY_BOUND
+        )
+
+
 class Margin(Noun, frozen=True, kw_only=True):
     """The account's collateral, in *currency*.
 
     equity = wallet + unrealised PnL; *margin_ratio* = maintenance / equity (1
     means liquidation), None with nothing at risk. *venue_fields* keeps the
-    venue's own last words.
+    venue's own last words. *collateral* has every currency where the venue keeps
+    margin per currency; the numbers here are then those of the one nearest to
+    liquidation.
     """
 
     currency: str
@@ -94,6 +168,7 @@ class Margin(Noun, frozen=True, kw_only=True):
     margin_ratio: Decimal | None
     stamp: Stamp
     venue_fields: Mapping[str, str] = field(default_factory=dict)
+    collateral: Mapping[str, Collateral] = field(default_factory=dict)
 
 
 class LedgerKind(StrEnum):

@@ -47,12 +47,22 @@ class Bracket(Noun, frozen=True, kw_only=True):
     max_leverage: int
 
 
+class TickStep(Noun, frozen=True, kw_only=True):
+    """A larger tick that holds for prices above *above_price*."""
+
+    above_price: Decimal
+    tick_size: Decimal
+
+
 class Instrument(Noun, frozen=True, kw_only=True):
     """One instrument and its rules; quantities in base units unless inverse.
 
     *qty_unit* is the base quantity of one wire unit (1 where the venue counts
     in coins, the contract value where it counts in contracts).
     *percent_up* / *percent_down* bound a limit price against the mark price.
+    *tick_steps*, rising, replace *tick_size* above their prices. *strike* and
+    *option_type* are those of options, whose prices are in *quote*; *price_index*
+    names the index that the contract follows.
     """
 
     symbol: Symbol
@@ -80,6 +90,16 @@ class Instrument(Noun, frozen=True, kw_only=True):
     max_open_orders: int | None = None
     brackets: tuple[Bracket, ...] = ()
     wire_code: str = ""
+    tick_steps: tuple[TickStep, ...] = ()
+    price_index: str = ""
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The tick that holds at *price*."""
+        tick = self.tick_size
+        for step in self.tick_steps:
+            if price > step.above_price:
+                tick = step.tick_size
+        return tick
 
     def check_qty(self, qty: Decimal, *, is_market: bool) -> None:
         """Raise InvalidOrder unless *qty* is on the grid and within bounds."""
@@ -106,10 +126,9 @@ class Instrument(Noun, frozen=True, kw_only=True):
             )
         if self.max_price is not None and price > self.max_price:
             raise InvalidOrder("max_price", price, f"at most {text_of(self.max_price)}")
-        if (price - self.min_price) % self.tick_size:
-            raise InvalidOrder(
-                rule, price, _nearest(price, self.tick_size, self.min_price)
-            )
+        tick = self.tick_at(price)
+        if (price - self.min_price) % tick:
+            raise InvalidOrder(rule, price, _nearest(price, tick, self.min_price))
         if mark is None:
             return
         if self.percent_up is not None and price > mark * self.percent_up:

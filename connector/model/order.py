@@ -84,6 +84,14 @@ class TriggerPriceType(StrEnum):
     INDEX = "INDEX"
 
 
+class PriceUnit(StrEnum):
+    """What the price of an option order counts; the venue reprices all but QUOTE."""
+
+    QUOTE = "QUOTE"
+    USD = "USD"
+    VOLATILITY = "VOLATILITY"  # percent a year
+
+
 _TERMINAL = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED"))
 
 
@@ -146,6 +154,7 @@ class OrderIntent(Noun, frozen=True, kw_only=True):
     activation_price: Decimal | None = None
     callback_rate: Decimal | None = None
     price_protect: bool = False
+    price_unit: PriceUnit = PriceUnit.QUOTE
 
     @property
     def reduces(self) -> bool:

@@ -14,6 +14,7 @@ from connector.model.order import (
     OrderIntent,
     OrderType,
     PositionSide,
+    PriceUnit,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -40,6 +41,8 @@ class OrderOptions(TypedDict, total=False):
     trigger_by: LAST, MARK or INDEX price.
     close_position: close all of it when triggered (no quantity then).
     price_protect: do not trigger while last and mark price differ much.
+    price_unit: QUOTE, or for options USD or VOLATILITY (percent a year): the venue
+        follows with the price in coin.
     """
 
     limit: Number | None
@@ -56,6 +59,7 @@ class OrderOptions(TypedDict, total=False):
     activation: Number | None
     close_position: bool
     price_protect: bool
+    price_unit: PriceUnit | str
 
 
 def make_intent(
@@ -115,6 +119,7 @@ def make_intent(
         activation_price=numbers["activation_price"],
         callback_rate=numbers["callback_rate"],
         price_protect=options.get("price_protect", False),
+        price_unit=_word(PriceUnit, options.get("price_unit", "QUOTE"), "price_unit"),
     )
 
 

@@ -15,6 +15,7 @@ from connector.config import SessionConfig
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Profile
+from connector.core.collateral import greeks_of
 from connector.core.inputs import (
     Amend,
     Ask,
@@ -34,21 +35,14 @@ from connector.errors import (
     Unsupported,
     UsageError,
 )
-from connector.model.account import Balance, Margin, MarginMode, Position
+from connector.model.account import Balance, Greeks, Margin, MarginMode, Position
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Credentials
 from connector.model.events import Event, LinkState, ReconcileReport
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.money import decimal_of
-from connector.model.order import (
-    Fill,
-    Order,
-    OrderIntent,
-    Outcome,
-    PositionSide,
-    Side,
-)
+from connector.model.order import Fill, Order, OrderIntent, Outcome, PositionSide, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
 from connector.session.events import EventStream
@@ -364,6 +358,11 @@ class Session:
         """The account's margin; None when it cannot be computed."""
         shell = self._open_shell
         return shell.core.account.margin(self.orders, shell.now())
+
+    @property
+    def greeks(self) -> Greeks:
+        """Delta, gamma, vega and theta of all positions together, live."""
+        return greeks_of(self.positions)
 
     def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Lowest and highest signed position that open orders can lead to.

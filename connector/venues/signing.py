@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Callable
 from typing import NoReturn, SupportsIndex, final
 
@@ -74,6 +75,10 @@ class Signer:
         self.api_key = api_key
         self.passphrase = passphrase
         self._sign = sign
+
+    def nonce(self) -> str:
+        """96 random bits in hexadecimal: never used before."""
+        return secrets.token_hex(12)
 
     def sign(self, payload: bytes) -> bytes:
         """The raw signature of *payload*.

@@ -284,7 +284,13 @@ class TinyDialect:
         return (ask("fills", symbol=cursor.symbol, since=str(cursor.since_ms)),)
 
     def query(
-        self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
+        self,
+        part: Part,
+        *,
+        symbols: Sequence[Symbol],
+        assets: Sequence[str] = (),
+        since_ms: int,
+        now_ms: int,
     ) -> tuple[Request, ...]:
         if part is Part.KEY_INFO:
             return ()

@@ -177,7 +177,13 @@ class BinanceUsdm:
         return questions.query_fills(cursor, now_ms=now_ms)
 
     def query(
-        self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
+        self,
+        part: Part,
+        *,
+        symbols: Sequence[Symbol],
+        assets: Sequence[str] = (),
+        since_ms: int,
+        now_ms: int,
     ) -> tuple[Request, ...]:
         """A part of a snapshot."""
         return questions.query(part, symbols=symbols, since_ms=since_ms, now_ms=now_ms)

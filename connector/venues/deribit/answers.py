@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from connector.dialect.facts import Fact, SettingFact, UnknownFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
+from connector.model.noun import replace
 from connector.venues.deribit import questions, rows, wire, words
 from connector.venues.deribit.classify import failure, unreadable
 from connector.venues.deribit.limits import limits_fact
@@ -148,11 +149,7 @@ def _positions(request: Request, page: list[wire.PositionRow], at_ns: int) -> Re
 
 def _summaries(request: Request, answer: wire.Summaries, at_ns: int) -> Reply:
     return _ok(
-        *(
-            fact
-            for row in answer.summaries
-            for fact in rows.summary_facts(row, at_ns)
-        )
+        *(fact for row in answer.summaries for fact in rows.summary_facts(row, at_ns))
     )
 
 

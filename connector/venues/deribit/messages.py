@@ -36,7 +36,8 @@ from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
-from connector.venues.deribit import codes, rows, wire
+from connector.model.money import ZERO
+from connector.venues.deribit import rows, wire
 from connector.venues.deribit.wire import Envelope, Shape
 
 RAW_MAX = 4096
@@ -139,7 +140,7 @@ def _changes(event: wire.Changes) -> tuple[Fact, ...]:
         facts += [f for f in fills if f.venue_order_id == order.venue_order_id]
     known = {order.venue_order_id for order in orders}
     facts += [f for f in fills if f.venue_order_id not in known]
-    stamps = [fact.venue_ns for fact in (*orders, *fills)]
+    stamps = [one.venue_ns for one in orders] + [one.venue_ns for one in fills]
     at_ns = max(stamps) + _LAST_NS if stamps else 0
     positions = event.positions or event.position
     facts += [rows.position_fact(row, at_ns) for row in positions]
@@ -192,7 +193,7 @@ def _ledger_notice(symbol: str, venue_ns: int) -> LedgerFact:
     return LedgerFact(
         kind=LedgerKind.SETTLEMENT,
         asset="",
-        amount=rows.ZERO,
+        amount=ZERO,
         venue_ns=venue_ns,
         symbol=Symbol(symbol),
     )

@@ -12,12 +12,12 @@ Source: Deribit API, "private/get_user_trades_*", "private/get_order_history_*",
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Request, Security
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import Cost, Priority
+from connector.model.noun import replace
 from connector.model.order import Order
 from connector.venues.deribit import wire, words
 from connector.venues.deribit.limits import (
@@ -99,9 +99,7 @@ def next_history(request: Request, page: wire.OrderPage) -> Request | None:
     if not page.continuation or oldest < int(request.context["since"]):
         return None
     params = tuple(p for p in request.params if p[0] != "continuation")
-    return replace(
-        request, params=(*params, ("continuation", str(page.continuation)))
-    )
+    return replace(request, params=(*params, ("continuation", str(page.continuation))))
 
 
 def query_fills(cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
@@ -184,7 +182,7 @@ def query(
                     security=Security.NONE,
                 ),
             )
-        case Part.KEY_INFO:
+        case Part.KEY_INFO | Part.TIERS:
             return ()
         case Part.MARKS:
             return tuple(
@@ -227,9 +225,7 @@ def next_log(request: Request, page: wire.LogPage) -> Request | None:
     if not page.continuation:
         return None
     params = tuple(p for p in request.params if p[0] != "continuation")
-    return replace(
-        request, params=(*params, ("continuation", str(page.continuation)))
-    )
+    return replace(request, params=(*params, ("continuation", str(page.continuation))))
 
 
 def _ask(

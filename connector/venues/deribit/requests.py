@@ -25,7 +25,6 @@ from connector.model.order import (
     OrderType,
     PriceUnit,
     Side,
-    TimeInForce,
 )
 from connector.venues.deribit import words
 from connector.venues.deribit.limits import MATCHING_COST
@@ -92,9 +91,7 @@ def _price(intent: OrderIntent, instrument: Instrument) -> Params:
     if not intent.order_type.has_price:
         return []
     if intent.price is None:
-        raise InvalidOrder(
-            "price", None, f"a price with {intent.order_type.value}"
-        )
+        raise InvalidOrder("price", None, f"a price with {intent.order_type.value}")
     tif = words.TIF_WORDS.get(intent.time_in_force)
     if tif is None:
         raise Unsupported(

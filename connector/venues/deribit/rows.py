@@ -117,6 +117,7 @@ def position_fact(row: wire.PositionRow, venue_ns: int) -> PositionFact:
         gamma=row.gamma,
         vega=row.vega,
         theta=row.theta,
+        is_as_of=True,
     )
 
 
@@ -131,7 +132,9 @@ def summary_facts(
     }
     unrealized = row.session_upl if row.session_upl is not None else ZERO
     return (
-        BalanceFact(asset=row.currency, wallet=row.balance, venue_ns=venue_ns),
+        BalanceFact(
+            asset=row.currency, wallet=row.balance, venue_ns=venue_ns, is_as_of=True
+        ),
         CollateralFact(
             venue_ns=venue_ns,
             collateral=Collateral(

@@ -99,9 +99,9 @@ class _Socket:
             _BEATING, "public/set_heartbeat", (("interval", str(HEARTBEAT_S)),)
         )
 
-    def _answered(self, fact: ControlFact, subscribed: dict[str, tuple[str, ...]]) -> (
-        tuple[Step, ...]
-    ):
+    def _answered(
+        self, fact: ControlFact, subscribed: dict[str, tuple[str, ...]]
+    ) -> tuple[Step, ...]:
         """Ready with the last acknowledgement; a channel that is missing from it
         was dropped."""
         if fact.ref not in self._waiting:

@@ -47,7 +47,9 @@ TIF_WORDS = {
     TimeInForce.IOC: "immediate_or_cancel",
     TimeInForce.FOK: "fill_or_kill",
 }
-TIFS = {word: tif for tif, word in TIF_WORDS.items()} | {"good_til_day": TimeInForce.GTD}
+TIFS = {word: tif for tif, word in TIF_WORDS.items()} | {
+    "good_til_day": TimeInForce.GTD
+}
 
 TRIGGER_WORDS = {
     Watched.LAST: "last_price",
@@ -96,7 +98,8 @@ def status_of(state: str, tif: str, reason: str) -> OrderStatus:
     """
     status = STATES[state]
     ended = reason in ENDED_BY_ITSELF or (
-        tif in ("immediate_or_cancel", "fill_or_kill") and reason in ("", "user_request")
+        tif in ("immediate_or_cancel", "fill_or_kill")
+        and reason in ("", "user_request")
     )
     if status is OrderStatus.CANCELED and ended:
         return OrderStatus.EXPIRED
