@@ -25,6 +25,10 @@ class LedgerSequence:
         if len(seen) > 2 * _KEPT:
             self._seen[asset] = set(sorted(seen)[-_KEPT:])
 
+    def restart(self) -> None:
+        """What is missing was told: begin with the newest of each currency."""
+        self._seen = {asset: {max(seen)} for asset, seen in self._seen.items()}
+
     def hole(self) -> str:
         """What is missing, for people; "" if nothing is."""
         if all(_is_whole(seen) for seen in self._seen.values()):

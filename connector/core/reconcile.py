@@ -347,6 +347,7 @@ class Reconciler:
             differences = self._account.differences(quiet_since_ns=run.asked_ns)
         if hole:
             self._note(run, hole)
+            self._account.ledger_numbers.restart()
         run.differences = differences
         self._account.sums.accept(differences)
         self._finish(run, now)

@@ -59,6 +59,7 @@ class Ledger:
         self._wallets: dict[str, dict[str, Decimal]] = defaultdict(dict)
         self._qty: dict[str, dict[PositionKey, Decimal]] = defaultdict(dict)
         self._cost: dict[str, dict[PositionKey, Decimal]] = defaultdict(dict)
+        self._moved: dict[str, Decimal] = defaultdict(lambda: ZERO)
 
     # writing ---------------------------------------------------------------
     def write_order(self, order: Order) -> None:
@@ -90,6 +91,32 @@ class Ledger:
         ):
             wallet = self._wallets[name]
             wallet[entry.asset] = wallet.get(entry.asset, ZERO) + amount
+
+    def write_move(
+        self, account_id: str, key: PositionKey, qty: Decimal, cost: Decimal
+    ) -> None:
+        """Record what changed a position without a trade: a settlement its cost, a
+        delivery both."""
+        self._qty[account_id][key] = self._qty[account_id].get(key, ZERO) + qty
+        self._cost[account_id][key] = self._cost[account_id].get(key, ZERO) + cost
+        self._moved[key[0]] += qty
+
+    def write_transfer(
+        self, to: str, payer: str, asset: str, amount: Decimal, symbol: str, at_ms: int
+    ) -> None:
+        """Move money between two books that no account sees."""
+        self.write_entry(
+            Entry(
+                account_id=to,
+                payer=payer,
+                asset=asset,
+                amount=amount,
+                type=IncomeType.REALIZED_PNL,
+                symbol=symbol,
+                trade_id=0,
+                time_ms=at_ms,
+            )
+        )
 
     # reading ---------------------------------------------------------------
     def facts(self, account_id: str) -> Iterator[Fact]:
@@ -145,6 +172,8 @@ class Ledger:
                 if name != HOUSE:
                     filled[fill.order_id] += fill.qty
                 net[fill.symbol] += fill.qty * fill.side.sign
+        for symbol, qty in self._moved.items():
+            net[symbol] += qty
         for symbol, qty in net.items():
             _demand(f"net position of {symbol}", ZERO, qty)
         for orders in self._orders.values():

@@ -44,7 +44,10 @@ class Market:
         self._salt = int.from_bytes(sha256(text).digest()[:8], "big")
         self.instrument = instrument
         self.mark = instrument.initial_mark
-        self.last = floor_to(instrument.initial_mark, instrument.tick_size)
+        self.last = floor_to(
+            instrument.initial_mark, instrument.tick_at(instrument.initial_mark)
+        )
+        self.reference = instrument.initial_mark  # what a unit is worth in USD
         self.volatility = Decimal("0.00003")
         self.liquidity = Decimal(1)
         self.is_frozen = False
@@ -60,7 +63,7 @@ class Market:
         """Move the mark to step number *step* and renew the quotes."""
         self._step = step
         self._clear()
-        if not self.volatility:
+        if not self.volatility or self.instrument.underlying:
             return
         noise = mix(self._salt ^ step)
         total = (noise & 0xFFFF) + (noise >> 16 & 0xFFFF)
@@ -75,8 +78,16 @@ class Market:
         """Put the mark at *price* and renew the quotes around it."""
         self.mark = price
         self._anchor = price
-        self.last = floor_to(price, self.instrument.tick_size)
+        self.last = floor_to(price, self.instrument.tick_at(price))
         self.renew()
+
+    def follow(self, mark: Decimal, reference: Decimal) -> None:
+        """An option's mark, from its underlying at *reference*."""
+        self.reference = reference
+        if mark != self.mark:
+            self.mark = self._anchor = mark
+            self.last = floor_to(mark, self.instrument.tick_at(mark))
+            self._clear()
 
     def renew(self) -> None:
         """Forget what takers took from the quotes."""
@@ -108,9 +119,9 @@ class Market:
     # house quotes ----------------------------------------------------------
     def best(self, side: Side) -> Decimal:
         """Price of the best house quote on *side*, one tick outside the mark."""
-        tick = self.instrument.tick_size
+        tick = self.instrument.tick_at(self.mark)
         if side is Side.BUY:
-            return max(tick, floor_to(self.mark, tick) - tick)
+            return max(self.instrument.tick_size, floor_to(self.mark, tick) - tick)
         return ceil_to(self.mark, tick) + tick
 
     def ladder(self, side: Side) -> list[tuple[Decimal, Decimal]]:
@@ -135,10 +146,13 @@ class Market:
         if not self.liquidity:
             return []
         instrument = self.instrument
-        tick, step = instrument.tick_size, instrument.qty_step
+        step = instrument.qty_step
         unit = _LEVEL_NOTIONAL * self.liquidity
-        if instrument.kind is not ContractKind.INVERSE:
+        if instrument.kind is ContractKind.OPTION:
+            unit /= self.reference
+        elif instrument.kind is not ContractKind.INVERSE:
             unit /= self.mark
+        tick = instrument.tick_at(self.mark)
         gap = max(tick, floor_to(self.mark / 10_000, tick))
         price = self.best(side)
         seed = self._salt ^ self._step ^ (self._generation << 48)
@@ -150,6 +164,6 @@ class Market:
             qty = max(step, floor_to(unit * depth * share, step))
             levels.append((price, qty))
             price -= gap * side.sign
-            if price < tick:
-                break
+            if price < tick or price % instrument.tick_at(price):
+                break  # below the grid, or onto a finer or coarser part of it
         return levels

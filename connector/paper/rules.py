@@ -22,12 +22,34 @@ class Bracket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptionMargin:
+    """Parameters of standard margin for short options, as shares of the underlying."""
+
+    base: Decimal = Decimal("0.15")
+    floor: Decimal = Decimal("0.10")
+    upkeep: Decimal = Decimal("0.075")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeMargin:
+    """Standard margin of futures: rates that grow with the size in base coin."""
+
+    initial: Decimal
+    maintenance: Decimal
+    per_coin: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """What may be traded, and the rules that bind it. Rates are fractions.
 
     LINEAR: quantities in base, money in quote. INVERSE: quantities in quote, money
-    in base; what a quantity is worth falls as the price rises. "Notional" and
-    "value" are always money, in ``settle``.
+    in base; what a quantity is worth falls as the price rises. OPTION: quantities
+    in base, prices in ``settle``, premium paid at once; *underlying* is the symbol
+    whose mark it follows. "Notional" and "value" are always money, in ``settle``.
+
+    *tick_steps*: (price, tick) pairs, rising; the tick holds above its price.
+    *expiry_ms* 0: perpetual. *size_margin* replaces brackets and leverage.
     """
 
     symbol: str
@@ -59,6 +81,29 @@ class Instrument:
     contract_size: Decimal = Decimal(1)
     has_fees_in_margin: bool = False  # see ``connector.paper.engine.margin``
     onboard_ms: int = 1569398400000
+    tick_steps: tuple[tuple[Decimal, Decimal], ...] = ()
+    underlying: str = ""
+    expiry_ms: int = 0
+    strike: Decimal = Decimal(0)
+    is_call: bool = True
+    iv: Decimal = Decimal(0)
+    delivery_rate: Decimal = Decimal(0)
+    premium_fee_cap: Decimal = Decimal(0)  # option fees: at most this of the premium
+    option_margin: OptionMargin = OptionMargin()
+    size_margin: SizeMargin | None = None
+
+    @property
+    def is_coin_settled(self) -> bool:
+        """An option whose prices are shares of its underlying."""
+        return self.settle == self.base
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The tick that holds at *price*."""
+        tick = self.tick_size
+        for above, larger in self.tick_steps:
+            if price > above:
+                tick = larger
+        return tick
 
     def value(self, qty: Decimal, price: Decimal) -> Decimal:
         """What *qty* at *price* is worth; signed as *qty*."""
@@ -86,6 +131,10 @@ class EngineRules:
     False accepts it and expires it at once. ``amend_keeps_queue``: an amend that
     only lowers the quantity keeps its place; otherwise every amend loses it.
     ``trigger_keeps_id``: the order that a conditional order becomes has its id.
+    ``daily_settlement_ms``: profits and funding of futures gather apart from the
+    wallet and move into it once a day, at this time after midnight UTC (None: they
+    go there at once). ``delivers``: a contract that ends is delivered without a
+    trade; otherwise the venue closes positions by orders.
     """
 
     client_id_rule: ClientIdRule = ClientIdRule.OPEN
@@ -93,6 +142,8 @@ class EngineRules:
     refuse_fok: bool = True
     amend_keeps_queue: bool = False
     trigger_keeps_id: bool = False
+    daily_settlement_ms: int | None = None
+    delivers: bool = False
     max_amends: int = 10_000
     max_conditional: int = 200  # per account, all symbols
     step_ms: int = 100

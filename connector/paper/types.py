@@ -255,7 +255,11 @@ class Amendment(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Income(Value):
-    """One wallet entry. ``amount`` is signed, ``trade_id`` 0 where there is none."""
+    """One wallet entry. ``amount`` is signed, ``trade_id`` 0 where there is none.
+
+    ``qty`` (signed) and ``price`` tell of the position of a settlement, and of what
+    a delivery took from it.
+    """
 
     account_id: str
     tran_id: int
@@ -266,6 +270,8 @@ class Income(Value):
     trade_id: int
     info: str
     time_ms: int
+    qty: Decimal = ZERO
+    price: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +321,11 @@ class Position(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetBalance(Value):
-    """Every number of one asset of one account."""
+    """Every number of one asset of one account.
+
+    ``session_pnl`` is what futures realised since the last daily settlement,
+    ``options_value`` the options at mark; neither is in ``wallet``.
+    """
 
     asset: str
     wallet: Decimal
@@ -330,6 +340,8 @@ class AssetBalance(Value):
     available: Decimal
     max_withdraw: Decimal
     updated_ms: int
+    session_pnl: Decimal = ZERO
+    options_value: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,7 +154,7 @@ class MarginType(StrEnum):
 
 
 class ContractKind(StrEnum):
-    """How profit is computed. The engine trades LINEAR and INVERSE."""
+    """How profit is computed."""
 
     LINEAR = "LINEAR"
     INVERSE = "INVERSE"
@@ -169,6 +169,8 @@ class AccountReason(StrEnum):
     TRANSFER = "TRANSFER"
     ORDER = "ORDER"
     FUNDING_FEE = "FUNDING_FEE"
+    SETTLEMENT = "SETTLEMENT"
+    DELIVERY = "DELIVERY"
     MARGIN_TRANSFER = "MARGIN_TRANSFER"
     MARGIN_TYPE_CHANGE = "MARGIN_TYPE_CHANGE"
     INSURANCE_CLEAR = "INSURANCE_CLEAR"
@@ -184,6 +186,9 @@ class IncomeType(StrEnum):
     FUNDING_FEE = "FUNDING_FEE"
     INSURANCE_CLEAR = "INSURANCE_CLEAR"
     ADJUSTMENT = "ADJUSTMENT"
+    PREMIUM = "PREMIUM"
+    SETTLEMENT = "SETTLEMENT"
+    DELIVERY = "DELIVERY"
 
 
 class Reason(StrEnum):

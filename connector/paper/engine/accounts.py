@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from connector.paper.engine import margin
-from connector.paper.engine.booking import pay, tell_account
+from connector.paper.engine.booking import (
+    tell_account,
+)
+from connector.paper.engine.money import pay
 from connector.paper.engine.state import AccountState, World
 from connector.paper.ledger import OUTSIDE
 from connector.paper.types import (

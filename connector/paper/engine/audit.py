@@ -10,7 +10,7 @@ from decimal import Decimal
 from connector.paper.engine.state import AccountState, SymbolState, World
 from connector.paper.ledger import HOUSE, LedgerError
 from connector.paper.types import ZERO
-from connector.paper.words import PositionSide, Side
+from connector.paper.words import ContractKind, PositionSide, Side
 
 
 def audit(world: World) -> None:
@@ -18,7 +18,10 @@ def audit(world: World) -> None:
     world.ledger.check()
     for asset in {item.settle for item in world.instruments.values()}:
         symbols = frozenset(
-            item.symbol for item in world.instruments.values() if item.settle == asset
+            item.symbol
+            for item in world.instruments.values()
+            # Premiums are paid at once: nothing is owed for an open option.
+            if item.settle == asset and item.kind is not ContractKind.OPTION
         )
         world.ledger.check_clearing(asset, symbols)
     for account in (*world.accounts.values(), world.house):

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from connector.paper.amounts import money
 from connector.paper.engine import margin
+from connector.paper.engine.money import gather, pay
 from connector.paper.engine.state import (
     AccountState,
     LiveOrder,
@@ -18,7 +19,7 @@ from connector.paper.engine.state import (
     SymbolState,
     World,
 )
-from connector.paper.ledger import CLEARING, FEES, INSURANCE, Entry
+from connector.paper.ledger import CLEARING, FEES, INSURANCE
 from connector.paper.types import (
     ZERO,
     AccountEvent,
@@ -26,7 +27,6 @@ from connector.paper.types import (
     Conditional,
     ConditionalEvent,
     Fill,
-    Income,
     Order,
     OrderEvent,
     Position,
@@ -35,6 +35,7 @@ from connector.paper.types import (
 from connector.paper.words import (
     AccountReason,
     ConditionalStatus,
+    ContractKind,
     EndReason,
     ExecKind,
     IncomeType,
@@ -44,51 +45,6 @@ from connector.paper.words import (
     PositionSide,
     Side,
 )
-
-
-# money ---------------------------------------------------------------------
-def pay(
-    world: World,
-    account: AccountState,
-    asset: str,
-    amount: Decimal,
-    kind: IncomeType,
-    *,
-    payer: str,
-    symbol: str = "",
-    trade_id: int = 0,
-    info: str = "",
-) -> Income | None:
-    """Add *amount* (signed) to the wallet and write the entry; None for nothing."""
-    if not amount:
-        return None
-    account.wallets[asset] = account.wallets.get(asset, ZERO) + amount
-    account.wallet_ms[asset] = world.now_ms
-    entry = Entry(
-        account_id=account.account_id,
-        payer=payer,
-        asset=asset,
-        amount=amount,
-        type=kind,
-        symbol=symbol,
-        trade_id=trade_id,
-        time_ms=world.now_ms,
-    )
-    world.ledger.write_entry(entry)
-    income = Income(
-        account_id=account.account_id,
-        tran_id=world.new_tran_id(),
-        type=kind,
-        asset=asset,
-        amount=amount,
-        symbol=symbol,
-        trade_id=trade_id,
-        info=info or (str(trade_id) if trade_id else kind.value),
-        time_ms=world.now_ms,
-    )
-    if not account.is_house:
-        account.income.append(income)
-    return income
 
 
 def tell_account(
@@ -260,13 +216,24 @@ def forget_open(world: World, account: AccountState, order: LiveOrder) -> None:
 
 
 # fills ---------------------------------------------------------------------
-def _commission(order: LiveOrder, quote: Decimal, *, is_maker: bool) -> Decimal:
+def _commission(
+    order: LiveOrder,
+    qty: Decimal,
+    quote: Decimal,
+    reference: Decimal,
+    *,
+    is_maker: bool,
+) -> Decimal:
     instrument = order.instrument
     if order.kind is OrderKind.ADL:
         return ZERO
     if order.kind is OrderKind.LIQUIDATION:
         return money(quote * instrument.liquidation_fee)
     rate = instrument.maker_rate if is_maker else instrument.taker_rate
+    if instrument.kind is ContractKind.OPTION:
+        # So much per contract, but at most a share of the premium.
+        unit = Decimal(1) if instrument.is_coin_settled else reference
+        return money(min(qty * unit * rate, quote * instrument.premium_fee_cap))
     return money(quote * rate)
 
 
@@ -302,9 +269,13 @@ def book_fill(
     A resting order must still be in the book; a full one is taken out.
     """
     quote = order.instrument.value(qty, price)
-    commission = _commission(order, quote, is_maker=is_maker)
+    reference = world.markets[order.request.symbol].reference
+    commission = _commission(order, qty, quote, reference, is_maker=is_maker)
     realized = _book_position(world, account, order, qty, price, commission)
-    _book_money(world, account, order, realized, commission, trade_id)
+    gain = realized
+    if order.instrument.kind is ContractKind.OPTION:
+        gain = -order.side.sign * quote  # the premium, paid at once
+    _book_money(world, account, order, gain, commission, trade_id)
     _fill_order(world, account, order, qty, quote)
     fill = Fill(
         account_id=account.account_id,
@@ -360,13 +331,18 @@ def _book_money(
     world: World,
     account: AccountState,
     order: LiveOrder,
-    realized: Decimal,
+    gain: Decimal,
     commission: Decimal,
     trade_id: int,
 ) -> None:
     fees = INSURANCE if order.kind is OrderKind.LIQUIDATION else FEES
+    kind_of_gain = IncomeType.REALIZED_PNL
+    if order.instrument.kind is ContractKind.OPTION:
+        kind_of_gain = IncomeType.PREMIUM
+    elif gather(world, account, order.request.symbol, gain, CLEARING):
+        gain = ZERO
     for amount, kind, payer in (
-        (realized, IncomeType.REALIZED_PNL, CLEARING),
+        (gain, kind_of_gain, CLEARING),
         (-commission, IncomeType.COMMISSION, fees),
     ):
         pay(
@@ -448,11 +424,16 @@ def book_house(
     position = state.position(PositionSide.BOTH)
     realized = position.apply(side, qty, price, ZERO)
     asset = state.instrument.settle
+    gain = realized
+    if state.instrument.kind is ContractKind.OPTION:
+        gain = -side.sign * state.instrument.value(qty, price)
+    elif gather(world, world.house, symbol, gain, CLEARING):
+        gain = ZERO
     pay(
         world,
         world.house,
         asset,
-        realized,
+        gain,
         IncomeType.REALIZED_PNL,
         payer=CLEARING,
         symbol=symbol,

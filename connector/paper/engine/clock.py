@@ -1,15 +1,15 @@
 """Letting the venue live: market steps, timers, funding, each at its own time.
 
 Steps are at multiples of ``rules.step_ms``; what is due at the same time goes in
-the order timers, funding, market. So the result depends on the time reached, not
-on how often it was asked for.
+the order timers, settlement, expiry, funding, market. So the result depends on the
+time reached, not on how often it was asked for.
 """
 
 from __future__ import annotations
 
 from heapq import heappop
 
-from connector.paper.engine import forced
+from connector.paper.engine import expiry, forced
 from connector.paper.engine.booking import end_order
 from connector.paper.engine.matching import cross_house
 from connector.paper.engine.orders import cancel
@@ -28,6 +28,10 @@ def advance(world: World, now_ms: int) -> None:
         world.now_ms = max(world.now_ms, due)
         while world.timers and world.timers[0].due_ms <= due:
             _ring(world, heappop(world.timers))
+        settles_ms = expiry.next_settlement_ms(world)
+        if settles_ms is not None and settles_ms <= due:
+            expiry.settle_day(world)
+        expiry.expire_due(world)
         for symbol, at_ms in world.next_funding.items():
             if at_ms <= due:
                 _fund(world, symbol)
@@ -48,7 +52,9 @@ def next_timer_ms(world: World) -> int:
 
 def _next_due(world: World) -> int:
     """Time of the next step, timer or funding; frozen markets have no steps."""
-    due = min(world.next_funding.values())
+    others = (expiry.next_settlement_ms(world), expiry.next_expiry_ms(world))
+    planned = [*world.next_funding.values(), *(t for t in others if t is not None)]
+    due = min(planned)
     if world.timers:
         due = min(due, world.timers[0].due_ms)
     if all(market.is_frozen for market in world.markets.values()):
@@ -64,6 +70,7 @@ def _step(world: World) -> None:
         if market.is_frozen or symbol in world.delisted:
             continue
         market.walk(step)
+        expiry.reprice(world, symbol)
         if market.liquidity:
             _print_trade(world, symbol)
         react(world, symbol)
@@ -113,7 +120,8 @@ def tell_mark(world: World, symbol: str) -> None:
 def _fund(world: World, symbol: str) -> None:
     interval = world.instruments[symbol].funding_interval_ms
     world.next_funding[symbol] = next_multiple(world.now_ms, interval)
-    if symbol not in world.delisted:
+    is_funded = not world.instruments[symbol].expiry_ms
+    if symbol not in world.delisted and is_funded:
         forced.settle_funding(world, symbol, world.markets[symbol].funding_rate)
 
 

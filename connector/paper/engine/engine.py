@@ -15,7 +15,15 @@ from decimal import Decimal
 
 from connector.errors import ConfigError
 from connector.paper.amounts import UNIT
-from connector.paper.engine import accounts, clock, forced, matching, orders, triggers
+from connector.paper.engine import (
+    accounts,
+    clock,
+    expiry,
+    forced,
+    matching,
+    orders,
+    triggers,
+)
 from connector.paper.engine.audit import audit
 from connector.paper.engine.state import AccountState, World
 from connector.paper.engine.views import Views
@@ -56,14 +64,15 @@ class Engine(Views):
     ) -> None:
         """*instruments* None: the default set (BTCUSDT, ETHUSDT, SOLUSDT).
 
-        Raises `ConfigError` for options and for grids finer than money, whose
-        values could not be kept exactly.
+        Raises `ConfigError` for grids finer than money, whose values could not be
+        kept exactly, and for an option whose underlying is not listed.
         """
         listed = DEFAULT_INSTRUMENTS if instruments is None else instruments
         for item in listed:
-            if item.kind is ContractKind.OPTION:
-                raise ConfigError(f"{item.symbol}: options are not traded here")
-            if item.kind is ContractKind.LINEAR and (
+            symbols = {one.symbol for one in listed}
+            if item.kind is ContractKind.OPTION and item.underlying not in symbols:
+                raise ConfigError(f"{item.symbol}: its underlying is not listed")
+            if item.kind is not ContractKind.INVERSE and (
                 item.tick_size * item.qty_step % UNIT
             ):
                 raise ConfigError(f"{item.symbol}: tick times step is below {UNIT}")
@@ -75,6 +84,8 @@ class Engine(Views):
         )
         world.triggers = {item.symbol: triggers.Triggers() for item in listed}
         super().__init__(world)
+        for item in listed:
+            expiry.reprice(world, item.symbol)
 
     @property
     def now_ms(self) -> int:
@@ -117,8 +128,11 @@ class Engine(Views):
         """Put the mark at *price*; house quotes follow, and whatever that causes."""
         clock.advance(self._world, now_ms)
         self._world.markets[symbol].set_mark(price)
-        clock.react(self._world, symbol)
-        clock.tell_mark(self._world, symbol)
+        expiry.reprice(self._world, symbol)
+        for name in (symbol, *self._world.followers.get(symbol, ())):
+            if name not in self._world.delisted:
+                clock.react(self._world, name)
+                clock.tell_mark(self._world, name)
 
     def trade_through(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
         """Trade at *price* once: every resting order it reaches fills completely.
@@ -128,6 +142,17 @@ class Engine(Views):
         clock.advance(self._world, now_ms)
         matching.trade_through(self._world, symbol, price)
         clock.settle(self._world, symbol)
+
+    def settle_day(self, *, now_ms: int) -> None:
+        """The daily settlement, out of turn."""
+        clock.advance(self._world, now_ms)
+        expiry.settle_day(self._world)
+
+    def drain_states(self) -> list[tuple[int, str, str]]:
+        """(time, symbol, state) of every instrument that settled or was delivered
+        since the last call."""
+        states, self._world.states = self._world.states, []
+        return states
 
     def freeze(self, symbol: str | None = None, *, frozen: bool = True) -> None:
         """Stop (or go on) moving *symbol*, or all; taken quotes stay taken."""
@@ -160,8 +185,12 @@ class Engine(Views):
         forced.settle_funding(self._world, symbol, rate)
 
     def settle_symbol(self, symbol: str, price: Decimal, *, now_ms: int) -> None:
-        """Delist *symbol*: all its orders expire, positions close at *price*."""
+        """Delist *symbol*: all its orders expire, positions close at *price* (or are
+        delivered at it, see `EngineRules.delivers`)."""
         clock.advance(self._world, now_ms)
+        if self._world.rules.delivers:
+            expiry.deliver(self._world, symbol, price)
+            return
         triggers.expire_symbol(self._world, symbol)
         forced.settle_symbol(self._world, symbol, price)
 

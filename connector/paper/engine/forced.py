@@ -15,12 +15,14 @@ from connector.paper.engine import margin
 from connector.paper.engine.booking import (
     end_order,
     open_order,
-    pay,
     tell_account,
     tell_order,
 )
+from connector.paper.engine.expiry import settle_state
 from connector.paper.engine.matching import match, trade
+from connector.paper.engine.money import gather, pay
 from connector.paper.engine.orders import new_order
+from connector.paper.engine.standard_margin import option_rates
 from connector.paper.engine.state import (
     AccountState,
     LiveOrder,
@@ -32,6 +34,7 @@ from connector.paper.ledger import FUNDING, INSURANCE
 from connector.paper.types import ZERO, MarginCallEvent, NewOrder, Order
 from connector.paper.words import (
     AccountReason,
+    ContractKind,
     EndReason,
     ExecKind,
     IncomeType,
@@ -134,14 +137,24 @@ def _liquidate_cross(world: World, account: AccountState, asset: str) -> None:
         state, position = max(positions, key=lambda pair: _weight(world, *pair))
         _close(world, account, state, position, sums.cross_balance)
     account.is_margin_called = False
+    for state in account.symbols.values():
+        if state.instrument.settle == asset and state.session:
+            settle_state(world, account, state, world.markets[_name(state)].mark)
     sums = margin.totals(world, account, asset)
     if sums.cross_wallet < 0 and not _cross_positions(account, asset):
         _clear_debt(world, account, asset, -sums.cross_wallet)
 
 
+def _name(state: SymbolState) -> str:
+    return state.instrument.symbol
+
+
 def _weight(world: World, state: SymbolState, position: PositionState) -> Decimal:
-    mark = world.markets[position.symbol].mark
-    return margin.position_maintenance(state, position, mark)
+    market = world.markets[position.symbol]
+    if state.instrument.kind is ContractKind.OPTION:
+        _, upkeep = option_rates(state, market.mark, market.reference)
+        return max(ZERO, -position.qty) * upkeep
+    return margin.position_maintenance(state, position, market.mark)
 
 
 def _check_isolated(
@@ -305,6 +318,8 @@ def settle_funding(world: World, symbol: str, rate: Decimal) -> None:
         for position in state.positions.values():
             amount = money(-position.notional(mark) * rate)
             if not amount:
+                continue
+            if gather(world, account, symbol, amount, FUNDING):
                 continue
             pay(
                 world,

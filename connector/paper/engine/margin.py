@@ -18,6 +18,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.paper.amounts import money
+from connector.paper.engine.standard_margin import (
+    open_option_margin,
+    option_rates,
+    size_rate,
+)
 from connector.paper.engine.state import (
     AccountState,
     PositionState,
@@ -109,6 +114,10 @@ def position_exposure(
     state: SymbolState, position: PositionState, mark: Decimal
 ) -> Exposure:
     """*position* with the bracket it has at *mark*."""
+    if state.instrument.size_margin is not None:
+        size = abs(position.notional(mark))
+        rate = size_rate(state.instrument, size, mark, initial=False)
+        return Exposure(qty=position.qty, cost=position.cost, mmr=rate, cum=ZERO)
     bracket = _bracket_at(state, position, mark)
     rate = bracket.mmr
     if state.instrument.has_fees_in_margin:
@@ -150,6 +159,8 @@ def side_margin(
     position plus opening orders. *bids* and *asks* are notionals to add on trial.
     """
     position = state.positions.get(side)
+    if state.instrument.kind is ContractKind.OPTION:
+        return ZERO  # see `open_option_margin`
     if state.instrument.has_fees_in_margin:
         own = ZERO if position is None else position_margin(state, position, mark)
         return own + _orders_in_full(state, side, bids, asks)
@@ -162,6 +173,8 @@ def side_margin(
         size = asks - notional
     else:
         size = max(abs(notional + bids), abs(notional - asks))
+    if state.instrument.size_margin is not None:
+        return money(size * size_rate(state.instrument, size, mark, initial=True))
     return money(size / state.leverage)
 
 
@@ -170,6 +183,10 @@ def position_margin(
 ) -> Decimal:
     """Initial margin of the position alone."""
     value = abs(position.notional(mark))
+    if state.instrument.kind is ContractKind.OPTION:
+        return ZERO
+    if state.instrument.size_margin is not None:
+        return money(value * size_rate(state.instrument, value, mark, initial=True))
     if not state.instrument.has_fees_in_margin:
         return money(value / state.leverage)
     fee = closing_rate(state, 1 if position.qty > 0 else -1)
@@ -181,6 +198,10 @@ def position_maintenance(
 ) -> Decimal:
     """Maintenance margin of the position."""
     value = abs(position.notional(mark))
+    if state.instrument.kind is ContractKind.OPTION:
+        return ZERO
+    if state.instrument.size_margin is not None:
+        return money(value * size_rate(state.instrument, value, mark, initial=False))
     if not position.qty or not state.instrument.has_fees_in_margin:
         return maintenance_margin(state.instrument, value)
     exposure = position_exposure(state, position, mark)
@@ -214,6 +235,8 @@ class Totals:
     position_margin: Decimal = ZERO
     open_order_margin: Decimal = ZERO
     blocked: Decimal = ZERO  # taken from the cross wallet
+    session: Decimal = ZERO
+    options_value: Decimal = ZERO
 
     @property
     def cross_wallet(self) -> Decimal:
@@ -222,8 +245,8 @@ class Totals:
 
     @property
     def cross_balance(self) -> Decimal:
-        """Margin balance of the cross positions."""
-        return self.cross_wallet + self.cross_pnl
+        """Margin balance of the cross positions; options do not count."""
+        return self.cross_wallet + self.cross_pnl + self.session
 
     @property
     def available(self) -> Decimal:
@@ -238,6 +261,10 @@ def totals(world: World, account: AccountState, asset: str) -> Totals:
         if state.instrument.settle != asset:
             continue
         mark = world.markets[symbol].mark
+        sums.session += state.session
+        if state.instrument.kind is ContractKind.OPTION:
+            _add_option(sums, state, mark, world.markets[symbol].reference)
+            continue
         is_cross = state.margin_type is MarginType.CROSS
         for side in used_sides(state):
             total = side_margin(state, side, mark)
@@ -257,6 +284,24 @@ def totals(world: World, account: AccountState, asset: str) -> Totals:
             sums.open_order_margin += total - own
             sums.blocked += total if is_cross else total - own
     return sums
+
+
+def _add_option(
+    sums: Totals, state: SymbolState, mark: Decimal, forward: Decimal
+) -> None:
+    """Long options need no margin, short ones that of `short_margin`; an order to
+    sell as if it were filled, an order to buy its premium."""
+    position = state.position(PositionSide.BOTH)
+    sums.options_value += money(position.qty * mark)
+    initial, upkeep = option_rates(state, mark, forward)
+    short = max(ZERO, -position.qty)
+    own = money(short * initial)
+    orders = open_option_margin(state, position, initial)
+    sums.maintenance += money(short * upkeep)
+    sums.cross_maintenance += money(short * upkeep)
+    sums.position_margin += own
+    sums.open_order_margin += orders
+    sums.blocked += own + orders
 
 
 def used_sides(state: SymbolState) -> Iterator[PositionSide]:
@@ -286,6 +331,12 @@ def position_view(
     pnl = position.unrealized(mark)
     own_margin = position_margin(state, position, mark)
     total = side_margin(state, side, mark)
+    maintenance = position_maintenance(state, position, mark)
+    if state.instrument.kind is ContractKind.OPTION:
+        initial, upkeep = option_rates(state, mark, world.markets[symbol].reference)
+        short = max(ZERO, -position.qty)
+        own_margin, maintenance = money(short * initial), money(short * upkeep)
+        total = own_margin + open_option_margin(state, position, initial)
     is_isolated = state.margin_type is MarginType.ISOLATED
     break_even = position.entry
     if position.qty:
@@ -311,7 +362,7 @@ def position_view(
         initial_margin=total,
         position_margin=own_margin,
         open_order_margin=total - own_margin,
-        maintenance_margin=position_maintenance(state, position, mark),
+        maintenance_margin=maintenance,
         bid_notional=state.notional(side, Side.BUY),
         ask_notional=state.notional(side, Side.SELL),
         adl_quantile=_adl_quantile(state, position, pnl),
@@ -339,6 +390,8 @@ def _liquidation_price(
         )
     if sums is None:
         sums = totals(world, account, instrument.settle)
+    if instrument.kind is ContractKind.OPTION:
+        return ZERO
     own = [item for item in state.positions.values() if item.qty]
     own_maintenance = sum(
         (position_maintenance(state, item, mark) for item in own), ZERO
@@ -346,7 +399,7 @@ def _liquidation_price(
     own_pnl = sum((item.unrealized(mark) for item in own), ZERO)
     return liquidation_price(
         instrument.kind,
-        wallet=sums.cross_wallet,
+        wallet=sums.cross_wallet + sums.session,
         other_maintenance=sums.cross_maintenance - own_maintenance,
         other_pnl=sums.cross_pnl - own_pnl,
         own=[position_exposure(state, item, mark) for item in own],
@@ -368,7 +421,7 @@ def balance_view(account: AccountState, asset: str, sums: Totals) -> AssetBalanc
         asset=asset,
         wallet=sums.wallet,
         unrealized_pnl=sums.pnl,
-        margin_balance=sums.wallet + sums.pnl,
+        margin_balance=sums.wallet + sums.pnl + sums.session,
         maintenance_margin=sums.maintenance,
         initial_margin=sums.position_margin + sums.open_order_margin,
         position_margin=sums.position_margin,
@@ -378,6 +431,8 @@ def balance_view(account: AccountState, asset: str, sums: Totals) -> AssetBalanc
         available=sums.available,
         max_withdraw=max(ZERO, min(sums.available, sums.cross_wallet)),
         updated_ms=account.wallet_ms.get(asset, 0),
+        session_pnl=sums.session,
+        options_value=sums.options_value,
     )
 
 

@@ -26,6 +26,7 @@ from connector.paper.engine.matching import (
     shrink,
     would_cross,
 )
+from connector.paper.engine.standard_margin import open_option_margin, option_rates
 from connector.paper.engine.state import (
     AccountState,
     LiveOrder,
@@ -44,6 +45,7 @@ from connector.paper.types import (
 )
 from connector.paper.words import (
     ClientIdRule,
+    ContractKind,
     EndReason,
     ExecKind,
     OrderKind,
@@ -121,8 +123,9 @@ def check_price(instrument: Instrument, price: Decimal) -> Refusal | None:
         return Refusal(reason=Reason.PRICE_MIN, allowed=instrument.min_price)
     if price > instrument.max_price:
         return Refusal(reason=Reason.PRICE_MAX, allowed=instrument.max_price)
-    if (price - instrument.min_price) % instrument.tick_size:
-        return Refusal(reason=Reason.PRICE_TICK, allowed=instrument.tick_size)
+    tick = instrument.tick_at(price)
+    if (price - instrument.min_price) % tick:
+        return Refusal(reason=Reason.PRICE_TICK, allowed=tick)
     return None
 
 
@@ -222,6 +225,8 @@ def check_margin(
     when *price* is worse than the mark.
     """
     state = world.symbol_state(account, symbol)
+    if state.instrument.kind is ContractKind.OPTION:
+        return _check_option_margin(world, account, state, side, added=added, qty=qty)
     mark = world.markets[symbol].mark
     bids, asks = (added, ZERO) if side is Side.BUY else (ZERO, added)
     before = margin.side_margin(state, position_side, mark)
@@ -229,13 +234,41 @@ def check_margin(
     if after <= before:
         return None
     cap = margin.max_notional(state.instrument, state.leverage)
-    if after * state.leverage > cap:
+    is_capped = state.instrument.size_margin is None
+    if is_capped and after * state.leverage > cap:
         return Refusal(reason=Reason.MAX_POSITION, allowed=cap)
     rise = state.instrument.value(qty, price) - state.instrument.value(qty, mark)
     loss = rise * side.sign * state.instrument.flow_sign
     needed = after - before + max(ZERO, loss)
     available = margin.totals(world, account, state.instrument.settle).available
     if needed > available:
+        return Refusal(reason=Reason.MARGIN, allowed=available)
+    return None
+
+
+def _check_option_margin(
+    world: World,
+    account: AccountState,
+    state: SymbolState,
+    side: Side,
+    *,
+    added: Decimal,
+    qty: Decimal,
+) -> Refusal | None:
+    """A buyer needs the premium, a seller what short options must be backed by."""
+    market = world.markets[state.instrument.symbol]
+    position = state.position(PositionSide.BOTH)
+    initial, _ = option_rates(state, market.mark, market.reference)
+    before = open_option_margin(state, position, initial)
+    after = open_option_margin(
+        state,
+        position,
+        initial,
+        sells=qty if side is Side.SELL else ZERO,
+        premium=added if side is Side.BUY else ZERO,
+    )
+    available = margin.totals(world, account, state.instrument.settle).available
+    if after - before > available:
         return Refusal(reason=Reason.MARGIN, allowed=available)
     return None
 

@@ -248,6 +248,7 @@ class SymbolState:
     instrument: Instrument
     leverage: int
     margin_type: MarginType = MarginType.CROSS
+    session: Decimal = ZERO  # realised since the last daily settlement
     positions: dict[PositionSide, PositionState] = field(default_factory=dict)
     open_notional: dict[tuple[PositionSide, Side], Decimal] = field(
         default_factory=dict
@@ -356,6 +357,12 @@ class World:
         self.triggers: dict[str, Triggers] = {}
         self.holders: dict[str, dict[str, None]] = {s: {} for s in self.instruments}
         self.delisted: set[str] = set()
+        self.states: list[tuple[int, str, str]] = []  # (time, symbol, state)
+        self.settled_ms = now_ms
+        self.followers: dict[str, list[str]] = {}
+        for item in instruments:
+            if item.underlying:
+                self.followers.setdefault(item.underlying, []).append(item.symbol)
         self.ledger = Ledger()
         self.outbox: list[Event] = []
         self.mark_events: dict[str, MarkEvent] = {}
