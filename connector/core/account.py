@@ -338,17 +338,15 @@ class Account:
         held = {asset for asset, row in self.balances.items() if row.wallet}
         return sorted(held.union(self.sums.assets()))
 
-    def stamp_of(self, fact: PositionFact | BalanceFact | CollateralFact) -> int:
-        """Venue time of the newest word about the subject of *fact*, 0 if none."""
-        match fact:
-            case PositionFact():
-                held = self._held.get((fact.symbol, fact.position_side))
-                return held.stamp.venue_ns if held is not None else 0
-            case BalanceFact():
-                balance = self.balances.get(fact.asset)
-                return balance.stamp.venue_ns if balance is not None else 0
-            case CollateralFact():
-                return self.collaterals.told_ns(fact.collateral.currency)
+    def position_told_ns(self, key: PositionKey) -> int:
+        """Venue time of the newest word, 0 if there is none."""
+        held = self._held.get(key)
+        return held.stamp.venue_ns if held is not None else 0
+
+    def balance_told_ns(self, asset: str) -> int:
+        """The same of a wallet."""
+        balance = self.balances.get(asset)
+        return balance.stamp.venue_ns if balance is not None else 0
 
     def prune_ledger_ids(self) -> None:
         """Forget entry ids that no query will bring again."""

@@ -58,17 +58,10 @@ from connector.core.startup import Startup
 from connector.core.timekeeping import Timekeeper
 from connector.core.tracked import Tracked
 from connector.core.trust import Trust
+from connector.core.untimed import stamped
 from connector.core.wishes import Wishes
 from connector.dialect import Dialect, Endpoints, LinkScript
-from connector.dialect.facts import (
-    BalanceFact,
-    CollateralFact,
-    ControlFact,
-    Fact,
-    FrameReply,
-    PositionFact,
-    UnknownFact,
-)
+from connector.dialect.facts import ControlFact, Fact, FrameReply, UnknownFact
 from connector.dialect.wire import Reply
 from connector.errors import KeyRefused, NotLive
 from connector.model.account import Source
@@ -76,7 +69,6 @@ from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, GapReason, LinkState
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
-from connector.model.noun import replace
 from connector.model.order import OrderIntent
 
 _NEVER_S = 100 * 365 * 86_400
@@ -413,13 +405,14 @@ class SessionCore:
             return
         facts: list[Fact] = []
         gap: UnknownFact | None = None
+        arrived_ns = self.clock.offset.venue_ns(now)
         for fact in self.dialect.read_frame(frame.raw):
             if isinstance(fact, ControlFact):
                 link.on_control(frame.epoch, fact, now)
             elif isinstance(fact, FrameReply):
                 self.outbox.on_frame_reply(fact, now)
             else:
-                facts.append(self._stamped(fact, now))
+                facts.append(stamped(fact, self.account, arrived_ns))
                 if isinstance(fact, UnknownFact) and fact.is_gap:
                     gap = fact
         if frame.role not in (LinkRole.PRIVATE, LinkRole.SECOND):
@@ -428,17 +421,6 @@ class SessionCore:
         self.trust.take(facts, now)
         if gap is not None:
             self.trust.gap(GapReason.PARSE_FAILURE, gap.kind, now)
-
-    def _stamped(self, fact: Fact, now: Now) -> Fact:
-        """What the stream tells without a time is as new as its arrival, and newer
-        than whatever was told before, even if our clock is wrong."""
-        if not isinstance(fact, (PositionFact, BalanceFact, CollateralFact)):
-            return fact
-        if fact.venue_ns:
-            return fact
-        arrived_ns = self.clock.offset.venue_ns(now)
-        known_ns = self.account.stamp_of(fact)
-        return replace(fact, venue_ns=max(arrived_ns, known_ns))
 
     def _on_change(self, tracked: Tracked, now: Now) -> None:
         self.outcomes.on_change(tracked, now)
