@@ -31,7 +31,8 @@ class SessionConfig:
         an overflow and re-synced from local state.
     buffer_max: stream facts kept during reconciliation; then it starts over.
     keep_closed_s: closed orders leave memory (not the journal) after this.
-    margin_every_s: MarginUpdate at most this often.
+    margin_every_s: MarginUpdate at most this often; less often with thousands of
+        open orders.
     clock_every_s: the venue's clock is measured this often.
     dead_man_s: the venue cancels our orders this long after we fell silent; 0: it
         does not. New exposure is refused while the switch cannot be armed.

@@ -89,9 +89,12 @@ class Account:
     _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
     ledger_newest_ns: int = 0
     ledger_numbers: LedgerSequence = field(default_factory=LedgerSequence)
-    _numbers: MarginNumbers | None = None
     _version: int = 0
-    _numbers_version: int = -1
+    _orders_version: int = 0
+    _margin: MarginNumbers | None = None
+    _margin_of: tuple[int, int] = (-1, -1)
+    _numbers: MarginNumbers | None = None
+    _numbers_of: int = -1
 
     # --- facts ----------------------------------------------------------------
 
@@ -371,9 +374,9 @@ class Account:
         fact = self.marks.get(symbol)
         return fact.mark_price if fact is not None else None
 
-    def positions(self, open_orders: Sequence[Order]) -> list[Position]:
+    def positions(self) -> list[Position]:
         """Positions that are not flat, with live numbers."""
-        numbers = self._compute(open_orders)
+        numbers = self._position_numbers()
         rows = []
         for (symbol, side), held in self._held.items():
             if held.qty == 0:
@@ -381,18 +384,19 @@ class Account:
             rows.append(self._position(symbol, side, held, numbers))
         return rows
 
-    def position(
-        self, key: PositionKey, open_orders: Sequence[Order]
-    ) -> Position | None:
+    def position(self, key: PositionKey) -> Position | None:
         """One position, also when it is flat; None if never heard of."""
         held = self._held.get(key)
         if held is None:
             return None
-        return self._position(*key, held, self._compute(open_orders))
+        return self._position(*key, held, self._position_numbers())
 
     def margin(self, open_orders: Sequence[Order], now: Now) -> Margin | None:
         """The account's margin, computed with live marks where possible."""
-        numbers = self._compute(open_orders)
+        if self._margin_of != (self._version, self._orders_version):
+            self._margin_of = (self._version, self._orders_version)
+            self._margin = self._compute(open_orders)
+        numbers = self._margin
         if numbers is None:
             return None
         newest = max((b.stamp.venue_ns for b in self.balances.values()), default=0)
@@ -413,13 +417,13 @@ class Account:
         )
 
     def invalidate(self) -> None:
-        """Open orders changed, so margin did."""
-        self._version += 1
+        """Open orders changed, so margin did; positions did not."""
+        self._orders_version += 1
 
     @property
     def version(self) -> int:
         """Rises whenever margin may have changed."""
-        return self._version
+        return self._version + self._orders_version
 
     def _position(
         self,
@@ -460,9 +464,15 @@ class Account:
             liquidation_price=live.liquidation_price,
         )
 
+    def _position_numbers(self) -> MarginNumbers | None:
+        """Of positions alone: what may still fill changes the margin that is left,
+        not the numbers of a position, and there may be very many orders."""
+        if self._numbers_of != self._version:
+            self._numbers_of = self._version
+            self._numbers = self._compute(())
+        return self._numbers
+
     def _compute(self, open_orders: Sequence[Order]) -> MarginNumbers | None:
-        if self._numbers_version == self._version:
-            return self._numbers
         marks = {symbol: fact.mark_price for symbol, fact in self.marks.items()}
         for (symbol, _), held in self._held.items():
             if symbol not in marks and held.mark_price is not None:
@@ -482,9 +492,7 @@ class Account:
             is_multi_asset=self.is_multi_asset,
             collateral=self.collaterals.rows,
         )
-        self._numbers = self.dialect.margin(view)
-        self._numbers_version = self._version
-        return self._numbers
+        return self.dialect.margin(view)
 
 
 def _is_older(fact: PositionFact, held: _Held) -> bool:

@@ -50,7 +50,7 @@ from connector.model.events import (
     PositionUpdate,
     UnknownMessage,
 )
-from connector.model.ids import Symbol
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.noun import Noun, replace
 from connector.model.order import Fill, Origin
 
@@ -80,6 +80,7 @@ class Merger:
         self._ports = ports
         self._counts_contracts = account.dialect.facts.counts_contracts
         self._records: dict[tuple[str, str], JournalRecord] = {}
+        self._changed: dict[ClientOrderId, Tracked] = {}
         self._sums_changed = False
         self.hints: dict[FillKey, int] = {}
         self.fills_seen = 0
@@ -89,6 +90,9 @@ class Merger:
         if self._sums_changed:
             self._sums_changed = False
             self.record("meta", "bases", self._account.sums.record())
+        for name, tracked in self._changed.items():
+            self.record("order", name, tracked.record())
+        self._changed.clear()
         records = tuple(self._records.values())
         self._records.clear()
         return records
@@ -103,7 +107,7 @@ class Merger:
 
     def save_order(self, tracked: Tracked) -> None:
         """Make the state of an order durable with the next write."""
-        self.record("order", tracked.client_order_id, tracked.record())
+        self._changed[tracked.client_order_id] = tracked
 
     def publish_order(self, tracked: Tracked, *, recovered: bool = False) -> None:
         """Tell the user what is known of an order now, unless that was told."""
@@ -206,7 +210,7 @@ class Merger:
 
     def publish_position(self, key: PositionKey, *, recovered: bool) -> None:
         """Tell the user about a position."""
-        position = self._account.position(key, self._orders.snapshots(only_open=True))
+        position = self._account.position(key)
         if position is not None:
             self._outbox.publish(PositionUpdate(position=position, recovered=recovered))
 

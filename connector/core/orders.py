@@ -89,6 +89,11 @@ class Orders:
         """Everything remembered, oldest first."""
         return list(self._by_client.values())
 
+    @property
+    def open_total(self) -> int:
+        """How many orders are not final."""
+        return len(self._open)
+
     def open_count(self, symbol: Symbol) -> int:
         """How many orders of *symbol* are not final."""
         return self._open_by_symbol.get(symbol, 0)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _FOLLOW_UPS_S = (1.0, 5.0, 15.0, 45.0)
 _RETRY_SYNC_S = 1.0
 _NOTICE_PAUSE_S = 2.0
+_MARGIN_ORDERS = 1000  # so many open orders double the pause between margins
 
 
 class Trust:
@@ -238,8 +239,10 @@ class Trust:
         if account.version == self._margin_version or self._margin_ns is not None:
             return
         if self._was_live:
-            every_ns = int(self._core.config.margin_every_s * NS_PER_S)
-            self._margin_ns = now.mono_ns + every_ns
+            # Its cost grows with the open orders: so does the pause.
+            pause_s = self._core.config.margin_every_s
+            pause_s *= 1 + self._core.orders.open_total / _MARGIN_ORDERS
+            self._margin_ns = now.mono_ns + int(pause_s * NS_PER_S)
 
     # --- how ---
 

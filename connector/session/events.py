@@ -123,7 +123,7 @@ class EventStream:
         )
         orders = [t for t in core.orders.all() if t.last_seq >= since_seq]
         open_orders = core.orders.snapshots(only_open=True)
-        positions = core.account.positions(open_orders)
+        positions = core.account.positions()
         margin = core.account.margin(open_orders, now)
         for fill in fills:
             yield FillEvent(seq=since_seq, recovered=True, fill=fill)

@@ -339,14 +339,14 @@ class Session:
     @property
     def positions(self) -> list[Position]:
         """Positions that are not flat, with live numbers."""
-        return self._open_shell.core.account.positions(self.orders)
+        return self._open_shell.core.account.positions()
 
     def position(
         self, symbol: str, position_side: PositionSide = PositionSide.NET
     ) -> Position | None:
         """One position, also when it is flat; None if never heard of."""
         key = (Symbol(symbol), position_side)
-        return self._open_shell.core.account.position(key, self.orders)
+        return self._open_shell.core.account.position(key)
 
     @property
     def balances(self) -> Mapping[str, Balance]:

@@ -55,7 +55,7 @@ def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
             }
             for view in shell.budget.view().buckets
         ],
-        "open_orders": len(core.orders.open()),
+        "open_orders": core.orders.open_total,
         "in_doubt": len(core.outcomes.in_doubt()),
         "fills": core.merger.fills_seen,
         "duplicates_dropped": core.orders.duplicates_dropped,

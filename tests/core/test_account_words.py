@@ -67,7 +67,7 @@ def test_flat_instruments_of_a_snapshot_are_not_remembered(tiny: Any) -> None:
     account = _account(tiny)
     account.merge_position(_word("0", 10), Source.REST, NOW)
     assert account.position_keys() == []
-    assert account.position((BTC, NET), []) is None
+    assert account.position((BTC, NET)) is None
 
 
 def test_wallets_by_the_venues_time(tiny: Any) -> None:

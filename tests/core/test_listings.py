@@ -32,7 +32,7 @@ def test_contracts_become_coins(story: Any) -> None:
     )
     (order,) = desk.core.orders.snapshots(only_open=True)
     assert (order.qty, order.filled_qty) == (D(1), D("0.3"))
-    (position,) = desk.core.account.positions([])
+    (position,) = desk.core.account.positions()
     assert position.qty == D("0.3")
     assert desk.core.account.position_mismatches() == []
 

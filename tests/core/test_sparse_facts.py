@@ -70,7 +70,7 @@ def test_flat_row_tells_leverage(desk: Any) -> None:
     """The first row of an instrument is flat: its settings are kept."""
     desk.push(desk.position("0", leverage=7))
     assert desk.core.account.leverage["BTCUSDT"] == 7
-    assert desk.core.account.positions([]) == []
+    assert desk.core.account.positions() == []
 
 
 def test_flat_row_tells_margin_mode(desk: Any) -> None:
