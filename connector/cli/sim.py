@@ -84,7 +84,7 @@ def sim(
 
 def _venue(word: str) -> str | None:
     """The venue's full name; None for all of them."""
-    from connector.sim.worlds import venue_names
+    from connector.sim.draw import venue_names
     from connector.venues.registry import venue_of
 
     if word == ALL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from connector.errors import ConfigError
@@ -34,6 +35,8 @@ class SessionConfig:
     margin_every_s: MarginUpdate at most this often; less often with thousands of
         open orders.
     clock_every_s: the venue's clock is measured this often.
+    rotate_after_s: a stream this old is replaced by a new one beside it, sooner if
+        the venue demands it.
     dead_man_s: the venue cancels our orders this long after we fell silent; 0: it
         does not. New exposure is refused while the switch cannot be armed.
     allow_exposure_when_stale: send new exposure also while not live.
@@ -60,6 +63,7 @@ class SessionConfig:
     keep_closed_s: float = 3600.0
     margin_every_s: float = 0.25
     clock_every_s: float = 600.0
+    rotate_after_s: float = math.inf
     close_timeout_s: float = 5.0
     dead_man_s: float = 0.0
     allow_exposure_when_stale: bool = False

@@ -98,6 +98,7 @@ class Link:
         self._outbox = outbox
         self._config = config
         self._ping_interval_ns = int(ping_interval_s * NS_PER_S) or None
+        rotate_after_s = min(rotate_after_s, config.rotate_after_s)
         self._rotate_after_ns = int(rotate_after_s * NS_PER_S)
         self._rng = rng
         self._events = events
@@ -126,6 +127,11 @@ class Link:
     def epoch(self) -> int:
         """Epoch of the current connection, 0 if there is none."""
         return self._current.epoch if self._current else 0
+
+    @property
+    def is_rotating(self) -> bool:
+        """A new connection comes up beside the current one, or replaced it just now."""
+        return self._next is not None or self._retiring is not None
 
     @property
     def last_frame_ns(self) -> int:

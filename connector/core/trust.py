@@ -121,6 +121,11 @@ class Trust:
             f"({self._gap_reason.value})"
         )
 
+    @property
+    def backlog(self) -> int:
+        """Facts of the stream that wait for reconciliation."""
+        return len(self._buffer)
+
     def age_s(self, now: Now) -> float:
         """0 while live, else seconds since the state could last be trusted."""
         if self.state is LinkState.LIVE:

@@ -46,6 +46,8 @@ Market and money
     ``transfer``         *asset*, *amount* (negative: out)
     ``manual``           *symbol side qty [price] [type]*: an order as the user
                          enters it on the web page
+    ``manual_cancel``    *symbol*, *order_id*: one of the account's orders is
+                         cancelled on the web page
     ``liquidate``        *symbol*: move the mark to the liquidation price
     ``adl``              *symbol*, *qty*, *price*, [*position_side*]
     ``settle``           *symbol*, *price*: deliver the contract
@@ -111,6 +113,7 @@ class Control:
             "funding": self._funding,
             "transfer": self._transfer,
             "manual": self._manual,
+            "manual_cancel": self._manual_cancel,
             "liquidate": self._liquidate,
             "adl": self._adl,
             "settle": self._settle,
@@ -353,6 +356,16 @@ class Control:
         )
         return _order_result(
             face.engine.place(_account(face, args), request, now_ms=at_ms)
+        )
+
+    def _manual_cancel(self, face: Face, args: Args) -> dict[str, Any]:
+        return _order_result(
+            face.engine.cancel(
+                _account(face, args),
+                str(args["symbol"]),
+                int(args["order_id"]),
+                now_ms=self._engine_ms(face),
+            )
         )
 
     def _liquidate(self, face: Face, args: Args) -> dict[str, Any]:

@@ -11,8 +11,9 @@ Every face with a playbook knows the control verbs ``read_lag`` (*ms*) and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 ONE = Decimal(1)
 
@@ -67,7 +68,8 @@ class Playbook:
     *not_executed* and *executed* are names of the face's presets that may be
     answered instead of executing, and after it. *key_faults* are verbs that end the
     stream's key; *own_faults* more verbs with their arguments. *transfers* are
-    (asset, amount) to be moved. *with_passphrase*: keys have one.
+    (asset, amount) to be moved. *tight_options* make the face's limits so low that
+    bots meet them. *with_passphrase*: keys have one.
 
     *read_call* and *read_frame* say which orders a request or a client's frame
     carries. *order_id*, *conditional_id* and *trade_id* write the machine's numbers
@@ -84,6 +86,7 @@ class Playbook:
     read_frame: Callable[[str], tuple[Sent, ...]]
     key_faults: tuple[str, ...] = ()
     own_faults: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    tight_options: Mapping[str, Any] = field(default_factory=dict)
     has_bans: bool = False
     has_hedge: bool = False
     with_passphrase: bool = False

@@ -51,14 +51,16 @@ class JournalFaults:
 
     *is_full*: writes raise JournalFull. *delay_s*: `write` takes that long (on the
     loop's clock) before the commit and *ack_delay_s* after it, so that a task can be
-    cancelled between write and ack. *on_commit* is called with the records between
-    the two; what it raises comes out of the write although the records are kept: the
-    process that died before it could tell.
+    cancelled between write and ack. *before_commit* and *on_commit* are called with
+    the records just before and just after they are kept; what they raise comes out
+    of the write: the process that died before it could write, or before it could
+    tell.
     """
 
     is_full: bool = False
     delay_s: float = 0.0
     ack_delay_s: float = 0.0
+    before_commit: Callable[[Sequence[RecordLike]], None] | None = None
     on_commit: Callable[[Sequence[RecordLike]], None] | None = None
 
 
@@ -100,6 +102,8 @@ class MemoryJournal:
         values = checked(records)
         if self.faults.is_full:
             raise JournalFull("the journal in memory is told to be full")
+        if self.faults.before_commit is not None:
+            self.faults.before_commit(records)
         disk = self.disk
         for kind, key, wall_ns, body in values:
             disk.last_seq += 1

@@ -1,9 +1,8 @@
-"""Which faults befall a world, drawn from its tape one by one.
+"""When faults befall a world, drawn from its tape one by one.
 
-Every pause asks the tape whether something happens (0: nothing) and then for its
-arguments, so that a failing world shrinks to the faults that matter. Faults use
-what the simulated venue offers (`connector.paper.control`), the network
-(`connector.sim.network`), the journal and the process of the bot.
+Every pause asks the tape whether something happens (0: nothing), whether it waits
+for a phase of the session (0: it does not), and then for its arguments, so that a
+failing world shrinks to the faults that matter.
 """
 
 from __future__ import annotations
@@ -11,43 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Protocol
 
 from connector.paper.control import BadArgument
-from connector.paper.playbook import Playbook
-from connector.paper.server import PaperServer
-from connector.runtime.journal_memory import JournalFaults
-from connector.sim.bots import on_grid
-from connector.sim.link import Connection, Direction
-from connector.sim.tape import Tape
-from connector.sim.world import World
+from connector.sim.faultkinds import FaultKinds, Stage
+from connector.sim.phases import PHASES, Phase
 
-NS_PER_MS = 1_000_000
-
-
-class Stage(Protocol):
-    """What faults act on."""
-
-    world: World
-    server: PaperServer
-    playbook: Playbook
-    journal_faults: JournalFaults
-    consumer_waits_until_s: float
-    bot_address: str
-
-    def kill_at_step(self, steps: int, pause_s: float, *, power: bool) -> None:
-        """Kill the bot's process after so many turns of the loop, start it again
-        after a pause; *power*: what the disk was not told to keep is lost."""
-
-    def step_clock(self, ms: int) -> None:
-        """The bot's wall clock jumps."""
-
-    def lag_reads(self, ms: int) -> None:
-        """Queries are answered from the past."""
-
-    def price_of(self, symbol: str) -> Decimal:
-        """The mark price."""
+_AWAITED = tuple(phase for phase in PHASES if phase is not Phase.CLOSE)
+_AWAIT_S = 6.0
+_LOOK_S = 0.02
+_CHANCE_WHILE_CLOSING = 0.4
 
 
 class FaultPlan:
@@ -56,54 +27,50 @@ class FaultPlan:
     def __init__(self, stage: Stage, *, chance: float) -> None:
         self._stage = stage
         self._chance = chance
+        self._kinds = FaultKinds(stage).table
+        self._turn = asyncio.Event()
         self.counts: Counter[str] = Counter()
+        self.matrix: Counter[tuple[str, str]] = Counter()
         self.log: list[str] = []
-        self._kinds: tuple[tuple[str, Callable[[], str | None]], ...] = (
-            ("frames", self._frames),
-            ("call", self._call),
-            ("answer", self._answer),
-            ("cut", self._cut),
-            ("stall", self._stall),
-            ("mute", self._mute),
-            ("market", self._market),
-            ("manual", self._manual),
-            ("money", self._money),
-            ("forced", self._forced),
-            ("stream_key", self._stream_key),
-            ("journal", self._journal),
-            ("consumer", self._consumer),
-            ("clock", self._clock),
-            ("lag", self._lag),
-            ("ban", self._ban),
-            ("venue_down", self._venue_down),
-            ("kill", self._kill),
-            ("own", self._own),
-        )
-
-    @property
-    def _tape(self) -> Tape:
-        return self._stage.world.tape
-
-    @property
-    def _book(self) -> Playbook:
-        return self._stage.playbook
-
-    def _near(self, symbol: str, price: Decimal) -> str:
-        return str(on_grid(price, self._book.markets[symbol].tick))
 
     async def run(self, seconds: float) -> None:
         """Cause faults for a while."""
         loop = asyncio.get_running_loop()
+        tape = self._stage.world.tape
         end_s = loop.time() + seconds
         while loop.time() < end_s:
-            drawn = self._tape.draw("fault", len(self._kinds) + 1, self._chance)
+            drawn = tape.draw("fault", len(self._kinds) + 1, self._chance)
             if drawn:
-                name, cause = self._kinds[drawn - 1]
-                self._cause(name, cause)
-            pause = self._tape.draw("pause", 8)
+                phase = tape.draw("phase", len(_AWAITED) + 1, 0.5)
+                if phase:
+                    await self._await_phase(_AWAITED[phase - 1])
+                self._cause(*self._kinds[drawn - 1])
+            pause = tape.draw("pause", 8)
             await asyncio.sleep(0.25 + 0.25 * pause)
 
+    def while_closing(self) -> None:
+        """Perhaps one more, now that the session is being closed."""
+        tape = self._stage.world.tape
+        drawn = tape.draw("fault", len(self._kinds) + 1, _CHANCE_WHILE_CLOSING)
+        if drawn:
+            self._cause(*self._kinds[drawn - 1])
+
+    def phase_changed(self) -> None:
+        """The session may be in another phase: look."""
+        self._turn.set()
+
+    async def _await_phase(self, wanted: Phase) -> None:
+        """Wait for a phase, for a while."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + _AWAIT_S
+        while self._stage.phase() is not wanted and loop.time() < end_s:
+            self._turn.clear()
+            look = loop.call_later(_LOOK_S, self._turn.set)
+            await self._turn.wait()
+            look.cancel()
+
     def _cause(self, name: str, cause: Callable[[], str | None]) -> None:
+        phase = self._stage.phase()
         try:
             what = cause()
         except BadArgument:
@@ -111,204 +78,7 @@ class FaultPlan:
         if what is None:
             return
         self.counts[name] += 1
+        self.matrix[name, phase.value] += 1
         now_s = self._stage.world.mono_ns() / 1e9
-        self.log.append(f"{now_s:.3f} s: {name}: {what}")
+        self.log.append(f"{now_s:.3f} s: {name} ({phase.value}): {what}")
         self._stage.world.note("fault", f"{name}: {what}")
-
-    # --- how ---
-
-    def _control(self, verb: str, **args: object) -> str:
-        self._stage.server.control.apply(verb, args)
-        return " ".join([verb, *(f"{k}={v}" for k, v in args.items())])
-
-    def _pick(self, label: str, words: tuple[str, ...]) -> str:
-        return words[self._tape.draw(label, len(words))]
-
-    def _kind(self) -> dict[str, str]:
-        word = self._pick("socket", ("private", "ws_api"))
-        return {"kind": word}
-
-    def _connection(self) -> Connection | None:
-        found = list(self._stage.world.network.connections.values())
-        if not found:
-            return None
-        return found[self._tape.draw("connection", len(found))]
-
-    def _frames(self) -> str:
-        verb = self._pick("frames", ("duplicate", "delay", "reorder", "drop"))
-        args: dict[str, object] = {
-            **self._kind(),
-            "event": self._pick("event", self._book.events),
-        }
-        if args["kind"] == "ws_api":
-            args["event"] = "reply"
-        args["times"] = self._tape.draw("times", 4) + 1
-        args["hold"] = 20
-        if verb == "delay":
-            args["ms"] = (self._tape.draw("ms", 32) + 1) * 100
-        return self._control(verb, **args)
-
-    def _call(self) -> str:
-        verb = self._pick(
-            "call",
-            (
-                "delay_reply",
-                "delay_request",
-                "lose_request",
-                "lose_reply",
-                "truncate",
-                "hang",
-                "hang_after",
-            ),
-        )
-        args: dict[str, object] = {"path": self._pick("path", self._book.calls)}
-        args["times"] = self._tape.draw("times", 3) + 1
-        if verb.startswith("delay"):
-            args["ms"] = (self._tape.draw("ms", 40) + 1) * 400
-        return self._control(verb, **args)
-
-    def _answer(self) -> str:
-        path = self._pick("path", self._book.calls)
-        times = self._tape.draw("times", 3) + 1
-        if self._tape.draw("executed", 2):
-            preset = self._pick("preset", self._book.executed)
-            return self._control("answer_after", preset=preset, path=path, times=times)
-        preset = self._pick("preset", self._book.not_executed)
-        return self._control("answer", preset=preset, path=path, times=times)
-
-    def _cut(self) -> str | None:
-        connection = self._connection()
-        if connection is None:
-            return None
-        way = list(Direction)[self._tape.draw("way", 2)]
-        more = self._tape.draw("bytes", 1024)
-        is_orderly = bool(self._tape.draw("orderly", 2))
-        at = connection.pipe(way).delivered + more
-        connection.cut(way, at, orderly=is_orderly)
-        return f"#{connection.id} {way.value} after {more} bytes"
-
-    def _stall(self) -> str | None:
-        connection = self._connection()
-        if connection is None:
-            return None
-        ways = (Direction.TO_SERVER, Direction.TO_CLIENT, None)
-        way = ways[self._tape.draw("way", 3)]
-        hold_s = (self._tape.draw("hold", 20) + 1) * 2.0
-        connection.stall(way)
-        asyncio.get_running_loop().call_later(hold_s, connection.heal, way)
-        return f"#{connection.id} {way or 'both ways'} for {hold_s:g} s"
-
-    def _mute(self) -> str:
-        hold_s = (self._tape.draw("hold", 16) + 1) * 2
-        event = self._pick("event", self._book.events)
-        return self._control("mute", kind="private", event=event, hold=hold_s)
-
-    def _market(self) -> str:
-        symbol = self._pick("symbol", self._book.symbols)
-        price = self._stage.price_of(symbol)
-        moved = price * (1000 + self._tape.draw("move", 41) - 20) / 1000
-        verb = self._pick("market", ("trade", "mark"))
-        return self._control(verb, symbol=symbol, price=self._near(symbol, moved))
-
-    def _manual(self) -> str:
-        symbol = self._pick("symbol", self._book.symbols)
-        price = self._stage.price_of(symbol)
-        args: dict[str, object] = {
-            "symbol": symbol,
-            "side": self._pick("side", ("BUY", "SELL")),
-            "qty": self._book.markets[symbol].by_hand,
-        }
-        if self._tape.draw("limit", 2):
-            off = self._tape.draw("off", 21) - 10
-            args["price"] = self._near(symbol, price * (1000 + off) / 1000)
-        if self._stage.server.faces[0].engine.is_hedge("main"):
-            args["position_side"] = self._pick("position_side", ("LONG", "SHORT"))
-        return self._control("manual", **args)
-
-    def _money(self) -> str:
-        if self._tape.draw("money", 2):
-            symbol = self._pick("symbol", self._book.symbols)
-            rate = self._pick("rate", ("0.0001", "-0.0003"))
-            return self._control("funding", symbol=symbol, rate=rate)
-        moves = self._book.transfers
-        asset, amount = moves[self._tape.draw("amount", len(moves))]
-        return self._control("transfer", asset=asset, amount=amount)
-
-    def _forced(self) -> str:
-        symbol = self._pick("symbol", self._book.symbols)
-        if self._tape.draw("forced", 4) == 3:
-            return self._control("liquidate", symbol=symbol)
-        for row in self._stage.server.faces[0].engine.positions("main", symbol):
-            if row.qty:
-                return self._control(
-                    "adl",
-                    symbol=symbol,
-                    qty=str(abs(row.qty)),
-                    price=str(row.mark_price),
-                    position_side=row.position_side.value,
-                )
-        raise BadArgument("no position")
-
-    def _stream_key(self) -> str | None:
-        verbs = self._book.key_faults
-        return self._control(self._pick("key", verbs)) if verbs else None
-
-    def _own(self) -> str | None:
-        faults = self._book.own_faults
-        if not faults:
-            return None
-        verb, args = faults[self._tape.draw("own", len(faults))]
-        return self._control(verb, **args)
-
-    def _journal(self) -> str:
-        faults = self._stage.journal_faults
-        hold_s = (self._tape.draw("hold", 10) + 1) * 1.0
-        loop = asyncio.get_running_loop()
-        if self._tape.draw("full", 2):
-            faults.is_full = True
-            loop.call_later(hold_s, setattr, faults, "is_full", False)
-            return f"full for {hold_s:g} s"
-        faults.delay_s = (self._tape.draw("delay", 20) + 1) * 0.1
-        loop.call_later(hold_s, setattr, faults, "delay_s", 0.0)
-        return f"slow ({faults.delay_s:g} s) for {hold_s:g} s"
-
-    def _consumer(self) -> str:
-        hold_s = (self._tape.draw("hold", 10) + 1) * 1.0
-        now_s = asyncio.get_running_loop().time()
-        self._stage.consumer_waits_until_s = now_s + hold_s
-        return f"reads nothing for {hold_s:g} s"
-
-    def _clock(self) -> str:
-        ms = (self._tape.draw("step", 41) - 20) * 250
-        if self._tape.draw("whose", 2):
-            return self._control("skew", ms=ms)
-        self._stage.step_clock(ms)
-        return f"the bot's clock steps by {ms} ms"
-
-    def _lag(self) -> str:
-        ms = (self._tape.draw("lag", 40) + 1) * 1000
-        hold_s = (self._tape.draw("hold", 10) + 1) * 3.0
-        self._stage.lag_reads(ms)
-        loop = asyncio.get_running_loop()
-        loop.call_later(hold_s, self._control, "read_lag")
-        return f"reads lag {ms} ms for {hold_s:g} s"
-
-    def _ban(self) -> str | None:
-        if not self._book.has_bans:
-            return None
-        ms = (self._tape.draw("ms", 10) + 1) * 1000
-        return self._control("ban", ms=ms, peer=self._stage.bot_address)
-
-    def _venue_down(self) -> str:
-        hold_s = (self._tape.draw("hold", 10) + 1) * 1.0
-        if self._tape.draw("fill", 2):
-            return self._control("outage", hold=hold_s, fill=True)
-        return self._control("restart", hold=hold_s)
-
-    def _kill(self) -> str:
-        steps = self._tape.draw("step", 200) + 1
-        pause_s = self._tape.draw("pause", 6) * 1.0
-        power = bool(self._tape.draw("power", 2))
-        self._stage.kill_at_step(steps, pause_s, power=power)
-        word = "the machine loses power" if power else "kill -9"
-        return f"{word} in {steps} steps, back after {pause_s:g} s"

@@ -7,7 +7,7 @@ import pytest
 from connector.paper.faces import Face
 from connector.paper.faces.registry import playbook_of
 from connector.paper.venue import paper_server
-from connector.sim.worlds import Draw, venue_names
+from connector.sim.draw import Draw, venue_names
 from connector.venues import registry
 
 

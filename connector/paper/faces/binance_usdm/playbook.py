@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from connector.paper.faces.binance_usdm.context import FaceConfig
+from connector.paper.faces.binance_usdm.limits import LimitConfig
 from connector.paper.playbook import Amended, Market, Placed, Playbook, Sent
 
 _PLACING = {
@@ -85,7 +87,15 @@ PLAYBOOK = Playbook(
         "ETHUSDT": Market(lot=Decimal("0.010"), tick=Decimal("0.1"), by_hand="0.05"),
     },
     events=("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ALGO_UPDATE", ""),
-    calls=("order", "batchOrders", "algoOrder", "openOrders", "userTrades", ""),
+    calls=(
+        "order",
+        "batchOrders",
+        "algoOrder",
+        "openOrders",
+        "userTrades",
+        "listenKey",
+        "",
+    ),
     not_executed=(
         "unknown_error",
         "service_unavailable",
@@ -108,6 +118,12 @@ PLAYBOOK = Playbook(
     transfers=(("USDT", "100"), ("USDT", "-50.5")),
     read_call=read_call,
     read_frame=read_frame,
+    tight_options={
+        "config": FaceConfig(
+            limits=LimitConfig(weight_1m=300, orders_10s=12, orders_1m=50)
+        )
+    },
+    own_faults=(("matching_delay", {"ms": 1500}),),
     key_faults=("expire_key", "delete_key"),
     has_bans=True,
     has_hedge=True,

@@ -1,0 +1,144 @@
+"""Laws that hold once a world was healed and has settled; see `laws` for the list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+from connector.core.effects import JournalRecord
+from connector.core.machine import SessionCore
+from connector.core.outbox import RATE_LIMITED
+from connector.dialect import Endpoints
+from connector.model.clock import Now
+from connector.model.order import Accepted, Outcome, Rejected
+from connector.paper.ledger import LedgerError
+from connector.runtime.journal_memory import MemoryDisk
+from connector.session import Session
+from connector.sim.laws import ACCOUNT, COMMAND_BOUND_S, CommandRecord, Witness
+from connector.venues.registry import dialect_for
+
+_NOWHERE = Endpoints(rest="", stream="", public="")
+
+
+def judge(witness: Witness) -> None:
+    """Note everything that is not as it must be."""
+    witness.read_fills()
+    _judge_fills(witness)
+    _judge_orders(witness)
+    _judge_commands(witness)
+    _judge_reports(witness)
+    _judge_journal(witness)
+    witness.watch_limits()
+    try:
+        witness.engine.audit()
+    except LedgerError as error:
+        witness.broken("books", str(error))
+
+
+def replays(core: SessionCore, disk: MemoryDisk, venue: str) -> Iterator[str]:
+    """Where the state that the journal alone gives differs from that of *core*,
+    whose session was closed."""
+    fresh = SessionCore(
+        dialect_for(venue),
+        _NOWHERE,
+        core.config,
+        id_prefix="replay",
+        rng=Random(0),  # noqa: S311 - jitter only
+    )
+    rows = sorted(disk.rows.values(), key=lambda row: row.seq)
+    records = [JournalRecord(row.kind, row.key, row.body) for row in rows]
+    fresh.restore(records, Now(0, max((row.wall_ns for row in rows), default=0)))
+    if fresh.state_hash() == core.state_hash():
+        return
+    here = {t.client_order_id: t.to_json() for t in core.orders.all()}
+    there = {t.client_order_id: t.to_json() for t in fresh.orders.all()}
+    for name in sorted(here.keys() | there.keys()):
+        if here.get(name) != there.get(name):
+            yield f"order {name}: {here.get(name)}, from the journal {there.get(name)}"
+    for key in sorted(core.orders.fill_keys ^ fresh.orders.fill_keys):
+        yield f"fill {'/'.join(key)} is known on one side only"
+    sums = (core.account.sums.to_texts(), fresh.account.sums.to_texts())
+    if sums[0] != sums[1]:
+        yield f"sums {sums[0]}, from the journal {sums[1]}"
+
+
+def _judge_fills(witness: Witness) -> None:
+    for text in sorted(witness.untold_fills()):
+        witness.broken("once", text)
+    for key in sorted(witness.journaled_fills() - witness.fills.keys()):
+        witness.broken("once", f"fill {key} in the journal is invented")
+
+
+def _judge_orders(witness: Witness) -> None:
+    counts: Counter[str] = Counter()
+    for order in witness.engine.orders(ACCOUNT, limit=1 << 30):
+        if order.client_order_id in witness.sent_ids and not order.conditional_id:
+            counts[order.client_order_id] += 1
+    for name, count in counts.items():
+        if count > 1:
+            witness.broken("one-order", f"{count} orders of client id {name}")
+    session = witness.life.session
+    for command in witness.commands:
+        for outcome in command.outcomes:
+            _judge_outcome(witness, command, outcome, counts, session)
+
+
+def _judge_outcome(
+    witness: Witness,
+    command: CommandRecord,
+    outcome: Outcome,
+    counts: Counter[str],
+    session: Session | None,
+) -> None:
+    if command.kind not in ("quote", "take", "reduce", "batch", "conditional"):
+        return
+    name = outcome.order.client_order_id
+    known = None if session is None else session.order(name)
+    exists = counts[name] > 0 or _has_conditional(witness, name)
+    if isinstance(outcome, Rejected) and exists:
+        is_adopted = known is not None and known.venue_order_id is not None
+        if not (outcome.by_proof and is_adopted):
+            witness.broken("no-guess", f"{name} ended Rejected but was accepted")
+    if isinstance(outcome, Accepted) and not exists:
+        witness.broken("no-guess", f"{name} ended Accepted but never existed")
+
+
+def _has_conditional(witness: Witness, name: str) -> bool:
+    found = witness.engine.conditionals(ACCOUNT, limit=1 << 30)
+    return any(item.client_order_id == name for item in found)
+
+
+def _judge_commands(witness: Witness) -> None:
+    for command in witness.commands:
+        if command.life.is_over and command.life is not witness.life:
+            continue
+        ended_s = command.ended_s if command.ended_s is not None else witness.now_s
+        took_s = ended_s - command.begun_s
+        if command.ended_s is None or took_s > COMMAND_BOUND_S:
+            witness.broken("bounded", f"{command.kind} took {took_s:.1f} s")
+        if command.error.startswith("!"):
+            witness.broken("alive", f"{command.kind} raised {command.error[1:]}")
+        if command.kind.startswith("cancel") and not witness.was_stopped:
+            for outcome in command.outcomes:
+                if isinstance(outcome, Rejected) and outcome.code == RATE_LIMITED:
+                    witness.broken("starved", f"{command.kind}: {outcome.text}")
+
+
+def _judge_reports(witness: Witness) -> None:
+    for life in witness.lives:
+        for event in life.reports:
+            for item in event.report.differences_left:
+                if not witness.had_lag:
+                    witness.broken("tie-out", f"{item.subject}: {item.difference}")
+    life = witness.life
+    if life.owes_report:
+        witness.broken("report", "LIVE without a report of the gap before")
+    for key in sorted(life.recovered):
+        witness.broken("report", f"fill {key} was recovered and is in no report")
+
+
+def _judge_journal(witness: Witness) -> None:
+    for (kind, key), row in witness.disk.rows.items():
+        if any(secret in row.body for secret in witness.secrets):
+            witness.broken("secret", f"in the journal: {kind} {key}")
