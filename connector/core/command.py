@@ -10,8 +10,8 @@ from enum import StrEnum
 from connector.core.rules import amend_exposes
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect
-from connector.dialect.facts import Fact
-from connector.dialect.wire import Request
+from connector.dialect.facts import Fact, OrderFact
+from connector.dialect.wire import Reply, Request
 from connector.model.clock import ClockOffset, Now
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
@@ -175,3 +175,17 @@ def too_late(command: Command, *, was_sent: bool = True) -> Rejected:
     order = command.tracked.snapshot()
     text = f"the order had already ended as {order.status.value}"
     return Rejected(order=order, code=TOO_LATE, text=text, was_sent=was_sent)
+
+
+def ended_instead(command: Command, reply: Reply) -> bool:
+    """A good answer to an amend tells of an order that ended with other terms: it was
+    not changed, the attempt ended it."""
+    return command.kind is CommandKind.AMEND and any(
+        isinstance(fact, OrderFact)
+        and fact.status.is_terminal
+        and (
+            fact.price not in (None, command.price)
+            or fact.qty not in (None, command.qty)
+        )
+        for fact in reply.facts
+    )

@@ -12,10 +12,12 @@ from collections.abc import Callable
 
 from connector.config import SessionConfig
 from connector.core.command import (
+    TOO_LATE,
     Command,
     CommandKind,
     CommandPorts,
     doubt_of,
+    ended_instead,
     judge,
 )
 from connector.core.effects import Resolve
@@ -153,7 +155,7 @@ class Outcomes:
             return  # ended before, or by the facts of this very answer
         match reply.verdict:
             case Verdict.OK | Verdict.UNCHANGED:
-                self._on_accepted(command, now)
+                self._on_accepted(command, reply, now)
             case Verdict.PROCESSING:
                 self._on_received(command, now)
             case Verdict.REJECTED:
@@ -166,7 +168,7 @@ class Outcomes:
             case Verdict.UNKNOWN:
                 self.doubt(command, f"{reply.code} {reply.text}", now)
 
-    def _on_accepted(self, command: Command, now: Now) -> None:
+    def _on_accepted(self, command: Command, reply: Reply, now: Now) -> None:
         tracked = command.tracked
         if command.kind is CommandKind.PLACE:
             self._ports.on_accepted(tracked, now)
@@ -177,6 +179,11 @@ class Outcomes:
                 self.doubt(command, "cancel acknowledged, end not seen yet", now)
             else:
                 self._finish(command, ended, "answer")
+            return
+        if ended_instead(command, reply):
+            text = f"the order ended as {tracked.status.value} instead"
+            refused = Rejected(order=self._settled(command), code=TOO_LATE, text=text)
+            self._finish(command, refused, "answer")
             return
         self._finish(command, Accepted(order=self._settled(command)), "answer")
 

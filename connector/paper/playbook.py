@@ -69,7 +69,8 @@ class Playbook:
     answered instead of executing, and after it. *key_faults* are verbs that end the
     stream's key; *own_faults* more verbs with their arguments. *transfers* are
     (asset, amount) to be moved. *tight_options* make the face's limits so low that
-    bots meet them. *with_passphrase*: keys have one.
+    bots meet them; *cancels_kept* cancels a minute get through all the same.
+    *with_passphrase*: keys have one.
 
     *read_call* and *read_frame* say which orders a request or a client's frame
     carries. *order_id*, *conditional_id* and *trade_id* write the machine's numbers
@@ -87,6 +88,7 @@ class Playbook:
     key_faults: tuple[str, ...] = ()
     own_faults: tuple[tuple[str, Mapping[str, object]], ...] = ()
     tight_options: Mapping[str, Any] = field(default_factory=dict)
+    cancels_kept: int = 0
     has_bans: bool = False
     has_hedge: bool = False
     with_passphrase: bool = False

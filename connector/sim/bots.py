@@ -28,10 +28,9 @@ from connector.session import Session
 from connector.session.intents import OrderOptions, make_intent
 
 _EXPECTED = (JournalError, NetworkError, RateLimited, UsageError, VenueRefused)
-_MOST_AT_ONCE = 4
-
 Prices = Callable[[str], Decimal]
 Note = Callable[[str], "Entry"]
+Work = Callable[["Entry"], Awaitable[list[Outcome]]]
 
 
 class Entry(Protocol):
@@ -40,16 +39,19 @@ class Entry(Protocol):
     ended_s: float | None
     outcomes: tuple[Outcome, ...]
     error: str
+    wanted_price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How a bot behaves: *weights* of its actions, *pause_s* between them."""
+    """How a bot behaves: *weights* of its actions, *pause_s* between them, at most
+    *at_once* of them running."""
 
     name: str
     weights: dict[str, int]
     pause_s: float
     is_hedge: bool = False
+    at_once: int = 4
 
 
 _WEIGHTS: dict[str, dict[str, int]] = {
@@ -73,14 +75,16 @@ _WEIGHTS: dict[str, dict[str, int]] = {
 }
 
 
-def draw_style(random: Random, *, can_hedge: bool) -> Style:
-    """A style for a new world."""
+def draw_style(random: Random, *, can_hedge: bool, is_hurried: bool) -> Style:
+    """A style for a new world; *is_hurried*: it does not care for limits."""
     name = random.choice(sorted(_WEIGHTS))
+    pause_s = random.choice((0.3, 1.0, 3.0))
     return Style(
         name=name,
         weights=_WEIGHTS[name],
-        pause_s=random.choice((0.3, 1.0, 3.0)),
+        pause_s=0.1 if is_hurried else pause_s,
         is_hedge=random.random() < 0.2 and can_hedge,
+        at_once=12 if is_hurried else 4,
     )
 
 
@@ -114,7 +118,7 @@ class Bot:
             while not quiet.is_set():
                 await asyncio.sleep(self._random.expovariate(1 / self._style.pause_s))
                 running = {task for task in running if not task.done()}
-                if quiet.is_set() or len(running) >= _MOST_AT_ONCE:
+                if quiet.is_set() or len(running) >= self._style.at_once:
                     continue
                 (kind,) = self._random.choices(actions, weights)
                 work = self._prepare(kind)
@@ -122,12 +126,10 @@ class Bot:
                     task = group.create_task(self._do(kind, work), name=f"bot.{kind}")
                     running.add(task)
 
-    async def _do(
-        self, kind: str, work: Callable[[], Awaitable[list[Outcome]]]
-    ) -> None:
+    async def _do(self, kind: str, work: Work) -> None:
         entry = self._note(kind)
         try:
-            entry.outcomes = tuple(await work())
+            entry.outcomes = tuple(await work(entry))
         except SessionClosed as error:
             entry.error = str(error)
         except _EXPECTED as error:
@@ -138,7 +140,7 @@ class Bot:
 
     # --- what to do ---
 
-    def _prepare(self, kind: str) -> Callable[[], Awaitable[list[Outcome]]] | None:
+    def _prepare(self, kind: str) -> Work | None:
         """Decide now what is sent; None if there is nothing to act on."""
         match kind:
             case "quote":
@@ -163,24 +165,22 @@ class Bot:
             case _:
                 return self._reconciling
 
-    def _placing(
-        self, intents: list[OrderIntent]
-    ) -> Callable[[], Awaitable[list[Outcome]]]:
-        async def place() -> list[Outcome]:
+    def _placing(self, intents: list[OrderIntent]) -> Work:
+        async def place(_: Entry) -> list[Outcome]:
             orders = await self._session.submit_batch(intents)
             return [order.outcome for order in orders]
 
         return place
 
-    def _cancelling(self, most: int) -> Callable[[], Awaitable[list[Outcome]]] | None:
+    def _cancelling(self, most: int) -> Work | None:
         orders = self._some_open(most)
 
-        async def cancel() -> list[Outcome]:
+        async def cancel(_: Entry) -> list[Outcome]:
             return await self._session.cancel_batch(orders)
 
         return cancel if orders else None
 
-    def _amending(self) -> Callable[[], Awaitable[list[Outcome]]] | None:
+    def _amending(self) -> Work | None:
         orders = [o for o in self._some_open(20) if o.price is not None]
         if not orders:
             return None
@@ -188,16 +188,17 @@ class Bot:
         qty = self._qty(order.symbol) if self._random.random() < 0.5 else None
         price = self._price(order.symbol, order.side)
 
-        async def amend() -> list[Outcome]:
+        async def amend(entry: Entry) -> list[Outcome]:
+            entry.wanted_price = price
             return [await self._session.amend(order, qty=qty, price=price)]
 
         return amend
 
-    async def _cancelling_all(self) -> list[Outcome]:
+    async def _cancelling_all(self, _: Entry) -> list[Outcome]:
         await self._session.cancel_all(self._random.choice((None, *self._symbols)))
         return []
 
-    async def _reconciling(self) -> list[Outcome]:
+    async def _reconciling(self, _: Entry) -> list[Outcome]:
         await self._session.reconcile()
         return []
 

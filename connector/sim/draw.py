@@ -60,9 +60,10 @@ class Draw:
         venues = Random(f"venue/{seed}")  # noqa: S311 - reproducible on purpose
         venue = venue or venues.choice(venue_names())
         book = playbook_of(venue)
+        is_tight = random.random() < 0.15 and bool(book.tight_options)
         return cls(
             venue=venue,
-            style=draw_style(random, can_hedge=book.has_hedge),
+            style=draw_style(random, can_hedge=book.has_hedge, is_hurried=is_tight),
             profile=LinkProfile(
                 latency_s=random.choice((0.001, 0.01, 0.05, 0.15)),
                 jitter_s=random.choice((0.0, 0.005, 0.1)),
@@ -78,7 +79,7 @@ class Draw:
             rotate_after_s=random.choice(_ROTATIONS_S),
             chaos=_SLOW_NETWORK if random.random() < 0.12 else None,
             replies_first=random.random() < 0.3,
-            is_tight=random.random() < 0.15 and bool(book.tight_options),
+            is_tight=is_tight,
             has_past=random.random() < 0.25,
             is_verbose=random.random() < 0.1,
         )

@@ -13,11 +13,20 @@ from connector.dialect import Endpoints
 from connector.model.clock import Now
 from connector.model.order import Accepted, Outcome, Rejected
 from connector.paper.ledger import LedgerError
+from connector.paper.words import OrderStatus
 from connector.runtime.journal_memory import MemoryDisk
 from connector.session import Session
-from connector.sim.laws import ACCOUNT, COMMAND_BOUND_S, CommandRecord, Witness
+from connector.sim.laws import (
+    ACCOUNT,
+    COMMAND_BOUND_S,
+    LONGEST_WINDOW_S,
+    CommandRecord,
+    Witness,
+)
 from connector.venues.registry import dialect_for
 
+_PLACING = ("quote", "take", "reduce", "batch", "conditional")
+_ENDED = (OrderStatus.CANCELED,)
 _NOWHERE = Endpoints(rest="", stream="", public="")
 
 
@@ -78,6 +87,7 @@ def _judge_orders(witness: Witness) -> None:
     for name, count in counts.items():
         if count > 1:
             witness.broken("one-order", f"{count} orders of client id {name}")
+    _judge_sent(witness)
     session = witness.life.session
     for command in witness.commands:
         for outcome in command.outcomes:
@@ -91,9 +101,11 @@ def _judge_outcome(
     counts: Counter[str],
     session: Session | None,
 ) -> None:
-    if command.kind not in ("quote", "take", "reduce", "batch", "conditional"):
-        return
     name = outcome.order.client_order_id
+    if command.kind not in _PLACING:
+        if isinstance(outcome, Accepted):
+            _judge_change(witness, command, outcome)
+        return
     known = None if session is None else session.order(name)
     exists = counts[name] > 0 or _has_conditional(witness, name)
     if isinstance(outcome, Rejected) and exists:
@@ -102,6 +114,42 @@ def _judge_outcome(
             witness.broken("no-guess", f"{name} ended Rejected but was accepted")
     if isinstance(outcome, Accepted) and not exists:
         witness.broken("no-guess", f"{name} ended Accepted but never existed")
+
+
+def _judge_change(witness: Witness, command: CommandRecord, outcome: Accepted) -> None:
+    """A cancel or an amend that ended Accepted happened."""
+    shown = outcome.order
+    if shown.order_type.is_conditional:
+        return  # its numbers are its own
+    for order in witness.engine.orders(ACCOUNT, limit=1 << 30):
+        if witness.book.order_id(order.order_id) != shown.venue_order_id:
+            continue
+        if command.kind.startswith("cancel") and order.status not in _ENDED:
+            text = f"{shown.client_order_id} is {order.status.value}"
+            witness.broken("no-guess", f"a cancel ended Accepted, but {text}")
+        wanted = command.wanted_price
+        changes = witness.engine.amendments(
+            ACCOUNT, order.symbol, order_id=order.order_id
+        )
+        prices = {order.price, *(c.price_before for c in changes)}
+        if wanted is not None and wanted not in prices:
+            text = f"{shown.client_order_id} never had the price {wanted}"
+            witness.broken("no-guess", f"an amend ended Accepted, but {text}")
+
+
+def _judge_sent(witness: Witness) -> None:
+    """What left was asked for, as far as a life lasted and told its outcomes."""
+    for life in witness.lives:
+        placing = [
+            command
+            for command in witness.commands
+            if command.life is life and command.kind in _PLACING
+        ]
+        if life.is_over or any(c.error or c.ended_s is None for c in placing):
+            continue
+        told = {o.order.client_order_id for c in placing for o in c.outcomes}
+        for name in sorted(life.sent - told):
+            witness.broken("one-order", f"order {name} left and nobody asked for it")
 
 
 def _has_conditional(witness: Witness, name: str) -> bool:
@@ -119,10 +167,32 @@ def _judge_commands(witness: Witness) -> None:
             witness.broken("bounded", f"{command.kind} took {took_s:.1f} s")
         if command.error.startswith("!"):
             witness.broken("alive", f"{command.kind} raised {command.error[1:]}")
-        if command.kind.startswith("cancel") and not witness.was_stopped:
-            for outcome in command.outcomes:
-                if isinstance(outcome, Rejected) and outcome.code == RATE_LIMITED:
-                    witness.broken("starved", f"{command.kind}: {outcome.text}")
+    if not witness.was_stopped:
+        _judge_cancels(witness)
+
+
+def _judge_cancels(witness: Witness) -> None:
+    """A cancel fails for the limits only if many others got through before it."""
+    cancels = [c for c in witness.commands if c.kind.startswith("cancel")]
+    limited = [c for c in cancels if _limited(c)]
+    for command in limited:
+        assert command.ended_s is not None
+        passed = sum(
+            1
+            for other in cancels
+            if other not in limited
+            and other.life is command.life
+            and command.ended_s - 2 * LONGEST_WINDOW_S < other.begun_s < command.ended_s
+        )
+        if passed < witness.book.cancels_kept:
+            witness.broken("starved", f"{command.kind}: {_limited(command)}")
+
+
+def _limited(command: CommandRecord) -> str:
+    for outcome in command.outcomes:
+        if isinstance(outcome, Rejected) and outcome.code == RATE_LIMITED:
+            return outcome.text
+    return ""
 
 
 def _judge_reports(witness: Witness) -> None:

@@ -9,12 +9,14 @@ Names of laws:
 
     once        every fill told once per life, journaled once, none invented
     truth       orders, positions, wallets equal the ledger after healing
-    no-guess    what ended Rejected never was accepted (unless adopted later)
-    one-order   a client id means one order for ever
+    no-guess    what ended Rejected never was accepted (unless adopted later), what
+                ended Accepted happened: orders, amends and cancels
+    one-order   a client id means one order for ever; what left, a bot asked for
     intent      the intent is durable before its order leaves
     limits      no window of the venue is exceeded
     starved     cancels get their turn although the limits are met
     exposure    no new exposure leaves while the session is not LIVE
+    calm        without any fault the session stays LIVE
     stale       a dead stream is told within its bound
     rotation    a stream is replaced before it is too old, and without a gap
     report      every way back to LIVE has one report, with all that was recovered
@@ -96,6 +98,7 @@ class CommandRecord:
     ended_s: float | None = None
     outcomes: tuple[Outcome, ...] = ()
     error: str = ""
+    wanted_price: Decimal | None = None  # of an amend
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +121,7 @@ class Life:
     owes_report: bool = False
     recovered: set[str] = field(default_factory=set)  # told, in no report yet
     statuses: dict[str, str] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)  # client ids that left
 
 
 def fill_key(fill: Fill) -> str:
@@ -143,6 +147,7 @@ class Witness:
         self.disk = disk
         self.secrets = secrets
         self.on_state: Callable[[], None] = lambda: None
+        self.is_calm: Callable[[], bool] = lambda: False
         self.rotate_after_s = math.inf
         self.is_tight = False
         self.violations: list[Violation] = []
@@ -261,6 +266,8 @@ class Witness:
             life.owes_report = True
             life.live_since_s = self.now_s
         elif event.before is LinkState.LIVE:
+            if self.is_calm():
+                self.broken("calm", f"{event.after.value} without a fault: {event.why}")
             life.live_since_s = None
             life.not_live_s.append(self.now_s)
             self.reconnects += 1
@@ -287,6 +294,7 @@ class Witness:
         row = self.disk.rows.get(("intent", name))
         if row is None or ("intent", name) in self.disk.unsynced:
             self.broken("intent", f"order {name} left before its intent was durable")
+        self.life.sent.add(name)
         if self.sent_ids.setdefault(name, order.shape) != order.shape:
             self.broken("one-order", f"client id {name} was used for another order")
         if not order.reduces:
@@ -351,6 +359,8 @@ class Witness:
     def _watch_age(self) -> None:
         """Some private stream is younger than the bound on its age."""
         bound_s = self.rotate_after_s + ROTATION_BOUND_S
+        if self.is_tight:
+            bound_s += 2 * LONGEST_WINDOW_S
         ages = [
             self.now_s - connection.opened_ns / 1e9
             for connection in self._private_connections()

@@ -126,6 +126,7 @@ class Theatre:
         self.witness.is_tight = draw.is_tight
         self.plan = FaultPlan(self, chance=draw.fault_chance)
         self.witness.on_state = self.plan.phase_changed
+        self.witness.is_calm = self._is_calm
 
     async def play(self) -> None:
         """The whole story; raises nothing that is not our own mistake."""
@@ -249,6 +250,12 @@ class Theatre:
     def phase(self) -> Phase:
         """See `Stage`."""
         return phase_of(self.witness.life.session, is_closing=self._closing.is_set())
+
+    def _is_calm(self) -> bool:
+        """Nothing has been done to this world yet, and nothing is in the way."""
+        draw = self.draw
+        is_quiet = draw.chaos is None and not draw.is_tight and draw.buffer_max > 10
+        return is_quiet and not self.plan.log and not self._closing.is_set()
 
     def price_of(self, symbol: str) -> Decimal:
         """See `Stage`."""

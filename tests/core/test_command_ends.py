@@ -5,6 +5,7 @@ Every case here was first found in a simulated world (see tests/seeds).
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from connector.core.effects import OpenStream, SendCall
@@ -124,3 +125,27 @@ def test_the_same_number_written_otherwise_changes_nothing(
     before = desk.core.state_hash()
     desk.push(desk.state("c1", "v1", avg_price=story.D("99.500"), price=story.D("1e2")))
     assert desk.core.state_hash() == before
+
+
+def test_an_amend_that_ends_the_order_is_refused(desk: Any, story: Any) -> None:
+    """Law 2: a good answer that tells of an end with the old terms is no acceptance
+    (a post-only order amended through the market is cancelled instead)."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "v1")))
+    ticket = desk.amend("c1", "1", "101")
+    gone = desk.state("c1", "v1", OrderStatus.CANCELED, t=5.0)
+    desk.answer("amend", story.ok(gone))
+    outcome = desk.outcomes[ticket]
+    assert isinstance(outcome, Rejected)
+    assert outcome.code == "TOO_LATE"
+    assert desk.status("c1") is OrderStatus.CANCELED
+
+
+def test_an_amend_that_fills_the_order_is_accepted(desk: Any, story: Any) -> None:
+    """The new terms took effect, and the order met its end by them."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "v1")))
+    ticket = desk.amend("c1", "1", "101")
+    done = desk.state("c1", "v1", OrderStatus.FILLED, "1", t=5.0, price=Decimal(101))
+    desk.answer("amend", story.ok(done))
+    assert isinstance(desk.outcomes[ticket], Accepted)

@@ -1,4 +1,5 @@
-"""How far the past is known survives a loss of power, and so does its beginning."""
+"""How far the past is known survives a loss of power, so does its beginning, and so
+does the age of a doubt."""
 
 from __future__ import annotations
 
@@ -44,3 +45,17 @@ def test_a_run_that_never_synced_counts_from_its_beginning(story: Any) -> None:
     assert desk.core.is_live
     assert desk.fills_told() == ["t1"]
     assert desk.core.reconciler.history_start_ns == begun_ns
+
+
+def test_a_doubt_keeps_its_age_over_a_restart(story: Any) -> None:
+    """Law 2: nobody knows since then, whoever asks; the journal replays to it."""
+    desk = story.Desk().open()
+    desk.freeze_rest()
+    desk.buy()
+    desk.fail("place", maybe_sent=True)
+    (doubted,) = desk.core.orders.open()
+    since_ns = doubted.in_doubt_since_ns
+    assert since_ns is not None
+    desk.wait(30)
+    again = story.reborn(desk)
+    assert again.tracked(doubted.client_order_id).in_doubt_since_ns == since_ns

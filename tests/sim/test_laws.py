@@ -19,7 +19,7 @@ from connector.core.outcomes import Outcomes
 from connector.core.restore import replay
 from connector.dialect.facts import PositionFact
 from connector.session.journaling import JournalWriter
-from connector.sim import laws
+from connector.sim import judgement
 from connector.sim.faultplan import FaultPlan
 from connector.sim.worlds import play
 
@@ -101,7 +101,7 @@ def _never_ping(patch: pytest.MonkeyPatch) -> None:
 def _wait_for_proof(patch: pytest.MonkeyPatch) -> None:
     """Let whoever waits wait until the very end of a doubt."""
     patch.setattr(Outcomes, "_patience_ns", lambda self, doubt_ns: 1 << 62)
-    patch.setattr(laws, "COMMAND_BOUND_S", 35.0)  # below the time of a proof
+    patch.setattr(judgement, "COMMAND_BOUND_S", 35.0)  # below the time of a proof
 
 
 def _reuse_ids(patch: pytest.MonkeyPatch) -> None:

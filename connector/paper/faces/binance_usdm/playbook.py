@@ -120,9 +120,10 @@ PLAYBOOK = Playbook(
     read_frame=read_frame,
     tight_options={
         "config": FaceConfig(
-            limits=LimitConfig(weight_1m=300, orders_10s=12, orders_1m=50)
+            limits=LimitConfig(weight_1m=500, orders_10s=12, orders_1m=50)
         )
     },
+    cancels_kept=10,
     own_faults=(("matching_delay", {"ms": 1500}),),
     key_faults=("expire_key", "delete_key"),
     has_bans=True,
