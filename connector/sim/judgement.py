@@ -60,14 +60,14 @@ def replays(core: SessionCore, disk: MemoryDisk, venue: str) -> Iterator[str]:
     fresh.restore(records, Now(0, max((row.wall_ns for row in rows), default=0)))
     if fresh.state_hash() == core.state_hash():
         return
-    here = {t.client_order_id: t.to_json() for t in core.orders.all()}
-    there = {t.client_order_id: t.to_json() for t in fresh.orders.all()}
+    here = {t.client_order_id: t.record().digest_text() for t in core.orders.all()}
+    there = {t.client_order_id: t.record().digest_text() for t in fresh.orders.all()}
     for name in sorted(here.keys() | there.keys()):
         if here.get(name) != there.get(name):
             yield f"order {name}: {here.get(name)}, from the journal {there.get(name)}"
     for key in sorted(core.orders.fill_keys ^ fresh.orders.fill_keys):
         yield f"fill {'/'.join(key)} is known on one side only"
-    sums = (core.account.sums.to_texts(), fresh.account.sums.to_texts())
+    sums = [c.account.sums.record().digest_text() for c in (core, fresh)]
     if sums[0] != sums[1]:
         yield f"sums {sums[0]}, from the journal {sums[1]}"
 
