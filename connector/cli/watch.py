@@ -7,13 +7,14 @@ import shutil
 import sys
 import time
 from collections import deque
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.opening import Given, opened, resolved
 from connector.cli.options import JsonOption, ProfileOption, ProfilesOption
-from connector.cli.output import json_line
+from connector.cli.output import Output, json_line
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.model.noun import as_plain
 
@@ -42,6 +43,12 @@ def watch(
     width: Annotated[
         int | None, typer.Option("--width", min=60, max=400, help="Characters.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", min=0, max=65535, help="Serve Prometheus metrics there."
+        ),
+    ] = None,
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
     as_json: JsonOption = False,
@@ -51,7 +58,16 @@ def watch(
     With --json (or through a pipe) one event per line instead of a screen.
     """
     chosen = resolved(Given(profile=profile, profiles_file=profiles))
-    asyncio.run(_watch(chosen, once=once, seconds=seconds, width=width, json=as_json))
+    asyncio.run(
+        _watch(
+            chosen,
+            once=once,
+            seconds=seconds,
+            width=width,
+            json=as_json,
+            metrics_port=metrics_port,
+        )
+    )
 
 
 async def _watch(
@@ -61,6 +77,7 @@ async def _watch(
     seconds: float | None,
     width: int | None,
     json: bool,
+    metrics_port: int | None,
 ) -> None:
     recent: deque[Fill] = deque(maxlen=_FILLS_KEPT)
 
@@ -70,7 +87,14 @@ async def _watch(
         if isinstance(event, FillEvent):
             recent.appendleft(event.fill)
 
-    async with opened(profile, on_event=keep) as session:
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(opened(profile, on_event=keep))
+        if metrics_port is not None:
+            from connector.cli.metrics import metrics_served
+
+            serving = metrics_served(session, metrics_port, "127.0.0.1")
+            port = await stack.enter_async_context(serving)
+            Output().say(f"metrics on http://127.0.0.1:{port}/metrics")
         try:
             async with asyncio.timeout(seconds):
                 if json and not once:

@@ -50,7 +50,8 @@ def render(view: WatchView, width: int, rows: int = ROWS_MAX) -> RenderableType:
         grid.add_column(ratio=3)
         grid.add_row(Group(*left), Group(*right))
         body = grid
-    return Group(_head(view), *_channels(view, is_narrow=is_narrow), body)
+    latency = (_latency(view),) if view.latency else ()
+    return Group(_head(view), *_channels(view, is_narrow=is_narrow), *latency, body)
 
 
 def rows_for(height: int) -> int:
@@ -111,6 +112,30 @@ def _append_channel(line: Text, channel: ChannelView) -> None:
     if channel.reconnects:
         details.append(f"{channel.reconnects} reconnects")
     line.append(f" {', '.join(details) or 'not in use'}   ", style="dim")
+
+
+_LATENCY_WORDS = {
+    "submit_to_sent": "send",
+    "sent_to_ack": "ack",
+    "ack_to_echo": "echo",
+    "venue_to_handler": "event",
+    "handler": "handler",
+    "loop_lag": "loop",
+}
+
+
+def _latency(view: WatchView) -> Text:
+    """Medians and 99th percentiles; names as in `session.stats()["latency"]`."""
+    line = Text("ms p50/p99", style="dim")
+    for part in view.latency:
+        line.append(f"  {_LATENCY_WORDS[part.name]} ")
+        line.append(f"{_short(part.p50_ms)}/{_short(part.p99_ms)}", style="not dim")
+    return line
+
+
+def _short(ms: float) -> str:
+    """Two digits that matter."""
+    return f"{ms:.0f}" if ms >= 10 else f"{ms:.1f}" if ms >= 1 else f"{ms:.2f}"
 
 
 # --- margin ---

@@ -42,6 +42,16 @@ class LimitView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyView:
+    """One histogram of `connector.session.latency`, with at least one entry."""
+
+    name: str
+    count: int
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchView:
     """One frame. Orders in doubt come first, fills newest first."""
 
@@ -63,6 +73,7 @@ class WatchView:
     report: ReconcileReport | None
     requests: int
     duplicates_dropped: int
+    latency: tuple[LatencyView, ...] = ()
 
 
 def view_of(session: Session, fills: Iterable[Fill], wall_ns: int) -> WatchView:
@@ -87,6 +98,16 @@ def view_of(session: Session, fills: Iterable[Fill], wall_ns: int) -> WatchView:
         report=session.last_report,
         requests=stats["requests"],
         duplicates_dropped=stats["duplicates_dropped"],
+        latency=tuple(
+            LatencyView(
+                name=name,
+                count=numbers["count"],
+                p50_ms=numbers["p50_ms"],
+                p99_ms=numbers["p99_ms"],
+            )
+            for name, numbers in stats["latency"].items()
+            if numbers["count"]
+        ),
     )
 
 

@@ -19,14 +19,26 @@ class NotLiveError(Exception):
 class Departure:
     """Called just before the first byte is written; remembers whether it was."""
 
-    __slots__ = ("_may_leave", "_now", "left_ns", "permit", "was_too_late")
+    __slots__ = (
+        "_left",
+        "_may_leave",
+        "_now",
+        "left_ns",
+        "permit",
+        "was_too_late",
+    )
 
     def __init__(
-        self, permit: Permit, now: Callable[[], Now], may_leave: Callable[[], bool]
+        self,
+        permit: Permit,
+        now: Callable[[], Now],
+        may_leave: Callable[[], bool],
+        left: Callable[[int], None],
     ) -> None:
         self.permit = permit
         self._now = now
         self._may_leave = may_leave
+        self._left = left
         self.left_ns = 0
         self.was_too_late = False
 
@@ -37,6 +49,7 @@ class Departure:
             self.was_too_late = True
             raise TooLateError
         self.left_ns = self._now().mono_ns
+        self._left(self.left_ns)
 
     @property
     def has_left(self) -> bool:

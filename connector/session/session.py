@@ -48,6 +48,7 @@ from connector.runtime.journal import Journal
 from connector.session.events import EventStream
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
+from connector.session.latency import Histogram
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
 from connector.session.preview import preview
@@ -247,7 +248,7 @@ class Session:
             waits.append(future)
         for future in waits:
             raise_unless_done(await future, "cancel_all")
-        await self._settle([o.client_order_id for o in open_orders])
+        await shell.settled([o.client_order_id for o in open_orders])
         return [self.order(o.client_order_id) or o for o in open_orders]
 
     async def amend(
@@ -416,6 +417,11 @@ class Session:
         assert self._parts is not None, "open the session first"
         return stats(self._open_shell, self._parts)
 
+    @property
+    def latency(self) -> Mapping[str, Histogram]:
+        """How long things take, by name; see `connector.session.latency`."""
+        return self._open_shell.latency.histograms()
+
     def preview(
         self, intent: OrderIntent, *, at_ms: int | None = None
     ) -> dict[str, Any]:
@@ -484,14 +490,3 @@ class Session:
         replies = cast(tuple[Reply, ...], await future)
         raise_unless_done(replies, call)
         return replies
-
-    async def _settle(self, ids: Sequence[ClientOrderId]) -> None:
-        """Wait a while for orders to end."""
-        shell = self._open_shell
-        patience_s = shell.core.config.doubt_patience_s
-        try:
-            async with asyncio.timeout(patience_s):
-                while any((o := self.order(i)) is not None and o.is_open for i in ids):
-                    await shell.changed()
-        except TimeoutError:
-            return

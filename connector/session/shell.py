@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
 from connector.core.effects import (
@@ -52,12 +52,14 @@ from connector.errors import (
 )
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, Event, FillEvent
+from connector.model.ids import ClientOrderId
 from connector.model.noun import replace
 from connector.model.order import Fill
 from connector.session.departure import Departure, NotLiveError, TooLateError
 from connector.session.events import EventStream, fill_of_json
 from connector.session.gate import Permit
 from connector.session.journaling import JournalWriter
+from connector.session.latency import Latency
 from connector.session.opening import Parts
 from connector.session.sockets import Sockets
 
@@ -79,6 +81,7 @@ class Shell:
         self._clock = parts.clock
         self._http = parts.http
         self.budget = parts.budget
+        self.latency = Latency(parts.core)
         self._endpoints = parts.endpoints
         self._signer = parts.signer
         self._journal = journal(self.post)
@@ -121,6 +124,7 @@ class Shell:
             warmer = group.create_task(
                 self._http.keep_warm(self._endpoints.rest), name="http.warm"
             )
+            self.latency.watch_loop(self.now)
             self.post(Start())
             opened.set_result(None)
             await stop.wait()
@@ -144,6 +148,7 @@ class Shell:
     def end(self, error: BaseException | None) -> None:
         """Nobody waits any longer."""
         self.is_closed = True
+        self.latency.stop()
         if self._timer is not None:
             self._timer.cancel()
         reason = self._end = error or SessionClosed("the session is closed")
@@ -166,7 +171,10 @@ class Shell:
         """Feed the machine and do what it wants."""
         if self.is_closed or self._is_ending:
             return
-        effects = self.core.feed(happened, self._clock.now())
+        now = self._clock.now()
+        self.latency.posting(happened, now)
+        effects = self.core.feed(happened, now)
+        self.latency.posted()
         for effect in effects:
             self._execute(effect)
         self._signal_change()
@@ -207,6 +215,18 @@ class Shell:
         if self._end is not None:
             raise self._end
 
+    async def settled(self, ids: Sequence[ClientOrderId]) -> None:
+        """Wait a while for orders to end."""
+
+        def is_open(client_order_id: ClientOrderId) -> bool:
+            tracked = self.core.orders.get(client_order_id)
+            return tracked is not None and tracked.snapshot().is_open
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.core.config.doubt_patience_s):
+                while any(is_open(one) for one in ids):
+                    await self.changed()
+
     async def fills_between(self, first: int, last: int) -> AsyncIterator[Fill]:
         """Fills number *first* to *last* of this session, from the journal."""
         await self._journal.flush()
@@ -223,13 +243,16 @@ class Shell:
             case Publish(event=event):
                 self._publish(event)
             case SendCall():
-                self._spawn(self._call(effect), f"call.{effect.request.op}")
+                asked_ns = self.latency.asked_ns()
+                self._spawn(self._call(effect, asked_ns), f"call.{effect.request.op}")
             case EndCall(call_id=call_id):
                 permit = self._permits.pop(call_id, None)
                 self._sent_ns.pop(call_id, None)
+                self.latency.frame_answered(call_id)
                 if permit is not None:
                     permit.answered()
             case AppendJournal():
+                self.latency.journaling(effect)
                 self._journal.put(effect)
             case Resolve(ticket=ticket, outcome=outcome):
                 self._resolve(ticket, outcome)
@@ -277,13 +300,16 @@ class Shell:
             stream.put(event, self.fills_told)
         if isinstance(event, FillEvent):
             self.fills_told += 1
+        self.latency.handed_over(event)
         if self._on_event is None:
             return
+        began_ns = self.now().mono_ns
         try:
             self._on_event(event)
         except Exception:
             # The user's code must not stop the reader; say so and go on.
             log.exception("session.callback_failed")
+        self.latency.handler.record(self.now().mono_ns - began_ns)
 
     def _resolve(self, ticket: int, outcome: object) -> None:
         future = self._tickets.pop(ticket, None)
@@ -322,7 +348,7 @@ class Shell:
 
     # --- calls ---
 
-    async def _call(self, effect: SendCall) -> None:
+    async def _call(self, effect: SendCall, asked_ns: int) -> None:
         call_id = effect.call_id
         is_awaited = False  # its answer comes as a frame
         try:
@@ -333,7 +359,12 @@ class Shell:
                     effect.give_up_mono_ns,
                 )
                 self._permits[call_id] = permit
-                departure = Departure(permit, self.now, lambda: self._may_leave(effect))
+                departure = Departure(
+                    permit,
+                    self.now,
+                    lambda: self._may_leave(effect),
+                    lambda left_ns: self.latency.sent(effect, asked_ns, left_ns),
+                )
                 is_awaited = await self._send_as_frame(effect, departure)
                 if is_awaited:
                     return
@@ -348,6 +379,7 @@ class Shell:
             self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
         finally:
             if not is_awaited:
+                self.latency.answered(call_id, self.now(), is_read=False)
                 self._permits.pop(call_id, None)
                 self._sent_ns.pop(call_id, None)
 
@@ -401,6 +433,7 @@ class Shell:
         else:
             departure.permit.answered()
             self._sent_ns[call_id] = departure.left_ns
+            self.latency.answered(call_id, self.now(), is_read=True)
             self.post(CallAnswered(call_id, answer))
             self._tell_clock()
         return True

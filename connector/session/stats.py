@@ -63,6 +63,7 @@ def stats(shell: Shell, parts: Parts) -> dict[str, Any]:
         "weight": core.outbox.weight_used,
         "in_doubt_resolved_by": dict(core.outcomes.resolved_by),
         "reconciliations": core.trust.reports,
+        "latency": shell.latency.as_dict(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from decimal import Decimal
 
-from connector.cli.watch_view import ChannelView, LimitView, WatchView
+from connector.cli.watch_view import ChannelView, LatencyView, LimitView, WatchView
 from connector.model.account import Margin, Position, Source, Stamp
 from connector.model.events import Adjustment, GapReason, ReconcileReport
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -199,6 +199,17 @@ def busy_view() -> WatchView:
             *(order(number) for number in range(10, 18)),
         ),
         fills=tuple(fill(number) for number in range(1, 9)),
+        latency=tuple(
+            LatencyView(name=name, count=9, p50_ms=p50_ms, p99_ms=p99_ms)
+            for name, p50_ms, p99_ms in (
+                ("submit_to_sent", 0.41, 12.3),
+                ("sent_to_ack", 8.123, 1234.5),
+                ("ack_to_echo", 0.0, 3.21),
+                ("venue_to_handler", 12.0, 87.6),
+                ("handler", 0.021, 0.5),
+                ("loop_lag", 0.1, 5.06),
+            )
+        ),
         limits=(
             LimitView(name="weight-1m", used=1980, limit=2400),
             LimitView(name="orders-10s", used=30, limit=300),
