@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connector.paper.server import PaperServer
 
 LONGEST_S = 30.0
-START_USDT = Decimal(500)
+START_USDT = Decimal(700)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -32,6 +32,11 @@ VENUES: Mapping[str, VenueWords] = {
         ),
         testnet_hosts=frozenset(("demo-fapi.binance.com", "demo-fstream.binance.com")),
     ),
+    "bybit-v5": VenueWords(
+        aliases=("bybit",),
+        live_hosts=frozenset(("api.bybit.com", "stream.bybit.com")),
+        testnet_hosts=frozenset(("api-testnet.bybit.com", "stream-testnet.bybit.com")),
+    ),
 }
 
 

@@ -78,6 +78,7 @@ class Account:
     _wallet_changed_ns: dict[str, int] = field(default_factory=dict)
     leverage: dict[Symbol, int] = field(default_factory=dict)
     margin_modes: dict[Symbol, MarginMode] = field(default_factory=dict)
+    account_margin_mode: MarginMode = MarginMode.CROSS
     is_hedge_mode: bool = False
     is_multi_asset: bool = False
     can_trade: bool = True
@@ -116,7 +117,8 @@ class Account:
             if fact.qty == 0 and is_listed:
                 self._version += 1
                 return False  # some venues list every instrument there is
-            held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp)
+            mode = self.account_margin_mode
+            held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp, margin_mode=mode)
             self._held[key] = held
         before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
         if not (fact.is_as_of and held.qty == fact.qty):
@@ -210,6 +212,10 @@ class Account:
                 self.leverage[fact.symbol] = fact.leverage
             if fact.margin_mode is not None:
                 self.margin_modes[fact.symbol] = fact.margin_mode
+        elif fact.margin_mode is not None:
+            self.account_margin_mode = fact.margin_mode
+            for held in self._held.values():
+                held.margin_mode = fact.margin_mode
         if fact.is_hedge_mode is not None:
             self.is_hedge_mode = fact.is_hedge_mode
         if fact.is_multi_asset is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from connector.core.account import Account
-from connector.dialect import Capability, Dialect
+from connector.dialect import Capability, Dialect, VenueFacts
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
@@ -93,6 +93,17 @@ def check_amend(
     if not order.reduce_only:
         instrument.check_notional(qty, price)
     return instrument
+
+
+def check_margin_scope(symbol: str | None, facts: VenueFacts) -> None:
+    """Raise Unsupported unless the venue has a margin mode of this scope: of an
+    instrument, or (None) of the whole account."""
+    if (symbol is None) == facts.margin_mode_of_account:
+        return
+    wrong, right = "the account", "an instrument"
+    if facts.margin_mode_of_account:
+        wrong, right = right, f"{wrong}: give None for the symbol"
+    raise Unsupported(facts.name, f"margin mode of {wrong}", f"it is of {right}")
 
 
 def amend_exposes(order: Order, qty: Decimal | None) -> bool:

@@ -104,6 +104,7 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     *ping_interval_s*: pings at the protocol level; 0 where the venue promises no
     answer to them, its script pings then.
     *dead_man*: None if the venue has no switch, or not for everybody.
+    *margin_mode_of_account*: cross or isolated is chosen for the whole account.
     """
 
     name: str
@@ -123,6 +124,7 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     snapshot_on_subscribe: bool = False
     counts_contracts: bool = False
     tiers_one_by_one: bool = False
+    margin_mode_of_account: bool = False
     dead_man: DeadMan | None = None
 
 
@@ -321,8 +323,9 @@ class Dialect(Protocol):
         """Leverage of an instrument."""
         ...
 
-    def set_margin_mode(self, symbol: Symbol, mode: MarginMode) -> Request:
-        """Cross or isolated margin of an instrument."""
+    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
+        """Cross or isolated margin of an instrument; *symbol* is None where
+        `VenueFacts.margin_mode_of_account` says so, and only there."""
         ...
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:

@@ -169,7 +169,8 @@ class MarkFact(Noun, frozen=True, kw_only=True):
 
 
 class SettingFact(Noun, frozen=True, kw_only=True):
-    """Account or instrument settings; None = not told."""
+    """Account or instrument settings; None = not told. A margin mode without a
+    symbol is that of the whole account."""
 
     symbol: Symbol | None = None
     leverage: int | None = None

@@ -24,7 +24,7 @@ from connector.core.inputs import (
     Resync,
     Submit,
 )
-from connector.core.rules import instrument_of
+from connector.core.rules import check_margin_scope, instrument_of
 from connector.dialect import Capability, Dialect
 from connector.dialect.wire import Reply, Request
 from connector.errors import (
@@ -280,14 +280,15 @@ class Session:
         name = self._instrument(symbol).symbol
         await self._ask([self._dialect.set_leverage(name, leverage)], "set_leverage")
 
-    async def set_margin_mode(self, symbol: str, mode: MarginMode | str) -> None:
-        """Cross or isolated margin of an instrument."""
+    async def set_margin_mode(self, symbol: str | None, mode: MarginMode | str) -> None:
+        """Cross or isolated margin of an instrument, or (None) of the account."""
         self._need(Capability.ISOLATED_MARGIN)
+        check_margin_scope(symbol, self._dialect.facts)
         try:
             wanted = MarginMode(str(mode).lower())
         except ValueError:
             raise InvalidOrder("margin_mode", mode, "cross or isolated") from None
-        name = self._instrument(symbol).symbol
+        name = None if symbol is None else self._instrument(symbol).symbol
         await self._ask([self._dialect.set_margin_mode(name, wanted)], "margin_mode")
 
     async def set_hedge_mode(self, *, is_hedge: bool) -> None:
@@ -473,8 +474,7 @@ class Session:
         return instrument_of(self._open_shell.core.account.instruments, symbol)
 
     def _need(self, capability: Capability) -> None:
-        facts = self._dialect.facts
-        if capability not in facts.capabilities:
+        if capability not in (facts := self._dialect.facts).capabilities:
             raise Unsupported(facts.name, capability.value)
 
     def _tickets(self, count: int) -> tuple[tuple[int, ...], list[asyncio.Future[Any]]]:

@@ -137,7 +137,7 @@ class SyncSession:
         """As `Session.set_leverage`."""
         self._wait(self._async.set_leverage(symbol, leverage))
 
-    def set_margin_mode(self, symbol: str, mode: MarginMode | str) -> None:
+    def set_margin_mode(self, symbol: str | None, mode: MarginMode | str) -> None:
         """As `Session.set_margin_mode`."""
         self._wait(self._async.set_margin_mode(symbol, mode))
 

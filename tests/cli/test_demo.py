@@ -15,16 +15,20 @@ from connector.cli.narrator import Narrator
 from connector.cli.output import Output
 from connector.cli.story_check import Checked, Line
 from connector.paper.server import PaperServer
+from connector.venues.registry import venue_names
 from tests.cli import frames
 from tests.cli.conftest import Run
 
 
-def test_every_number_is_the_ledgers(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("venue", venue_names())
+def test_every_number_is_the_ledgers(
+    venue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The report of the demo, number by number, against what the venue wrote."""
     import json
 
     async def tell() -> tuple[ExitCode, dict[str, Any]]:
-        async with demo.stage("binance-usdm") as server:
+        async with demo.stage(venue) as server:
             code = await demo.told(Narrator(Output(as_json=True)), server)
             return code, server.control.apply("state")
 

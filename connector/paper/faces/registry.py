@@ -18,6 +18,7 @@ from connector.paper.types import EngineRules, Instrument
 
 _FACES = {
     "binance-usdm": "connector.paper.faces.binance_usdm",
+    "bybit-v5": "connector.paper.faces.bybit_v5",
 }
 
 

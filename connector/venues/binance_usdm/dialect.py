@@ -151,8 +151,9 @@ class BinanceUsdm:
         """Leverage of an instrument."""
         return requests.set_leverage(symbol, leverage)
 
-    def set_margin_mode(self, symbol: Symbol, mode: MarginMode) -> Request:
+    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
         """Cross or isolated margin of an instrument."""
+        assert symbol is not None, "of an instrument; core checks"
         return requests.set_margin_mode(symbol, mode)
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:

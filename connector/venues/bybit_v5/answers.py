@@ -33,10 +33,6 @@ from connector.venues.bybit_v5.limits import told_in
 from connector.venues.bybit_v5.messages import BROKEN
 from connector.venues.bybit_v5.wire import Envelope, Shape
 
-_MARGIN_MODES = {
-    "REGULAR_MARGIN": MarginMode.CROSS,
-    "ISOLATED_MARGIN": MarginMode.ISOLATED,
-}
 _WHOLE = Shape(Envelope)
 
 
@@ -171,6 +167,8 @@ def _setting_facts(request: Request) -> tuple[Fact, ...]:
     if request.op == "set_leverage":
         leverage = int(context["leverage"])
         return (SettingFact(symbol=request.symbol, leverage=leverage),)
+    if request.op == "set_margin_mode":
+        return (_mode_fact(MarginMode(context["mode"])),)
     if request.op == "set_hedge_mode":
         return (SettingFact(is_hedge_mode=context["is_hedge"] == "true"),)
     return ()
@@ -235,14 +233,18 @@ def _balances(request: Request, envelope: Envelope) -> Reply:
     """The rows tell no time: it is that of the answer."""
     found, _ = _page(request, envelope, _WALLET)
     venue_ns = envelope.time * NS_PER_MS
-    return _ok(*(fact for row in found for fact in rows.wallet_facts(row, venue_ns)))
+    facts = (rows.wallet_facts(row, venue_ns, is_as_of=True) for row in found)
+    return _ok(*(fact for told in facts for fact in told))
 
 
 def _account_info(request: Request, envelope: Envelope) -> Reply:
     """Outside cross mode the totals are not ours to compute."""
     row = Shape(wire.AccountInfo).of_object(envelope.result)
-    mode = _MARGIN_MODES.get(row.margin_mode)
-    return _ok(SettingFact(is_multi_asset=mode is not MarginMode.CROSS))
+    return _ok(_mode_fact(words.MARGIN_MODES.get(row.margin_mode)))
+
+
+def _mode_fact(mode: MarginMode | None) -> SettingFact:
+    return SettingFact(margin_mode=mode, is_multi_asset=mode is not MarginMode.CROSS)
 
 
 def _ledger(request: Request, envelope: Envelope) -> Reply:
@@ -294,6 +296,7 @@ _READERS: dict[str, Callable[[Request, Envelope], Reply]] = {
     "cancel_all": _cancel_all,
     "set_leverage": _set,
     "set_hedge_mode": _set,
+    "set_margin_mode": _set,
     "server_time": _time,
     "query_order": _one_order,
     "query_history": _one_order,

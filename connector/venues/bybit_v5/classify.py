@@ -22,7 +22,7 @@ RESET_MAX_MS = 60_000
 
 PLACING = frozenset(("place", "place_batch"))
 ENDING = frozenset(("amend", "cancel", "cancel_batch", "cancel_all"))
-SETTING = frozenset(("set_leverage", "set_hedge_mode"))
+SETTING = frozenset(("set_leverage", "set_hedge_mode", "set_margin_mode"))
 
 
 def classify(

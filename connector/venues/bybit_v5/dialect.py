@@ -40,17 +40,21 @@ from connector.venues.bybit_v5.scripts import PRIVATE_TOPICS, StreamScript
 
 FACTS = VenueFacts(
     name=words.VENUE,
-    capabilities=frozenset(Capability)
-    - {
-        # Executions do not tell their position side, and a fill must name one:
-        # until it may leave it to its order, hedge mode would not tie out.
-        Capability.HEDGE_MODE,
-        Capability.GTD,
-        Capability.TRAILING_STOP,
-        Capability.PRICE_PROTECT,
-        Capability.ISOLATED_MARGIN,
-        Capability.DEAD_MAN_TIMER,
-    },
+    capabilities=frozenset(
+        (
+            Capability.AMEND,
+            Capability.BATCH_PLACE,
+            Capability.BATCH_CANCEL,
+            Capability.CANCEL_ALL,
+            Capability.CONDITIONAL,
+            Capability.HEDGE_MODE,
+            Capability.ISOLATED_MARGIN,
+            Capability.SET_LEVERAGE,
+            Capability.SELF_TRADE_PREVENTION,
+            Capability.CLOSE_POSITION,
+            Capability.WEBSOCKET_ORDERS,
+        )
+    ),
     # The same id never makes a second order (110072).
     resend=ResendPolicy.ALWAYS,
     sequencing=Sequencing.PER_SYMBOL,
@@ -64,6 +68,7 @@ FACTS = VenueFacts(
     ping_interval_s=15.0,
     unfilled_retention_s=questions.UNFILLED_RETENTION_S,
     fill_retention_s=questions.FILL_RETENTION_S,
+    margin_mode_of_account=True,
     # 20 may be sent, but each costs one of the 10 a second of the lowest tier.
     batch_place_max=10,
     batch_cancel_max=10,

@@ -30,6 +30,7 @@ _BUCKETS = {
     "cancel_batch": ("cancel-batch-1s", 10),
     "set_leverage": ("leverage-1s", 10),
     "set_hedge_mode": ("position-mode-1s", 10),
+    "set_margin_mode": ("margin-mode-1s", 5),
     "open_orders": ("order-realtime-1s", 50),
     "query_order": ("order-realtime-1s", 50),
     "query_history": ("order-history-1s", 50),

@@ -65,7 +65,13 @@ class Questions:
         return (_window(first, start, now_ms),)
 
     def query(
-        self, part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
+        self,
+        part: Part,
+        *,
+        symbols: Sequence[Symbol],
+        assets: Sequence[str] = (),
+        since_ms: int,
+        now_ms: int,
     ) -> tuple[Request, ...]:
         """The calls that answer one part of a snapshot."""
         params: Params

@@ -143,12 +143,14 @@ class Commands:
             context={"leverage": str(leverage)},
         )
 
-    def set_margin_mode(self, symbol: Symbol, mode: MarginMode) -> Request:
-        """Not per instrument at this venue."""
-        raise Unsupported(
-            words.VENUE,
-            f"{mode.value} margin of one instrument",
-            "the mode is the account's: change it on the venue's website",
+    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
+        """Margin mode of the whole account."""
+        return _command(
+            "set_margin_mode",
+            "/v5/account/set-margin-mode",
+            {"setMarginMode": words.MARGIN_MODE_WORDS[mode]},
+            Priority.PLACE,
+            context={"mode": mode.value},
         )
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:

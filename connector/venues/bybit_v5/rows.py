@@ -105,6 +105,7 @@ def execution_fact(row: wire.ExecutionRow) -> Fact:
         fee_asset=asset,
         realized_pnl=None if row.exec_pnl in {None, ""} else amount(row.exec_pnl),
         is_maker=row.is_maker,
+        position_side=None,
         origin=words.FILL_ORIGINS[row.exec_type]
         or words.ORDER_ORIGINS.get(row.create_type),
     )
@@ -128,13 +129,18 @@ def position_fact(row: wire.PositionRow) -> PositionFact:
     )
 
 
-def wallet_facts(row: wire.WalletRow, venue_ns: int) -> tuple[Fact, ...]:
+def wallet_facts(
+    row: wire.WalletRow, venue_ns: int, *, is_as_of: bool = False
+) -> tuple[Fact, ...]:
     """Balances by coin, and the totals (in USD) as told."""
     extra = (row.model_extra or {}).items()
     totals = {name: value for name, value in extra if isinstance(value, str)}
     balances = (
         BalanceFact(
-            asset=coin.coin, wallet=amount(coin.wallet_balance), venue_ns=venue_ns
+            asset=coin.coin,
+            wallet=amount(coin.wallet_balance),
+            venue_ns=venue_ns,
+            is_as_of=is_as_of,
         )
         for coin in row.coin
     )
@@ -191,6 +197,8 @@ def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
     if tick <= 0 or step <= 0:
         raise ValueError(f"{row.symbol}: no grid")
     high = amount(lot.max_order_qty)
+    risk = row.risk_parameters
+    band = max(amount(risk.price_limit_ratio_x), amount(risk.price_limit_ratio_y))
     perpetual = row.contract_type.endswith("Perpetual")
     return InstrumentFact(
         instrument=Instrument(
@@ -207,6 +215,8 @@ def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
             min_price=amount(price.min_price),
             max_price=amount_or_none(price.max_price),
             min_notional=amount(lot.min_notional_value),
+            percent_up=1 + band if band else None,
+            percent_down=1 - band if band else None,
             is_trading=row.status == "Trading",
             expiry_ms=None if perpetual else row.delivery_time or None,
             max_open_orders=MAX_OPEN_ORDERS,

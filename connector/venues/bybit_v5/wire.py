@@ -204,6 +204,13 @@ class LotFilter(_Row):
     min_notional_value: NumberOrEmpty = ""
 
 
+class RiskParameters(_Row):
+    """How far from the mark a price may be."""
+
+    price_limit_ratio_x: NumberOrEmpty = ""
+    price_limit_ratio_y: NumberOrEmpty = ""
+
+
 class InstrumentRow(_Row):
     """One contract."""
 
@@ -216,6 +223,7 @@ class InstrumentRow(_Row):
     delivery_time: Millis = 0
     price_filter: PriceFilter
     lot_size_filter: LotFilter
+    risk_parameters: RiskParameters = RiskParameters()
 
 
 class TierRow(_Row):

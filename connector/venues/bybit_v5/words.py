@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from connector.model.account import LedgerKind
+from connector.model.account import LedgerKind, MarginMode
 from connector.model.order import (
     OrderStatus,
     OrderType,
@@ -32,6 +32,12 @@ SIDE_WORDS = {side: word for word, side in SIDES.items()}
 
 POSITION_SIDES = {0: PositionSide.NET, 1: PositionSide.LONG, 2: PositionSide.SHORT}
 POSITION_INDEXES = {side: index for index, side in POSITION_SIDES.items()}
+
+MARGIN_MODES = {
+    "REGULAR_MARGIN": MarginMode.CROSS,
+    "ISOLATED_MARGIN": MarginMode.ISOLATED,
+}
+MARGIN_MODE_WORDS = {mode: word for word, mode in MARGIN_MODES.items()}
 
 # RPI is a post-only kind for retail flow that we never send.
 LIFETIMES: dict[str, tuple[TimeInForce, bool]] = {
