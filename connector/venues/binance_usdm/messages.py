@@ -1,6 +1,6 @@
 """Pushed frames into facts: one parse per frame, straight from the bytes.
 
-The kind is peeked at, so that pydantic validates against one model only. What a
+The kind is peeked at, so that the bytes are decoded once, into one kind. What a
 frame may be:
 
     {"e": KIND, ...}                     an event (/ws)
@@ -44,7 +44,12 @@ from connector.model.clock import NS_PER_MS
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
 from connector.venues.binance_usdm import rows, wire, wire_events, words
-from connector.venues.binance_usdm.wire import Shape, amount, amount_or_none
+from connector.venues.binance_usdm.wire_events import (
+    Decoder,
+    amount,
+    amount_of,
+    nonzero,
+)
 
 RAW_MAX = 4096
 LOGON_ID = "logon"
@@ -152,10 +157,10 @@ def _order_state(state: wire_events.OrderState) -> OrderFact:
         time_in_force=tif,
         post_only=post_only,
         qty=qty or None,
-        price=amount_or_none(state.price),
-        trigger_price=amount_or_none(state.stop_price),
+        price=nonzero(state.price),
+        trigger_price=nonzero(state.stop_price),
         filled_qty=filled,
-        avg_price=amount_or_none(state.average_price),
+        avg_price=nonzero(state.average_price),
         reduce_only=state.reduce_only,
         close_position=state.close_position,
         position_side=words.POSITION_SIDES[state.position_side],
@@ -220,7 +225,7 @@ def _account_update(update: wire_events.AccountUpdate) -> tuple[Fact, ...]:
             venue_ns=venue_ns,
             entry_price=None if row.entry_price is None else amount(row.entry_price),
             margin_mode=words.MARGIN_MODES.get(row.margin_type.lower()),
-            isolated_wallet=amount_or_none(row.isolated_wallet) or ZERO,
+            isolated_wallet=amount_of(row.isolated_wallet or "") or ZERO,
         )
         for row in change.positions
     ]
@@ -229,8 +234,8 @@ def _account_update(update: wire_events.AccountUpdate) -> tuple[Fact, ...]:
 
 def _algo_update(update: wire_events.AlgoUpdate) -> tuple[Fact, ...]:
     state = update.order
-    qty, price = amount_or_none(state.qty), amount_or_none(state.price)
-    filled = amount_or_none(state.actual_qty) or ZERO
+    qty, price = amount_of(state.qty) or None, amount_of(state.price) or None
+    filled = amount_of(state.actual_qty) or ZERO
     status, reason = words.algo_status_of(state.status, qty, filled)
     tif, post_only = rows.lifetime(state.time_in_force)
     actual = state.actual_order_id
@@ -247,9 +252,9 @@ def _algo_update(update: wire_events.AlgoUpdate) -> tuple[Fact, ...]:
             post_only=post_only,
             qty=qty,
             price=price,
-            trigger_price=amount_or_none(state.trigger_price),
+            trigger_price=amount_of(state.trigger_price) or None,
             filled_qty=filled,
-            avg_price=amount_or_none(state.actual_price),
+            avg_price=amount_of(state.actual_price) or None,
             reduce_only=state.reduce_only,
             close_position=state.close_position,
             position_side=words.POSITION_SIDES[state.position_side],
@@ -292,8 +297,8 @@ def _mark_price(mark: wire_events.MarkPrice) -> tuple[Fact, ...]:
             symbol=Symbol(mark.symbol),
             mark_price=amount(mark.mark_price),
             venue_ns=mark.event_time * NS_PER_MS,
-            index_price=amount_or_none(mark.index_price),
-            funding_rate=amount(mark.funding_rate) if mark.funding_rate else None,
+            index_price=amount_of(mark.index_price) or None,
+            funding_rate=amount_of(mark.funding_rate),
             next_funding_ns=mark.next_funding * NS_PER_MS or None,
         ),
     )
@@ -315,8 +320,8 @@ def _notice(kind: ControlKind) -> Callable[[Any], tuple[Fact, ...]]:
 class _Event:
     """How one kind is validated and translated."""
 
-    bare: Shape
-    wrapped: Shape
+    bare: Decoder
+    wrapped: Decoder
     translate: Callable[[Any], tuple[Fact, ...]]
     is_state: bool
 
@@ -325,7 +330,7 @@ class _Event:
         if _WRAPPED.match(raw):
             return self.translate(self.wrapped.of_bytes(raw).data)
         if _NOTICE.match(raw):
-            return self.translate(self.bare.of_object({}))
+            return self.translate(self.bare.of_bytes(b"{}"))
         return self.translate(self.bare.of_bytes(raw))
 
 
@@ -336,7 +341,7 @@ def _event(
     is_state: bool = True,
 ) -> _Event:
     wrapper: Any = wire_events.Wrapped
-    return _Event(Shape(model), Shape(wrapper[model]), translate, is_state)
+    return _Event(Decoder(model), Decoder(wrapper[model]), translate, is_state)
 
 
 _EVENTS: dict[str, _Event] = {

@@ -106,6 +106,8 @@ _FORCED = (
     ("delivery_autoclose", Origin.SETTLEMENT),
 )
 
+_FORCED_PREFIXES = tuple(prefix for prefix, _ in _FORCED)
+
 # Reasons of ACCOUNT_UPDATE that change a wallet by themselves.
 ACCOUNT_REASONS = {
     "FUNDING_FEE": LedgerKind.FUNDING,
@@ -140,9 +142,9 @@ def origin_of(client_order_id: str) -> Origin | None:
 
     Source: "Event: Order Update", special client order ids, read 2026-11.
     """
-    return next(
-        (who for prefix, who in _FORCED if client_order_id.startswith(prefix)), None
-    )
+    if not client_order_id.startswith(_FORCED_PREFIXES):
+        return None
+    return next(who for prefix, who in _FORCED if client_order_id.startswith(prefix))
 
 
 def status_of(
