@@ -37,6 +37,7 @@ class Startup:
         self._clock_ns: int | None = None
         self._is_wanted = True
         self.is_done = False
+        self.done_ns = 0  # monotonic time
         self.last_trouble = ""
 
     @property
@@ -139,6 +140,7 @@ class Startup:
         self._waiting -= 1
         if self._waiting == 0:
             self.is_done = True
+            self.done_ns = now.mono_ns
             for link in self._core.private_links:
                 link.start(now)
             if self._core.order_link is not None:

@@ -47,6 +47,7 @@ _FOLLOW_UPS_S = (1.0, 5.0, 15.0, 45.0)
 _RETRY_SYNC_S = 1.0
 _NOTICE_PAUSE_S = 2.0
 _MARGIN_ORDERS = 1000  # so many open orders double the pause between margins
+_FRESH_SETTINGS_S = 10
 
 
 class Trust:
@@ -67,6 +68,7 @@ class Trust:
         self._margin_ns: int | None = None
         self._margin_version = -1
         self._was_live = False
+        self._owes_settings = False
         self._live_since_venue_ns = 0
         self._tickets: list[int] = []
         self._started = False
@@ -286,19 +288,27 @@ class Trust:
         self._retry_ns = None
         self._set_state(LinkState.SYNCING, "")
         self._core.outcomes.search_all(now)
+        # Asked a moment ago, before we subscribed: the first audit asks again.
+        age_ns = now.mono_ns - self._core.startup.done_ns
+        self._owes_settings = age_ns < _FRESH_SETTINGS_S * NS_PER_S
         self._core.reconciler.begin(
             SyncMode.GAP,
             self._gap_reason,
             self._gap_since_ns,
             now,
-            with_settings=True,
+            with_settings=not self._owes_settings,
         )
 
     def _audit(self, now: Now) -> None:
         core = self._core
         if self.state is LinkState.LIVE and core.reconciler.run is None:
+            with_settings, self._owes_settings = self._owes_settings, False
             core.reconciler.begin(
-                SyncMode.AUDIT, GapReason.AUDIT_MISMATCH, now.wall_ns, now
+                SyncMode.AUDIT,
+                GapReason.AUDIT_MISMATCH,
+                now.wall_ns,
+                now,
+                with_settings=with_settings,
             )
 
     def _plan_audit(self, now: Now, pause_s: float) -> None:

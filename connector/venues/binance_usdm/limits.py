@@ -55,9 +55,7 @@ def _bucket_id(kind: str, interval: str, number: int) -> str:
     return f"{_KINDS[kind][0]}-{number}{interval[0].lower()}"
 
 
-def _spec(
-    kind: str, interval: str, number: int, limit: int, *, learnt: bool
-) -> BucketSpec:
+def _spec(kind: str, interval: str, number: int, limit: int) -> BucketSpec:
     return BucketSpec(
         id=_bucket_id(kind, interval, number),
         limit=limit,
@@ -65,14 +63,15 @@ def _spec(
         scope=_KINDS[kind][1],
         # A twentieth is kept for cancels and reduce-only orders.
         reserve=limit // 20,
-        learnt=learnt,
     )
 
 
+# As published (and the smaller ones where hosts differ), so no guess: a program that
+# lives for one question spends them in full, as one that asked exchangeInfo would.
 BASE_LIMITS = (
-    _spec("REQUEST_WEIGHT", "MINUTE", 1, 2400, learnt=False),
-    _spec("ORDERS", "SECOND", 10, 300, learnt=False),
-    _spec("ORDERS", "MINUTE", 1, 1200, learnt=False),
+    _spec("REQUEST_WEIGHT", "MINUTE", 1, 2400),
+    _spec("ORDERS", "SECOND", 10, 300),
+    _spec("ORDERS", "MINUTE", 1, 1200),
     *CONNECTION_LIMITS,
 )
 
@@ -83,9 +82,7 @@ def limits_fact(rows: Iterable[RateLimit]) -> LimitsFact | None:
     Hosts differ: the demo venue allows more weight than the live one.
     """
     specs = tuple(
-        _spec(
-            row.rate_limit_type, row.interval, row.interval_num, row.limit, learnt=True
-        )
+        _spec(row.rate_limit_type, row.interval, row.interval_num, row.limit)
         for row in rows
         if row.rate_limit_type in _KINDS and row.interval in _SECONDS
     )

@@ -27,8 +27,8 @@ def row(kind: str, interval: str, number: int, limit: int, count: int | None = N
 
 
 def test_the_published_limits_are_known_from_the_start() -> None:
-    """Not learnt yet: the limiter uses them with care. A part of each shared
-    budget is kept for cancels and reduce-only orders."""
+    """They are published, so they are no guess. A part of each shared budget is kept
+    for cancels and reduce-only orders."""
     specs = {spec.id: spec for spec in BASE_LIMITS}
     weight, fast, slow = (
         specs[name] for name in ("weight-1m", "orders-10s", "orders-1m")
@@ -36,7 +36,7 @@ def test_the_published_limits_are_known_from_the_start() -> None:
     assert (weight.limit, weight.scope) == (2400, BucketScope.IP)
     assert (fast.limit, fast.window_ns) == (300, 10 * 10**9)
     assert (slow.limit, slow.scope) == (1200, BucketScope.ACCOUNT)
-    assert all(s.reserve > 0 and not s.learnt for s in (weight, fast, slow))
+    assert all(s.reserve > 0 and s.learnt for s in (weight, fast, slow))
     assert specs["stream-frames-1s"].scope is BucketScope.CONNECTION
 
 
