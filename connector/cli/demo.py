@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from connector.cli.narrator import Narrator
     from connector.cli.story_check import Checked
     from connector.model.events import ReconcileReport
-    from connector.model.order import Order
     from connector.paper.server import PaperServer
 
 LONGEST_S = 30.0
@@ -87,8 +86,7 @@ async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
         on_event=story.on_event,
     ) as session:
         report, checked = await story.run(session)
-        resolved = story.doubts_resolved(session)
-    record = report_record(report, resolved, checked, narrator.elapsed_s)
+    record = report_record(report, checked, narrator.elapsed_s)
     left = record["differences_left"]
     narrator.fact(
         f"{record['missed_fills']} missed fill, {record['external_orders']} external "
@@ -101,15 +99,13 @@ async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
 
 
 def report_record(
-    report: ReconcileReport, resolved: list[Order], checked: Checked, elapsed_s: float
+    report: ReconcileReport, checked: Checked, elapsed_s: float
 ) -> dict[str, Any]:
     """The report of the demo for programs: numbers on top, everything below.
 
-    *resolved* are the orders that were in doubt and are no more.
     *differences_left* counts those of the reconciliation, orders still in doubt, and
     those found against the venue's ledger.
     """
-    details = report.as_dict() | {"in_doubt_resolved": [as_plain(o) for o in resolved]}
     differences = (
         len(report.differences_left)
         + len(report.in_doubt_left)
@@ -120,12 +116,12 @@ def report_record(
         "missed_fills": len(report.missed_fills),
         "duplicates_dropped": report.duplicates_dropped,
         "external_orders": len(report.external_orders),
-        "in_doubt_resolved": len(resolved),
+        "in_doubt_resolved": len(report.in_doubt_resolved),
         "differences_left": differences,
         "gap_s": round((report.gap_end_ns - report.gap_start_ns) / 1e9, 3),
         "restored_ms": round(report.duration_ms, 1),
         "elapsed_s": round(elapsed_s, 3),
-        "details": details,
+        "details": report.as_dict(),
         "ledger": [
             {**as_plain(line), "is_equal": line.is_equal} for line in checked.lines
         ],

@@ -46,7 +46,6 @@ class Story:
         self._server = server
         self._session: Session | None = None
         self.events: list[Event] = []
-        self._doubted: list[str] = []
         face = server.faces[0]
         at_ms = max(server.venue_ms(), face.engine.now_ms)
         face.engine.open_account(_OTHER, {"USDT": Decimal(1_000_000)}, now_ms=at_ms)
@@ -65,15 +64,6 @@ class Story:
                 self._say_event("link   LIVE: in sync with the venue", "green", event)
             case _:
                 pass
-
-    def doubts_resolved(self, session: Session) -> list[Order]:
-        """Orders that were in doubt in the gap and are no more.
-
-        One that was found by a question of its own, a moment before the
-        reconciliation began, is not in the report: nothing was left to resolve.
-        """
-        known = [session.order(name) for name in self._doubted]
-        return [o for o in known if o is not None and not _is_doubtful(o)]
 
     async def run(self, session: Session) -> tuple[ReconcileReport, Checked]:
         """Tell it all; returns the report of the gap and the check at the end."""
@@ -135,13 +125,6 @@ class Story:
         placed = await asyncio.wait_for(lost, WAIT_S)
         self._outcome("place", placed.outcome)
         self._order(placed)
-        told = {order.client_order_id for order in report.in_doubt_resolved}
-        for order in self.doubts_resolved(session):
-            if order.client_order_id not in told:
-                self._tell.fact(
-                    "doubt  resolved before the report began, by asking for the order",
-                    "green",
-                )
         return report
 
     async def _lose_a_reply(self, session: Session) -> asyncio.Task[LiveOrder]:
@@ -192,7 +175,6 @@ class Story:
             )
         await self._until(lambda: any(map(_is_doubtful, session.orders)))
         for order in filter(_is_doubtful, session.orders):
-            self._doubted.append(order.client_order_id)
             self._tell.fact(
                 f"doubt  {order_text(order)}: counts as exposure", "bold yellow"
             )

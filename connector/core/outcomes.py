@@ -62,6 +62,8 @@ class Outcomes:
         self._ports = ports
         self._resend = resend
         self._running: dict[ClientOrderId, list[Command]] = {}
+        # Orders that were in doubt since the gap began; None: there is no gap.
+        self._doubted: dict[ClientOrderId, Tracked] | None = {}
         self.resolved_by: dict[str, int] = {"answer": 0, "event": 0, "proof": 0}
 
     # --- reading ---
@@ -88,6 +90,18 @@ class Outcomes:
             for c in self.all()
             if c.doubt_ns is not None and c.tracked.in_doubt_since_ns is not None
         ]
+
+    def begin_gap(self) -> None:
+        """From now on remember who was in doubt."""
+        self._doubted = {t.client_order_id: t for t in self.in_doubt()}
+
+    def end_gap(self) -> None:
+        """The report of the gap is written."""
+        self._doubted = None
+
+    def doubted_in_gap(self) -> list[Tracked]:
+        """Orders in doubt at some time since the gap began, settled ones included."""
+        return list((self._doubted or {}).values())
 
     def is_busy(self, tracked: Tracked) -> bool:
         """A command on this order has no outcome yet."""
@@ -249,6 +263,8 @@ class Outcomes:
             if command.kind is CommandKind.PLACE and not tracked.is_known_to_venue:
                 if tracked.in_doubt_since_ns is None:  # else found in the journal
                     tracked.in_doubt_since_ns = now.wall_ns
+                if self._doubted is not None:
+                    self._doubted[tracked.client_order_id] = tracked
                 tracked.deadline_ms = command.deadline_ms
                 self.show(tracked)
                 self._ports.save_order(tracked)

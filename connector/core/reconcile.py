@@ -20,12 +20,13 @@ twice does no harm).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from connector.config import SessionConfig
 from connector.core.account import Account
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
+from connector.core.pending import PendingDifferences
 from connector.core.sync_run import Run, SyncMode, SyncPorts, causal, shadow
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect, FillCursor, Part
@@ -38,6 +39,7 @@ from connector.dialect.facts import (
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import GapReason, ReconcileReport
+from connector.model.ids import Symbol
 from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.model.order import (
@@ -72,6 +74,9 @@ class Reconciler:
         self._ports = ports
         self._run: Run | None = None
         self._dropped: Run | None = None
+        self._overlap_ms = int(config.overlap_s * 1000)
+        lag_ns = dialect.facts.lag_budget_ms * NS_PER_MS
+        self.pending = PendingDifferences(lag_ns)
         self.synced_ms: int | None = None
         self.history_start_ns = 0
 
@@ -109,7 +114,7 @@ class Reconciler:
         run.requests_before = self._outbox.requests_made
         run.weight_before = self._outbox.weight_used
         run.dropped_before = self._orders.duplicates_dropped
-        run.doubted = self._ports.in_doubt()
+        run.doubted = self._ports.in_doubt(mode)
         if mode is SyncMode.GAP:
             self._inherit(run)
         self._run = run
@@ -158,7 +163,7 @@ class Reconciler:
             # Never synced: an earlier run may have begun long ago and died.
             begun_ms = self.history_start_ns // NS_PER_MS
             synced_ms = min(self._venue_ms(now), begun_ms or self._venue_ms(now))
-        return synced_ms - int(self._config.overlap_s * 1000)
+        return synced_ms - self._overlap_ms
 
     def _venue_ms(self, now: Now) -> int:
         return self._ports.clock().venue_ns(now) // NS_PER_MS
@@ -210,16 +215,11 @@ class Reconciler:
         symbols.update(fact.symbol for fact in run.listed)
         symbols.update(self._orders.open_symbols())
         symbols.update(tracked.symbol for tracked in run.doubted)
+        symbols.update(tracked.symbol for tracked in self._orders.short())
         symbols.update(symbol for symbol, _ in run.positions)
         symbols.update(symbol for symbol, _ in self._account.position_keys())
         since_ms = self._since_ms(now)
-        retained_ms = self._dialect.facts.fill_retention_s * 1000
-        if self._venue_ms(now) - since_ms > retained_ms:
-            self._note(run, "fills older than the venue keeps them")
-        cursors = [
-            FillCursor(symbol=s, trade_id=None, venue_ms=since_ms, since_ms=since_ms)
-            for s in sorted(symbols)
-        ]
+        cursors = self._cursors(run, symbols, since_ms, now)
 
         def collect(reply: Reply) -> None:
             run.facts.extend(reply.facts)
@@ -230,6 +230,25 @@ class Reconciler:
             for request in self._dialect.query_fills(cursor, now_ms=self._venue_ms(now))
         ]
         self._all(run, requests, lambda later: self._missing(run, later), now)
+
+    def _cursors(
+        self, run: Run, symbols: Iterable[Symbol], since_ms: int, now: Now
+    ) -> list[FillCursor]:
+        """From *since_ms*, or from the creation of an order that lacks fills: the
+        missing one may be older than all that was known when it was last asked."""
+        oldest_ms = dict.fromkeys(symbols, since_ms)
+        for tracked in self._orders.short():
+            if tracked.symbol in oldest_ms and not self._is_before_our_time(tracked):
+                created_ms = tracked.created_ns // NS_PER_MS - self._overlap_ms
+                oldest_ms[tracked.symbol] = min(oldest_ms[tracked.symbol], created_ms)
+        kept_ms = self._venue_ms(now) - self._dialect.facts.fill_retention_s * 1000
+        if any(ms < kept_ms for ms in oldest_ms.values()):
+            self._note(run, "fills older than the venue keeps them")
+        return [
+            FillCursor(symbol=symbol, trade_id=None, venue_ms=start, since_ms=start)
+            for symbol, ms in sorted(oldest_ms.items())
+            for start in (max(ms, kept_ms),)
+        ]
 
     def _missing(self, run: Run, now: Now) -> None:
         """Orders that should be listed and are not, and orders known by a fill
@@ -334,9 +353,9 @@ class Reconciler:
         differences = self._account.differences(quiet_since_ns=run.asked_ns)
         unsettled = is_first and not self._account.is_quiet_since(run.asked_ns)
         hole = self._account.ledger_numbers.hole()
-        if (short or differences or unsettled or hole) and run.checks < len(
-            _CHECK_PAUSES_S
-        ):
+        is_news = any(not self.pending.is_watched(item) for item in differences)
+        is_open = bool(short or is_news or unsettled or hole)
+        if is_open and run.checks < len(_CHECK_PAUSES_S):
             run.resume_ns = now.mono_ns + int(_CHECK_PAUSES_S[run.checks] * NS_PER_S)
             run.checks += 1
             return
@@ -348,8 +367,8 @@ class Reconciler:
         if hole:
             self._note(run, hole)
             self._account.ledger_numbers.restart()
-        run.differences = differences
-        self._account.sums.accept(differences)
+        run.differences = self.pending.lasting(differences, now)
+        self._account.sums.accept(run.differences)
         self._finish(run, now)
 
     def _is_before_our_time(self, tracked: Tracked) -> bool:

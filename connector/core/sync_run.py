@@ -78,7 +78,7 @@ class SyncPorts:
     infer: Callable[[Run, Tracked, Now], None]
     done: Callable[[Run, ReconcileReport, Now], None]
     failed: Callable[[Run, str, Now], None]
-    in_doubt: Callable[[], list[Tracked]]
+    in_doubt: Callable[[SyncMode], list[Tracked]]  # now, or since the gap began
     is_busy: Callable[[Tracked], bool]
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connector.core.effects import Resolve
-from connector.core.sums import PositionKey
+from connector.core.sums import PositionKey, position_name
 from connector.core.sync_run import Run, SyncMode, SyncPorts
 from connector.core.tracked import Tracked
 from connector.dialect.facts import Fact, FillFact, PositionFact
@@ -48,6 +48,7 @@ _RETRY_SYNC_S = 1.0
 _NOTICE_PAUSE_S = 2.0
 _MARGIN_ORDERS = 1000  # so many open orders double the pause between margins
 _FRESH_SETTINGS_S = 10
+_FOLLOW_UP_SOON_S = 5
 
 
 class Trust:
@@ -89,7 +90,11 @@ class Trust:
             infer=lambda run, tracked, _: core.merger.infer_fill(run, tracked),
             done=self._done,
             failed=self._failed,
-            in_doubt=core.outcomes.in_doubt,
+            in_doubt=lambda mode: (
+                core.outcomes.doubted_in_gap()
+                if mode is SyncMode.GAP
+                else core.outcomes.in_doubt()
+            ),
             is_busy=core.outcomes.is_busy,
         )
 
@@ -271,6 +276,7 @@ class Trust:
         if self.state is not LinkState.LIVE and self._started:
             return  # the same gap goes on; its first cause counts
         self._started = True
+        self._core.outcomes.begin_gap()
         self._gap_reason = reason
         self._gap_since_ns = now.wall_ns
         self._gap_since_mono_ns = now.mono_ns
@@ -355,16 +361,29 @@ class Trust:
             core.forget_closed(now)
             if not self._audits:
                 self._plan_audit(now, core.config.audit_interval_s)
+            self._watch_pending(now)
             self._suspect_stream(report, now)
+
+    def _watch_pending(self, now: Now) -> None:
+        """A difference nobody may name yet is looked at again when one may."""
+        look_ns = self._core.reconciler.pending.ripe_ns
+        if look_ns is None:
+            return
+        soon_ns = look_ns + _FOLLOW_UP_SOON_S * NS_PER_S
+        if not any(look_ns <= due <= soon_ns for due in self._audits):
+            self._audits.append(look_ns)
+            self._audits.sort()
 
     def _go_live(self, report: ReconcileReport, now: Now) -> None:
         self._was_live = True
         self._live_since_venue_ns = self._core.clock.offset.venue_ns(now)
         self._set_state(LinkState.LIVE, "")
+        self._core.outcomes.end_gap()
         self._tell_report(report)
         self._audits.clear()
         for pause_s in _FOLLOW_UPS_S:
             self._plan_audit(now, pause_s)
+        self._watch_pending(now)
 
     def _tell_report(self, report: ReconcileReport) -> None:
         self.last_report = report
@@ -421,7 +440,11 @@ class Trust:
         self._untied_since_ns = None
         core = self._core
         short = core.orders.short()
-        untied = core.account.position_mismatches()
+        untied = [
+            key
+            for key in core.account.position_mismatches()
+            if not core.reconciler.pending.covers(f"position {position_name(key)}")
+        ]
         if not short and not untied:
             return
         venue_ns = core.clock.offset.venue_ns(now)

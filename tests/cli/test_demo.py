@@ -92,9 +92,7 @@ def test_refusal_and_states_are_told(run: Run) -> None:
 def test_a_difference_ends_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs from the ledger is counted, and is not a success."""
     line = Line(subject="positions", local="BTCUSDT 1", venue="BTCUSDT 2")
-    record = demo.report_record(
-        frames.report(), [frames.order(1)], Checked(lines=(line,)), 1.0
-    )
+    record = demo.report_record(frames.report(), Checked(lines=(line,)), 1.0)
 
     assert record["differences_left"] == 1
     assert "DIFFERS" in line.text
