@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 from connector.config.venues import VENUES
+from connector.dialect import Dialect
 from connector.errors import ConfigError
 from connector.venues.registry import dialect_for, venue_names, venue_of
 
@@ -23,6 +25,22 @@ def test_every_listed_venue_has_a_dialect_of_that_name() -> None:
     """A registry line that cannot be loaded is a broken promise."""
     for name in venue_names():
         assert dialect_for(name).facts.name == name
+
+
+@pytest.mark.parametrize("venue", venue_names())
+def test_every_dialect_says_all_that_the_seam_asks(venue: str) -> None:
+    """Dialects are found by name, so no type checker compares them with the seam:
+    each has every member, and takes the same arguments."""
+    dialect = dialect_for(venue)
+    for name, member in vars(Dialect).items():
+        if name.startswith("_"):
+            continue
+        mine = getattr(dialect, name)
+        if callable(member):
+            wanted = list(inspect.signature(member).parameters)[1:]
+            given = list(inspect.signature(mine).parameters.values())
+            assert [item.name for item in given[: len(wanted)]] == wanted, name
+            assert all(p.default is not p.empty for p in given[len(wanted) :]), name
 
 
 @pytest.mark.parametrize("name", ["", "kraken", "Binance", "x" * 500])

@@ -8,11 +8,7 @@ for "is not there"; instruments are read one by one.
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from connector.dialect.facts import (
     Fact,
@@ -27,13 +23,12 @@ from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.noun import replace
 from connector.model.order import PositionSide
-from connector.venues.bybit_v5 import codes, questions, rows, wire, words
-from connector.venues.bybit_v5.classify import classify, unreadable
+from connector.venues.bybit_v5 import questions, rows, words
+from connector.venues.bybit_v5.classify import LIQUIDATION, classify, unreadable
 from connector.venues.bybit_v5.limits import told_in
-from connector.venues.bybit_v5.messages import BROKEN
-from connector.venues.bybit_v5.wire import Envelope, Shape
+from connector.venues.bybit_v5.wire import BROKEN, Row
 
-_WHOLE = Shape(Envelope)
+Reader = Callable[[Request, Row, Row], Reply]
 
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
@@ -50,49 +45,48 @@ def _read(
     request: Request, raw: bytes, status: int, headers: Mapping[str, str] | None
 ) -> Reply:
     excerpt = raw[:200].decode("utf-8", "replace")
-    envelope: Envelope | None = None
-    with contextlib.suppress(*BROKEN):
-        envelope = _WHOLE.of_object(json.loads(raw, parse_float=Decimal))
-    if headers is None:
-        told = {} if envelope is None else envelope.header
-        headers = {name.lower(): value for name, value in told.items()}
-        if envelope is not None:
-            envelope.result = envelope.data
-    good = 200 <= status < 300
-    if good and envelope is None:
+    is_good, body = 200 <= status < 300, None
+    try:
+        body = Row.of_bytes(raw)
+        code = body.integer("retCode")
+        if headers is None:
+            told = body.row("header").texts()
+            headers = {name.lower(): value for name, value in told.items()}
+        if is_good and code == 0:
+            named = "result" if body.has("result") else "data"
+            reply = _READERS[request.op](request, body.row(named), body)
+        else:
+            reply = _failure(request, status, code or None, body, excerpt, headers)
+    except BROKEN:
         reply = _whole(request, unreadable(request, excerpt))
-    elif good and envelope is not None and envelope.ret_code == 0:
-        try:
-            reply = _READERS[request.op](request, envelope)
-        except BROKEN:
-            reply = _whole(request, unreadable(request, excerpt))
-    else:
-        reply = _failure(request, status, envelope, excerpt, headers)
-    used = told_in(request.op, headers)
-    return replace(reply, used=used) if used else reply
+        if not is_good:
+            reply = _failure(request, status, None, Row({}), excerpt, headers or {})
+    used, limits = told_in(request.op, headers or {})
+    return replace(reply, used=used, limits=limits) if used else reply
 
 
 def _failure(
     request: Request,
     status: int,
-    envelope: Envelope | None,
+    code: int | None,
+    body: Row,
     excerpt: str,
     headers: Mapping[str, str],
 ) -> Reply:
-    code = None if envelope is None or envelope.ret_code == 0 else envelope.ret_code
-    server_ms = envelope.time if envelope else 0
+    server_ms = body.millis("time", 0)
+    text = body.text("retMsg", "") if code else excerpt
     reply = classify(
         request,
         status=status,
         code=code,
-        text=envelope.ret_msg if envelope else excerpt,
+        text=text,
         headers=headers,
         server_ms=server_ms,
     )
     facts: tuple[Fact, ...] = ()
     if reply.verdict is Verdict.UNCHANGED:
         facts = _setting_facts(request)
-    elif code in codes.LIQUIDATION:
+    elif code in LIQUIDATION:
         named = (request.symbol,) if request.symbol else ()
         text = f"liquidation under way: {code} {reply.text}"
         facts = (RiskFact(text=text, venue_ns=server_ms * NS_PER_MS, symbols=named),)
@@ -105,210 +99,170 @@ def _whole(request: Request, reply: Reply) -> Reply:
     return replace(reply, items=(reply,) * count) if count else reply
 
 
-def _ok(*facts: Fact, next_request: Request | None = None) -> Reply:
-    return Reply(verdict=Verdict.OK, facts=facts, next_request=next_request)
+def _ok(facts: Iterable[Fact], next_request: Request | None = None) -> Reply:
+    return Reply(verdict=Verdict.OK, facts=tuple(facts), next_request=next_request)
 
 
-def _page(
-    request: Request, envelope: Envelope, shape: Shape
-) -> tuple[list[Any], Request | None]:
-    page = _PAGE.of_object(envelope.result)
-    found = [shape.of_object(row) for row in page.rows]
-    return found, questions.next_page(request, page.next_page_cursor, len(found))
+def _following(request: Request, result: Row, count: int) -> Request | None:
+    return questions.next_page(request, result.text("nextPageCursor", ""), count)
 
 
 # --- commands -------------------------------------------------------------------
 
 
-def _processing(request: Request, envelope: Envelope) -> Reply:
-    ids = _IDS.of_object(envelope.result)
-    named = ids.order_link_id
+def _processing(request: Request, result: Row, body: Row) -> Reply:
+    named = result.text("orderLinkId", "")
     if request.op == "place" and named != request.client_order_id:
         raise ValueError("the answer speaks of another order")
     return Reply(verdict=Verdict.PROCESSING)
 
 
-def _batch(request: Request, envelope: Envelope) -> Reply:
+def _batch(request: Request, result: Row, body: Row) -> Reply:
     """Entries are aligned by index; a missing or foreign one is unknown."""
     ids = request.context["ids"].split(" ")
-    ends = _BATCH.of_object(envelope.ret_ext_info).rows
-    named = _PAGE.of_object(envelope.result).rows
+    ends, named = body.row("retExtInfo").rows("list"), result.rows("list")
     items = []
     for index, client_order_id in enumerate(ids):
+        code = ends[index].integer("code") if index < len(ends) else 0
+        told = named[index].text("orderLinkId", "") if index < len(named) else ""
         if index >= len(ends):
             items.append(unreadable(request, "a batch entry without an answer"))
-            continue
-        end = ends[index]
-        if end.code != 0:
+        elif code != 0:
+            text = ends[index].text("msg", "")
             items.append(
-                classify(request, status=200, code=end.code, text=end.msg, headers={})
+                classify(request, status=200, code=code, text=text, headers={})
             )
-            continue
-        row = _IDS.of_object(named[index]) if index < len(named) else wire.Ids()
-        if request.op == "place_batch" and row.order_link_id != client_order_id:
+        elif request.op == "place_batch" and told != client_order_id:
             items.append(unreadable(request, "the entry speaks of another order"))
         else:
             items.append(Reply(verdict=Verdict.PROCESSING))
     return Reply(verdict=Verdict.PROCESSING, items=tuple(items))
 
 
-def _cancel_all(request: Request, envelope: Envelope) -> Reply:
+def _cancel_all(request: Request, result: Row, body: Row) -> Reply:
     """The call is done; the end of each order comes over the stream."""
-    _PAGE.of_object(envelope.result)
-    return _ok()
+    result.items("list")
+    return _ok(())
 
 
-def _set(request: Request, envelope: Envelope) -> Reply:
-    return _ok(*_setting_facts(request))
+def _set(request: Request, result: Row, body: Row) -> Reply:
+    return _ok(_setting_facts(request))
 
 
 def _setting_facts(request: Request) -> tuple[Fact, ...]:
     context = request.context
-    if request.op == "set_leverage":
-        leverage = int(context["leverage"])
-        return (SettingFact(symbol=request.symbol, leverage=leverage),)
-    if request.op == "set_margin_mode":
-        return (_mode_fact(MarginMode(context["mode"])),)
-    if request.op == "set_hedge_mode":
-        return (SettingFact(is_hedge_mode=context["is_hedge"] == "true"),)
-    return ()
+    match request.op:
+        case "set_leverage":
+            leverage = int(context["leverage"])
+            return (SettingFact(symbol=request.symbol, leverage=leverage),)
+        case "set_margin_mode":
+            return (_mode_fact(MarginMode(context["mode"])),)
+        case "set_hedge_mode":
+            return (SettingFact(is_hedge_mode=context["is_hedge"] == "true"),)
+        case _:
+            return ()
+
+
+def _mode_fact(mode: MarginMode | None) -> SettingFact:
+    """Outside cross mode the totals are not ours to compute."""
+    return SettingFact(margin_mode=mode, is_multi_asset=mode is not MarginMode.CROSS)
 
 
 # --- questions ------------------------------------------------------------------
 
 
-def _time(request: Request, envelope: Envelope) -> Reply:
-    row = Shape(wire.TimeRow).of_object(envelope.result)
-    return Reply(verdict=Verdict.OK, server_ms=row.time_nano // NS_PER_MS)
+def _time(request: Request, result: Row, body: Row) -> Reply:
+    server_ms = result.integer("timeNano") // NS_PER_MS
+    return Reply(verdict=Verdict.OK, server_ms=server_ms)
 
 
-def _orders(request: Request, envelope: Envelope) -> Reply:
-    found, following = _page(request, envelope, _ORDER)
-    return _ok(*(rows.order_fact(row) for row in found), next_request=following)
+def _listed(translate: Callable[[Row, int], Iterable[Fact]]) -> Reader:
+    """A reader of pages; *translate* gets each row and the time of the answer."""
+
+    def read(request: Request, result: Row, body: Row) -> Reply:
+        found, venue_ns = result.rows("list"), body.millis("time", 0) * NS_PER_MS
+        facts = [fact for row in found for fact in translate(row, venue_ns)]
+        return _ok(facts, _following(request, result, len(found)))
+
+    return read
 
 
-def _one_order(request: Request, envelope: Envelope) -> Reply:
-    found, _ = _page(request, envelope, _ORDER)
-    if not found:
-        return Reply(verdict=Verdict.NOT_FOUND)
-    return _ok(*(rows.order_fact(row) for row in found))
+def _one_order(request: Request, result: Row, body: Row) -> Reply:
+    facts = tuple(map(rows.order_fact, result.rows("list")))
+    return _ok(facts) if facts else Reply(verdict=Verdict.NOT_FOUND)
 
 
-def _fills(request: Request, envelope: Envelope) -> Reply:
+def _fills(request: Request, result: Row, body: Row) -> Reply:
     """Oldest first; executions of one time come in no stable order. Funding is
-    left to the ledger, which is always asked beside."""
-    found, following = _page(request, envelope, _EXECUTION)
-    found.sort(key=lambda r: (r.exec_time, r.exec_id, r.order_id, r.leaves_qty))
-    facts: list[Fact] = []
-    for row in found:
-        fact = rows.execution_fact(row)
-        if isinstance(fact, FillFact):
-            facts.append(fact)
-        elif isinstance(fact, UnknownFact):
-            facts.append(replace(fact, is_gap=False))  # asking again tells no more
-    return _ok(*facts, next_request=following)
+    left to the ledger, which is always asked beside; what nobody understands is
+    told once, asking again tells no more."""
+    facts = [rows.execution_fact(row) for row in result.rows("list")]
+    told = [f for f in facts if isinstance(f, FillFact)]
+    told.sort(key=lambda f: (f.venue_ns, f.trade_id, f.venue_order_id))
+    strange = [replace(f, is_gap=False) for f in facts if isinstance(f, UnknownFact)]
+    return _ok((*told, *strange), _following(request, result, len(facts)))
 
 
-def _positions(request: Request, envelope: Envelope) -> Reply:
-    found, following = _page(request, envelope, _POSITION)
-    return _ok(*(rows.position_fact(row) for row in found), next_request=following)
-
-
-def _position_settings(request: Request, envelope: Envelope) -> Reply:
+def _position_settings(request: Request, result: Row, body: Row) -> Reply:
     """Leverage; and the mode, which only USDT contracts can show."""
-    found, _ = _page(request, envelope, _POSITION)
-    told = [rows.position_fact(row) for row in found]
-    facts: list[Fact] = [_leverage_of(fact) for fact in told if fact.leverage]
+    told = [
+        fact
+        for row in result.rows("list")
+        for fact in rows.position_facts(row)
+        if isinstance(fact, PositionFact)
+    ]
+    facts: list[Fact] = [
+        SettingFact(symbol=fact.symbol, leverage=fact.leverage)
+        for fact in told
+        if fact.leverage
+    ]
     if told and words.settle_coin_of(told[0].symbol) == "USDT":
         is_hedge = any(fact.position_side is not PositionSide.NET for fact in told)
         facts.append(SettingFact(is_hedge_mode=is_hedge))
-    return _ok(*facts)
+    return _ok(facts)
 
 
-def _leverage_of(fact: PositionFact) -> SettingFact:
-    return SettingFact(symbol=fact.symbol, leverage=fact.leverage)
+def _account_info(request: Request, result: Row, body: Row) -> Reply:
+    return _ok((_mode_fact(words.MARGIN_MODES.get(result.text("marginMode", ""))),))
 
 
-def _balances(request: Request, envelope: Envelope) -> Reply:
-    """The rows tell no time: it is that of the answer."""
-    found, _ = _page(request, envelope, _WALLET)
-    venue_ns = envelope.time * NS_PER_MS
-    facts = (rows.wallet_facts(row, venue_ns, is_as_of=True) for row in found)
-    return _ok(*(fact for told in facts for fact in told))
-
-
-def _account_info(request: Request, envelope: Envelope) -> Reply:
-    """Outside cross mode the totals are not ours to compute."""
-    row = Shape(wire.AccountInfo).of_object(envelope.result)
-    return _ok(_mode_fact(words.MARGIN_MODES.get(row.margin_mode)))
-
-
-def _mode_fact(mode: MarginMode | None) -> SettingFact:
-    return SettingFact(margin_mode=mode, is_multi_asset=mode is not MarginMode.CROSS)
-
-
-def _ledger(request: Request, envelope: Envelope) -> Reply:
-    found, following = _page(request, envelope, _LEDGER)
-    facts = (fact for row in found for fact in rows.ledger_facts(row))
-    return _ok(*facts, next_request=following)
-
-
-def _instruments(request: Request, envelope: Envelope) -> Reply:
-    page = _PAGE.of_object(envelope.result)
+def _instruments(request: Request, result: Row, body: Row) -> Reply:
     facts: list[Fact] = []
-    for raw in page.rows:
+    found = result.items("list")
+    for item in found:
         try:
-            facts.append(rows.instrument_fact(_INSTRUMENT.of_object(raw)))
+            facts.append(rows.instrument_fact(Row(item)))
         except BROKEN:
-            text = json.dumps(raw, default=str)[:4096]
-            facts.append(UnknownFact(kind="instrument", raw=text))
-    following = questions.next_page(request, page.next_page_cursor, len(page.rows))
-    return _ok(*facts, next_request=following)
+            facts.append(UnknownFact(kind="instrument", raw=str(item)[:4096]))
+    return _ok(facts, _following(request, result, len(found)))
 
 
-def _tiers(request: Request, envelope: Envelope) -> Reply:
-    found, following = _page(request, envelope, _TIER)
-    return _ok(*rows.bracket_facts(found), next_request=following)
+def _tiers(request: Request, result: Row, body: Row) -> Reply:
+    found = result.rows("list")
+    return _ok(rows.bracket_facts(found), _following(request, result, len(found)))
 
 
-def _key_info(request: Request, envelope: Envelope) -> Reply:
-    return _ok(rows.key_fact(Shape(wire.KeyRow).of_object(envelope.result)))
+def _key_info(request: Request, result: Row, body: Row) -> Reply:
+    return _ok((rows.key_fact(result),))
 
 
-def _marks(request: Request, envelope: Envelope) -> Reply:
-    found, _ = _page(request, envelope, _TICKER)
-    venue_ns = envelope.time * NS_PER_MS
-    return _ok(*(fact for row in found for fact in rows.mark_facts(row, venue_ns)))
-
-
-_PAGE, _IDS, _BATCH = Shape(wire.Page), Shape(wire.Ids), Shape(wire.BatchPart)
-_ORDER, _EXECUTION = Shape(wire.OrderRow), Shape(wire.ExecutionRow)
-_POSITION, _WALLET = Shape(wire.PositionRow), Shape(wire.WalletRow)
-_LEDGER, _INSTRUMENT = Shape(wire.LedgerRow), Shape(wire.InstrumentRow)
-_TIER, _TICKER = Shape(wire.TierRow), Shape(wire.TickerRow)
-
-_READERS: dict[str, Callable[[Request, Envelope], Reply]] = {
-    "place": _processing,
-    "amend": _processing,
-    "cancel": _processing,
-    "place_batch": _batch,
-    "cancel_batch": _batch,
+_READERS: dict[str, Reader] = {
+    **dict.fromkeys(("place", "amend", "cancel"), _processing),
+    **dict.fromkeys(("place_batch", "cancel_batch"), _batch),
+    **dict.fromkeys(("set_leverage", "set_hedge_mode", "set_margin_mode"), _set),
+    **dict.fromkeys(("query_order", "query_history"), _one_order),
     "cancel_all": _cancel_all,
-    "set_leverage": _set,
-    "set_hedge_mode": _set,
-    "set_margin_mode": _set,
     "server_time": _time,
-    "query_order": _one_order,
-    "query_history": _one_order,
-    "open_orders": _orders,
+    "open_orders": _listed(lambda row, _: (rows.order_fact(row),)),
     "fills": _fills,
-    "positions": _positions,
+    "positions": _listed(lambda row, _: rows.position_facts(row)),
     "position_settings": _position_settings,
-    "balances": _balances,
+    # The rows of wallets and tickers tell no time: it is that of the answer.
+    "balances": _listed(lambda row, ns: rows.wallet_facts(row, ns, is_as_of=True)),
     "account_info": _account_info,
-    "ledger": _ledger,
+    "ledger": _listed(lambda row, _: rows.ledger_facts(row)),
     "instruments": _instruments,
     "tiers": _tiers,
     "key_info": _key_info,
-    "marks": _marks,
+    "marks": _listed(rows.mark_facts),
 }

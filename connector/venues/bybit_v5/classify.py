@@ -3,16 +3,19 @@
 A gateway's page (HTTP 403 without a code, 5xx, 408, 429, a redirect) proves
 nothing about a command unless it says "too frequent". A question has no effect:
 where a command would be UNKNOWN, a question may simply be asked again.
+
+Source: "Error Codes" of the v5 documentation and its WebSocket order entry
+guideline, read 2026-11.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from connector.dialect.wire import Reply, Request, Throttle, Verdict
 from connector.model.limits import BucketScope
-from connector.venues.bybit_v5 import codes
-from connector.venues.bybit_v5.codes import Meaning
+from connector.venues.bybit_v5.limits import buckets_of
 
 UNREADABLE = "unreadable"
 TEXT_MAX = 500
@@ -23,6 +26,63 @@ RESET_MAX_MS = 60_000
 PLACING = frozenset(("place", "place_batch"))
 ENDING = frozenset(("amend", "cancel", "cancel_batch", "cancel_all"))
 SETTING = frozenset(("set_leverage", "set_hedge_mode", "set_margin_mode"))
+
+CLOCK_ERROR = 10002
+SERVICE_RESTARTS = 10019
+IP_BANNED = 10009
+TOO_MANY_SESSIONS = 10003  # on the WebSocket; elsewhere: the key is invalid
+# The key, its addresses, permissions, age or signature: no retry helps.
+KEY_ERRORS = frozenset((10003, 10004, 10005, 10007, 10010, 33004))
+# Over a limit: of one operation of the account, or of the address and the system.
+ACCOUNT_LIMITS = frozenset((10006, 20003))
+SYSTEM_LIMITS = frozenset((429, 10403, 10429))
+LIQUIDATION = frozenset((110035, 110080))
+
+
+class Meaning(StrEnum):
+    """What happened to the thing that was asked."""
+
+    REFUSED = "refused"  # did not and will not happen
+    NOT_EXECUTED = "not_executed"  # was not processed; may be sent again
+    UNKNOWN = "unknown"  # may have happened
+    DUPLICATE = "duplicate"  # an order has this client id
+    GONE = "gone"  # the order is not open, or not known (yet)
+    BUSY = "busy"  # the order stands; an earlier change of it is under way
+    UNCHANGED = "unchanged"  # was so already
+
+
+_GROUPS: dict[Meaning, tuple[int, ...]] = {
+    Meaning.NOT_EXECUTED: (10002, 10006, 10019, 10403, 20003),
+    Meaning.UNKNOWN: (
+        *(429, 10000, 10014, 10016, 10429, 20006),
+        *(170007, 170032, 170146),
+    ),
+    Meaning.DUPLICATE: (110072, 170141),
+    Meaning.GONE: (110001, 110008, 110010, 170213),
+    Meaning.BUSY: (40004, 110022, 110079),
+    Meaning.UNCHANGED: (34040, 110025, 110026, 110043),
+    Meaning.REFUSED: (
+        # never reached trading
+        *(10001, 10003, 10004, 10005, 10007, 10009, 10010, 10017, 10024, 10027),
+        *(10028, 10029, 10404, 20001, 33004, 181017, 3400045),
+        # price band, trigger side
+        *(30208, 30209, 110003, 110092, 110093, 110120, 110121),
+        # funds
+        *(110004, 110006, 110007, 110012, 110044, 110045, 110051, 110052, 110053),
+        # size, count, state of the account or the instrument
+        *(30228, 110009, 110017, 110020, 110021, 110023, 110040, 110063, 110064),
+        *(110066, 110074, 110094, 110103, 110132),
+        *LIQUIDATION,
+    ),
+}
+CODES = {code: meaning for meaning, group in _GROUPS.items() for code in group}
+
+
+def meaning_of(code: int) -> Meaning:
+    """Codes of the trading engines that nobody listed are refusals; any other
+    unlisted code says nothing certain."""
+    from_trading = 110_000 <= code < 120_000 or 30_000 <= code < 40_000
+    return CODES.get(code, Meaning.REFUSED if from_trading else Meaning.UNKNOWN)
 
 
 def classify(
@@ -35,74 +95,67 @@ def classify(
     server_ms: int = 0,
 ) -> Reply:
     """The Reply to a failure; *code* None when the body has none."""
-    sessions = code == codes.TOO_MANY_SESSIONS and "session" in text.lower()
-    banned = code in codes.IP_BANNED or (
+    sessions = code == TOO_MANY_SESSIONS and "session" in text.lower()
+    banned = code == IP_BANNED or (
         status == 403 and code is None and "frequent" in text.lower()
     )
     if banned or sessions:
         meaning = Meaning.NOT_EXECUTED
     elif code is not None and (status < 300 or 400 <= status < 500):
-        meaning = codes.meaning_of(code)
+        meaning = meaning_of(code)
     else:
         refused = status in {400, 401, 404} and code is None
         meaning = Meaning.REFUSED if refused else Meaning.UNKNOWN
+    throttle = None
+    if banned:
+        throttle = Throttle(scope=BucketScope.IP, wait_ms=IP_BAN_MS, is_ban=True)
+    elif status == 429 or code in SYSTEM_LIMITS:
+        throttle = Throttle(scope=BucketScope.IP, wait_ms=PAUSE_MS)
+    elif code in ACCOUNT_LIMITS:
+        throttle = _of_operation(request.op, headers, server_ms)
     return Reply(
-        verdict=_verdict(request, meaning),
+        verdict=_verdict(request.op, meaning),
         code=f"HTTP {status}" if code is None else str(code),
         text=text[:TEXT_MAX],
-        throttle=_throttle(status, code, headers, server_ms, banned=banned),
-        is_clock_error=code in codes.CLOCK_ERRORS,
-        is_key_error=code in codes.KEY_ERRORS and not sessions,
+        throttle=throttle,
+        is_clock_error=code == CLOCK_ERROR,
+        is_key_error=code in KEY_ERRORS and not sessions,
     )
 
 
 def unreadable(request: Request, why: str) -> Reply:
     """The Reply to an answer that says neither yes nor no."""
-    verdict = _verdict(request, Meaning.UNKNOWN)
+    verdict = _verdict(request.op, Meaning.UNKNOWN)
     return Reply(verdict=verdict, code=UNREADABLE, text=why[:TEXT_MAX])
 
 
-def _verdict(request: Request, meaning: Meaning) -> Verdict:
-    op = request.op
-    is_command = op in PLACING or op in ENDING or op in SETTING
-    match meaning:
-        case Meaning.REFUSED:
-            return Verdict.REJECTED
-        case Meaning.NOT_EXECUTED:
-            return Verdict.NOT_EXECUTED
-        case Meaning.UNCHANGED:
-            return Verdict.UNCHANGED
-        case Meaning.UNKNOWN:
-            return Verdict.UNKNOWN if is_command else Verdict.NOT_EXECUTED
-        case Meaning.DUPLICATE:
-            return Verdict.DUPLICATE if op in PLACING else Verdict.REJECTED
-        case Meaning.BUSY:
-            return Verdict.NOT_EXECUTED if op in ENDING else Verdict.REJECTED
-        case Meaning.GONE:
-            if op in ENDING:
-                return Verdict.NOT_OPEN
-            # No answer to a placement: something in between mixed up requests.
-            return Verdict.UNKNOWN if op in PLACING else Verdict.NOT_FOUND
+_V = Verdict
+# What a meaning says of a placement, an amend or cancel, a setting, a question. (No
+# answer to a placement is "gone": something in between mixed up requests.)
+_VERDICTS = {
+    Meaning.REFUSED: (_V.REJECTED,) * 4,
+    Meaning.NOT_EXECUTED: (_V.NOT_EXECUTED,) * 4,
+    Meaning.UNKNOWN: (_V.UNKNOWN, _V.UNKNOWN, _V.UNKNOWN, _V.NOT_EXECUTED),
+    Meaning.DUPLICATE: (_V.DUPLICATE, _V.REJECTED, _V.REJECTED, _V.REJECTED),
+    Meaning.GONE: (_V.UNKNOWN, _V.NOT_OPEN, _V.NOT_FOUND, _V.NOT_FOUND),
+    Meaning.BUSY: (_V.REJECTED, _V.NOT_EXECUTED, _V.REJECTED, _V.REJECTED),
+    Meaning.UNCHANGED: (_V.UNCHANGED,) * 4,
+}
+_GROUPS_OF_OPS = (PLACING, ENDING, SETTING)
 
 
-def _throttle(
-    status: int,
-    code: int | None,
-    headers: Mapping[str, str],
-    server_ms: int,
-    *,
-    banned: bool,
-) -> Throttle | None:
-    if banned:
-        return Throttle(scope=BucketScope.IP, wait_ms=IP_BAN_MS, is_ban=True)
-    if status == 429 or code in codes.SYSTEM_LIMITS:
-        return Throttle(scope=BucketScope.IP, wait_ms=PAUSE_MS)
-    if code not in codes.ACCOUNT_LIMITS:
-        return None
+def _verdict(op: str, meaning: Meaning) -> Verdict:
+    groups = (number for number, ops in enumerate(_GROUPS_OF_OPS) if op in ops)
+    return _VERDICTS[meaning][next(groups, 3)]
+
+
+def _of_operation(op: str, headers: Mapping[str, str], server_ms: int) -> Throttle:
+    """Until the told time, but not for longer than makes sense."""
     told = headers.get("x-bapi-limit-reset-timestamp", "").strip()
+    scope, buckets = BucketScope.ACCOUNT, buckets_of(op)
     if not (told.isascii() and told.isdigit() and len(told) == 13):
-        return Throttle(scope=BucketScope.ACCOUNT, wait_ms=PAUSE_MS)
+        return Throttle(scope=scope, buckets=buckets, wait_ms=PAUSE_MS)
     until_ms = int(told)
     if server_ms:
         until_ms = min(until_ms, server_ms + RESET_MAX_MS)
-    return Throttle(scope=BucketScope.ACCOUNT, until_ms=until_ms)
+    return Throttle(scope=scope, buckets=buckets, until_ms=until_ms)

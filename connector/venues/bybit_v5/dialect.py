@@ -5,37 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.dialect import (
-    AccountView,
     Capability,
     Endpoints,
     LinkScript,
-    MarginNumbers,
     ResendPolicy,
     Sequencing,
     VenueFacts,
 )
-from connector.dialect.facts import Fact
-from connector.dialect.wire import (
-    FrameWire,
-    HttpAnswer,
-    HttpWire,
-    Reply,
-    Request,
-    Send,
-    SigningKey,
-)
 from connector.model.ids import Symbol
-from connector.model.limits import BucketSpec
 from connector.venues.bybit_v5 import (
     answers,
     limits,
     messages,
     questions,
     requests,
-    sign,
     words,
 )
-from connector.venues.bybit_v5 import margin as margin_model
+from connector.venues.bybit_v5 import margin as margins
+from connector.venues.bybit_v5 import sign as signing
 from connector.venues.bybit_v5.scripts import PRIVATE_TOPICS, StreamScript
 
 FACTS = VenueFacts(
@@ -74,71 +61,43 @@ FACTS = VenueFacts(
     batch_cancel_max=10,
 )
 
-ENVIRONMENTS = {
-    "live": Endpoints(
-        rest="https://api.bybit.com",
-        stream="wss://stream.bybit.com/v5/private",
-        public="wss://stream.bybit.com/v5/public/linear",
-        ws_api="wss://stream.bybit.com/v5/trade",
-    ),
-    "testnet": Endpoints(
-        rest="https://api-testnet.bybit.com",
-        stream="wss://stream-testnet.bybit.com/v5/private",
-        public="wss://stream-testnet.bybit.com/v5/public/linear",
-        ws_api="wss://stream-testnet.bybit.com/v5/trade",
-    ),
-}
+
+def _endpoints(suffix: str) -> Endpoints:
+    stream = f"wss://stream{suffix}.bybit.com/v5"
+    return Endpoints(
+        rest=f"https://api{suffix}.bybit.com",
+        stream=f"{stream}/private",
+        public=f"{stream}/public/linear",
+        ws_api=f"{stream}/trade",
+    )
+
+
+ENVIRONMENTS = {"live": _endpoints(""), "testnet": _endpoints("-testnet")}
 
 
 class BybitV5(requests.Commands, questions.Questions):
     """The dialect of Bybit v5, category linear; has no state."""
 
-    @property
-    def facts(self) -> VenueFacts:
-        """Constants of the venue."""
-        return FACTS
+    facts = FACTS
+    base_limits = limits.BASE_LIMITS
 
-    @property
-    def base_limits(self) -> tuple[BucketSpec, ...]:
-        """Limits of the lowest tier."""
-        return limits.BASE_LIMITS
+    read_answer = staticmethod(answers.read_answer)
+    read_frame = staticmethod(messages.read_frame)
+    read_frame_reply = staticmethod(answers.read_frame_reply)
+    sign = staticmethod(signing.sign)
+    sign_request_frame = staticmethod(signing.sign_request_frame)
+    sign_frame = staticmethod(signing.sign_frame)
+    margin = staticmethod(margins.margin)
 
     def endpoints(self, environment: str) -> Endpoints | None:
-        """Published URLs of ``live`` or ``testnet``."""
+        """Published URLs of ``live`` or ``testnet``. Regional hosts and the demo
+        environment (which has no order entry over WebSocket) go into a profile."""
         return ENVIRONMENTS.get(environment)
-
-    def read_answer(self, request: Request, answer: HttpAnswer) -> Reply:
-        """Classify and translate; never raises for what the venue sent."""
-        return answers.read_answer(request, answer)
-
-    def read_frame(self, raw: bytes) -> tuple[Fact, ...]:
-        """Translate one frame of any stream; never raises."""
-        return messages.read_frame(raw)
-
-    def read_frame_reply(self, request: Request, raw: bytes) -> Reply:
-        """The answer to a request that was sent as a frame."""
-        return answers.read_frame_reply(request, raw)
-
-    def sign(
-        self, request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
-    ) -> HttpWire:
-        """The exact bytes to send at venue time *venue_ms*."""
-        return sign.sign(request, signer, base_url, venue_ms)
-
-    def sign_request_frame(
-        self, request: Request, signer: SigningKey, frame_id: str, venue_ms: int
-    ) -> FrameWire:
-        """The same command for WebSocket order entry."""
-        return sign.sign_request_frame(request, signer, frame_id, venue_ms)
-
-    def sign_frame(self, step: Send, signer: SigningKey, venue_ms: int) -> str:
-        """The login of a stream."""
-        return sign.sign_frame(step, signer, venue_ms)
 
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps the private stream."""
         return StreamScript(
-            endpoints.stream, sign=sign.SIGN_PRIVATE, topics=PRIVATE_TOPICS
+            endpoints.stream, sign=signing.SIGN_PRIVATE, topics=PRIVATE_TOPICS
         )
 
     def second_script(self, endpoints: Endpoints) -> LinkScript | None:
@@ -156,8 +115,4 @@ class BybitV5(requests.Commands, questions.Questions):
         """Opens and keeps WebSocket order entry; None if there is none."""
         if not endpoints.ws_api:
             return None
-        return StreamScript(endpoints.ws_api, sign=sign.SIGN_TRADE)
-
-    def margin(self, view: AccountView) -> MarginNumbers | None:
-        """Cross margin; None in the other modes."""
-        return margin_model.margin(view)
+        return StreamScript(endpoints.ws_api, sign=signing.SIGN_TRADE)

@@ -2,7 +2,7 @@
 
 Every private operation has a bucket of its own per account and second; batch
 calls have separate ones, and REST shares them with WebSocket order entry. What is
-seeded here is the lowest tier; answers tell what is used.
+seeded here is the lowest tier; answers tell the limit in force and what is left.
 All HTTP calls of an address share one more.
 
 Source: "Rate Limit Rules" of the v5 documentation, read 2026-11.
@@ -64,24 +64,27 @@ BASE_LIMITS = (
 )
 
 
+def buckets_of(op: str) -> tuple[str, ...]:
+    """The bucket of an operation, if it has one."""
+    return (_BUCKETS[op][0],) if op in _BUCKETS else ()
+
+
 def cost_of(op: str, units: int = 1) -> Cost:
     """What one call costs; a batch costs one unit per order."""
-    if op not in _BUCKETS:
-        return ((HTTP_IP, 1),)
-    return ((_BUCKETS[op][0], units), (HTTP_IP, 1))
+    return (*((bucket, units) for bucket in buckets_of(op)), (HTTP_IP, 1))
 
 
-def told_in(op: str, headers: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    """(bucket id, count) of one answer; header names lower-case.
-
-    What is no number, or contradicts itself, is ignored. The limit of a
-    higher tier is not taken up.
-    """
+def told_in(
+    op: str, headers: Mapping[str, str]
+) -> tuple[tuple[tuple[str, int], ...], tuple[BucketSpec, ...]]:
+    """(bucket id, count) and the limit in force, of one answer; header names
+    lower-case. What is no number, or contradicts itself, is ignored."""
     names = ("x-bapi-limit", "x-bapi-limit-status")
     texts = [headers.get(name, "").strip() for name in names]
     if op not in _BUCKETS or any(_COUNT.fullmatch(text) is None for text in texts):
-        return ()
+        return (), ()
     limit, left = (int(text) for text in texts)
-    if not 0 <= left <= limit:
-        return ()
-    return ((_BUCKETS[op][0], limit - left),)
+    if not 0 <= left <= limit or not limit:
+        return (), ()
+    bucket = _BUCKETS[op][0]
+    return ((bucket, limit - left),), (_spec(bucket, limit),)

@@ -14,7 +14,6 @@ cross mode was not published, it fits observed rows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,6 +29,10 @@ TAKER_RATE = Decimal("0.00055")
 DEFAULT_CURRENCY = "USDT"
 
 
+class _NotKnown(Exception):
+    """A number that the model needs is not there (yet)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Leg:
     position: Position
@@ -38,16 +41,12 @@ class _Leg:
     bracket: Bracket
 
     @property
-    def sign(self) -> int:
-        return 1 if self.position.qty > 0 else -1
-
-    @property
     def value(self) -> Decimal:
         return abs(self.position.qty) * self.mark
 
     @property
     def fee_rate(self) -> Decimal:
-        return (1 - self.sign / self.leverage) * TAKER_RATE
+        return _closing_rate(1 if self.position.qty > 0 else -1, self.leverage)
 
     @property
     def unrealized(self) -> Decimal:
@@ -66,47 +65,50 @@ class _Leg:
 def margin(view: AccountView) -> MarginNumbers | None:
     """Numbers of the account; None outside cross mode, with collateral in another
     coin, and while a mark, a leverage or tiers at stake are not known."""
-    if view.is_multi_asset:
-        return None
-    orders: dict[Symbol, list[Order]] = defaultdict(list)
-    for order in view.open_orders:
-        orders[order.symbol].append(order)
     held = [position for position in view.positions if position.qty]
-    legs = [_leg(view, position, orders[position.symbol]) for position in held]
-    known = [leg for leg in legs if leg is not None]
-    order_margins = [_order_margin(view, s, o, held) for s, o in orders.items()]
-    symbols = {position.symbol for position in held} | {s for s, o in orders.items()}
-    settles = {
-        view.instruments[symbol].settle
-        for symbol in symbols
-        if symbol in view.instruments
-    }
+    charged = [order for order in view.open_orders if _needs_margin(order)]
+    at_stake = {p.symbol for p in held} | {o.symbol for o in view.open_orders}
+    known = [view.instruments[s] for s in at_stake if s in view.instruments]
+    settles = {instrument.settle for instrument in known}
     currency = min(settles, default=DEFAULT_CURRENCY)
     others = any(b.wallet and asset != currency for asset, b in view.balances.items())
-    if len(known) < len(legs) or None in order_margins or others or len(settles) > 1:
+    if view.is_multi_asset or others or len(settles) > 1:
         return None
-    reserved = sum((m for m in order_margins if m is not None), ZERO)
-    return _totals(view, currency, known, reserved)
+    try:
+        legs = [_leg(view, position, charged) for position in held]
+        reserved = sum((_order_margin(view, o, held) for o in charged), ZERO)
+    except _NotKnown:
+        return None
+    return _totals(view, currency, legs, reserved)
 
 
-def _leg(view: AccountView, position: Position, orders: list[Order]) -> _Leg | None:
+def _closing_rate(sign: int, leverage: Decimal) -> Decimal:
+    return (1 - sign / leverage) * TAKER_RATE
+
+
+def _leverage(view: AccountView, symbol: Symbol, held: Sequence[Position]) -> Decimal:
+    told = (p.leverage for p in held if p.symbol == symbol and p.leverage)
+    leverage = view.leverage.get(symbol) or next(told, None)
+    if not leverage or symbol not in view.instruments:
+        raise _NotKnown
+    return Decimal(leverage)
+
+
+def _leg(view: AccountView, position: Position, charged: Sequence[Order]) -> _Leg:
     symbol = position.symbol
-    instrument, mark = view.instruments.get(symbol), view.marks.get(symbol)
-    leverage = view.leverage.get(symbol) or position.leverage
-    if instrument is None or mark is None or not leverage or not instrument.brackets:
-        return None
-    opening = sum(
-        (
-            order.leaves_qty
-            for order in orders
-            if _needs_margin(order)
-            and order.side.sign * position.qty > 0
-            and order.position_side is position.position_side
-        ),
-        ZERO,
+    leverage, mark = _leverage(view, symbol, [position]), view.marks.get(symbol)
+    brackets = view.instruments[symbol].brackets
+    if mark is None or not brackets:
+        raise _NotKnown
+    opening = (
+        order.leaves_qty
+        for order in charged
+        if order.symbol == symbol
+        and order.side.sign * position.qty > 0
+        and order.position_side is position.position_side
     )
-    tier = bracket_for(instrument.brackets, (abs(position.qty) + opening) * mark)
-    return _Leg(position, mark, Decimal(leverage), tier)
+    tier = bracket_for(brackets, sum(opening, abs(position.qty)) * mark)
+    return _Leg(position, mark, leverage, tier)
 
 
 def bracket_for(brackets: Sequence[Bracket], value: Decimal) -> Bracket:
@@ -125,25 +127,13 @@ def _needs_margin(order: Order) -> bool:
     return not (waits or closes or frees) and order.price is not None
 
 
-def _order_margin(
-    view: AccountView, symbol: Symbol, orders: list[Order], held: list[Position]
-) -> Decimal | None:
+def _order_margin(view: AccountView, order: Order, held: Sequence[Position]) -> Decimal:
     """Every order that may open is charged in full: how the venue nets opposite
     ones is not published, and this is never too little."""
-    charged = [order for order in orders if _needs_margin(order)]
-    if not charged:
-        return ZERO
-    told = next((p.leverage for p in held if p.symbol == symbol and p.leverage), None)
-    leverage = view.leverage.get(symbol) or told
-    if not leverage or symbol not in view.instruments:
-        return None
-    total = ZERO
-    for order in charged:
-        assert order.price is not None
-        closing = (1 - order.side.sign / Decimal(leverage)) * TAKER_RATE
-        rate = ONE / leverage + TAKER_RATE + closing
-        total += order.leaves_qty * order.price * rate
-    return total
+    assert order.price is not None, "only orders with a price are charged"
+    leverage = _leverage(view, order.symbol, held)
+    rate = ONE / leverage + TAKER_RATE + _closing_rate(order.side.sign, leverage)
+    return order.leaves_qty * order.price * rate
 
 
 def _totals(
@@ -192,7 +182,5 @@ def liquidation_price(legs: Sequence[_Leg], buffer: Decimal) -> Decimal | None:
         qty = leg.position.qty
         top += qty * leg.position.entry_price - leg.bracket.cum
         bottom += qty - abs(qty) * (leg.bracket.maintenance_rate + leg.fee_rate)
-    if not bottom:
-        return None
-    price = top / bottom
+    price = top / bottom if bottom else ZERO
     return price if price > 0 else None

@@ -5,7 +5,7 @@ Source: "Market", "Trade", "Position" and "Account" pages, read 2026-11.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Request, Security
@@ -28,6 +28,7 @@ PROBE = Symbol("BTCUSDT")
 
 Params = tuple[tuple[str, str], ...]
 _LINEAR: Params = (("category", words.CATEGORY),)
+_UNIFIED: Params = (("accountType", "UNIFIED"),)
 
 
 class Questions:
@@ -35,7 +36,7 @@ class Questions:
 
     def server_time(self) -> Request:
         """The venue's clock."""
-        return _ask("server_time", "/v5/market/time", (), is_public=True)
+        return _ask("server_time", "market/time", ())
 
     def query_order(self, order: Order) -> tuple[Request, ...]:
         """One order: open and recent ones are told at once, closed ones later."""
@@ -43,25 +44,17 @@ class Questions:
         if "orderId" not in ids and not is_wire_id(order.client_order_id):
             return ()
         params = (*_LINEAR, ("symbol", str(order.symbol)), *ids.items())
-        return tuple(
-            _ask(
-                op,
-                path,
-                params,
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-            )
-            for op, path in (
-                ("query_order", "/v5/order/realtime"),
-                ("query_history", "/v5/order/history"),
-            )
+        name = order.client_order_id
+        return (
+            _ask("query_order", "order/realtime", params, order.symbol, name),
+            _ask("query_history", "order/history", params, order.symbol, name),
         )
 
     def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
         """Executions of one instrument, window by window."""
         start = cursor.since_ms if cursor.trade_id is None else cursor.venue_ms
         params = (*_LINEAR, ("symbol", str(cursor.symbol)), ("limit", "100"))
-        first = _ask("fills", "/v5/execution/list", params, symbol=cursor.symbol)
+        first = _ask("fills", "execution/list", params, cursor.symbol)
         return (_window(first, start, now_ms),)
 
     def query(
@@ -74,52 +67,36 @@ class Questions:
         now_ms: int,
     ) -> tuple[Request, ...]:
         """The calls that answer one part of a snapshot."""
-        params: Params
         match part:
             case Part.OPEN_ORDERS:
-                params = (("openOnly", "0"), ("limit", "50"))
-                return _per_coin("open_orders", "/v5/order/realtime", params)
+                params: Params = (("openOnly", "0"), ("limit", "50"))
+                return _per_coin("open_orders", "order/realtime", params)
             case Part.POSITIONS:
-                params = (("limit", "200"),)
-                return _per_coin("positions", "/v5/position/list", params)
+                return _per_coin("positions", "position/list", (("limit", "200"),))
             case Part.BALANCES:
-                params = (("accountType", "UNIFIED"),)
-                return (_ask("balances", "/v5/account/wallet-balance", params),)
+                return (_ask("balances", "account/wallet-balance", _UNIFIED),)
             case Part.SETTINGS:
-                # Only by symbol are flat positions told, with mode and leverage.
-                return (
-                    _ask("account_info", "/v5/account/info", ()),
-                    *(
-                        _ask(
-                            "position_settings",
-                            "/v5/position/list",
-                            (*_LINEAR, ("symbol", str(symbol))),
-                            symbol=symbol,
-                        )
-                        for symbol in symbols or (PROBE,)
-                    ),
-                )
+                return (_ask("account_info", "account/info", ()), *_modes(symbols))
             case Part.LEDGER:
-                params = (("accountType", "UNIFIED"), ("limit", "50"))
-                first = _ask("ledger", "/v5/account/transaction-log", params)
+                params = (*_UNIFIED, ("limit", "50"))
+                first = _ask("ledger", "account/transaction-log", params)
                 return (_window(first, since_ms, now_ms),)
             case Part.INSTRUMENTS:
-                path, sized = "/v5/market/instruments-info", (("limit", "1000"),)
+                params = (*_LINEAR, ("limit", "1000"))
                 return (
-                    _ask("instruments", path, (*_LINEAR, *sized), is_public=True),
-                    _ask("tiers", "/v5/market/risk-limit", _LINEAR, is_public=True),
+                    _ask("instruments", "market/instruments-info", params),
+                    _ask("tiers", "market/risk-limit", _LINEAR),
                 )
             case Part.KEY_INFO:
-                return (_ask("key_info", "/v5/user/query-api", ()),)
+                return (_ask("key_info", "user/query-api", ()),)
             case Part.MARKS:
                 one = (("symbol", str(symbols[0])),) if len(symbols) == 1 else ()
-                path = "/v5/market/tickers"
-                return (_ask("marks", path, (*_LINEAR, *one), is_public=True),)
+                return (_ask("marks", "market/tickers", (*_LINEAR, *one)),)
             case Part.TIERS:
-                return ()  # INSTRUMENTS brings them for all
+                return ()  # came with the instruments
 
 
-def next_page(request: Request, cursor: str | None, rows: int) -> Request | None:
+def next_page(request: Request, cursor: str, rows: int) -> Request | None:
     """The page after this one, else the window after this one, else None. An empty
     page with a cursor has been seen: it ends the pages too."""
     pages = dict(request.params)
@@ -136,18 +113,22 @@ def next_page(request: Request, cursor: str | None, rows: int) -> Request | None
 
 
 def _window(request: Request, start_ms: int, now_ms: int) -> Request:
-    last = now_ms + AHEAD_MS
     start = max(0, min(start_ms, now_ms), now_ms - FILL_RETENTION_S * 1000)
-    return _span(request, start, last)
+    return _span(request, start, now_ms + AHEAD_MS)
 
 
 def _span(request: Request, start: int, last: int) -> Request:
     end = min(start + WINDOW_MS, last)
     times = (("startTime", str(start)), ("endTime", str(end)))
-    return replace(
-        request,
-        params=(*request.params, *times),
-        context={"end": str(end), "last": str(last)},
+    context = {"end": str(end), "last": str(last)}
+    return replace(request, params=(*request.params, *times), context=context)
+
+
+def _modes(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
+    """Only by symbol are flat positions told, with mode and leverage."""
+    return tuple(
+        _ask("position_settings", "position/list", (*_LINEAR, ("symbol", s)), s)
+        for s in symbols or (PROBE,)
     )
 
 
@@ -162,21 +143,18 @@ def _ask(
     op: str,
     path: str,
     params: Params,
-    *,
-    is_public: bool = False,
     symbol: Symbol | None = None,
     client_order_id: ClientOrderId | None = None,
-    context: Mapping[str, str] | None = None,
 ) -> Request:
+    """One GET; what the whole market may know needs no signature."""
     return Request(
         op=op,
         method="GET",
-        path=path,
+        path=f"/v5/{path}",
         params=params,
-        security=Security.NONE if is_public else Security.SIGNED,
+        security=Security.NONE if path.startswith("market/") else Security.SIGNED,
         cost=cost_of(op),
         priority=Priority.RECONCILE,
         symbol=symbol,
         client_order_id=client_order_id,
-        context=context or {},
     )

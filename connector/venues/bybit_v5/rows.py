@@ -1,6 +1,6 @@
 """Rows of answers and messages, turned into facts.
 
-Total over validated rows but for a side or a position index of a new kind:
+Total over well-formed rows but for a side or a position index of a new kind:
 KeyError then, because guessing a direction loses money.
 """
 
@@ -10,250 +10,270 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import groupby
 
-from connector.dialect.facts import (
-    AccountFact,
-    BalanceFact,
-    BracketFact,
-    Fact,
-    FillFact,
-    InstrumentFact,
-    KeyFact,
-    LedgerFact,
-    MarkFact,
-    OrderFact,
-    PositionFact,
-    UnknownFact,
-)
+from connector.dialect import facts
+from connector.dialect.facts import Fact
 from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument, InstrumentKind
-from connector.model.money import ZERO
-from connector.venues.bybit_v5 import wire, words
-from connector.venues.bybit_v5.wire import amount, amount_or_none
+from connector.model.money import ONE, ZERO
+from connector.venues.bybit_v5 import words
+from connector.venues.bybit_v5.wire import Row
 
 MAX_OPEN_ORDERS = 500
 
 
-def is_ours(category: str) -> bool:
+def _ns(row: Row, name: str) -> int:
+    return row.millis(name) * NS_PER_MS
+
+
+def _client_id(row: Row) -> ClientOrderId | None:
+    return ClientOrderId(row.text("orderLinkId", "")) or None
+
+
+def _order_id(row: Row) -> VenueOrderId:
+    if found := row.text("orderId"):
+        return VenueOrderId(found)
+    raise ValueError("an order without its id")
+
+
+def is_ours(row: Row) -> bool:
     """Answers leave the category out; streams tell every one of the account."""
-    return category in {"", words.CATEGORY}
+    return row.text("category", "") in {"", words.CATEGORY}
 
 
-def order_fact(row: wire.OrderRow) -> OrderFact:
+def order_fact(row: Row) -> facts.OrderFact:
     """An order; it keeps its id when it triggers."""
-    qty, filled = amount_or_none(row.qty), amount(row.cum_exec_qty)
-    side = words.SIDES[row.side]
-    status, reason = words.status_of(
-        row.order_status, row.cancel_type, row.reject_reason, qty, filled
-    )
-    tif, post_only = words.LIFETIMES.get(row.time_in_force, (None, None))
-    return OrderFact(
-        symbol=Symbol(row.symbol),
-        venue_order_id=VenueOrderId(row.order_id),
-        client_order_id=ClientOrderId(row.order_link_id) or None,
+    qty, filled = row.number_or_none("qty"), row.number("cumExecQty", ZERO)
+    side, word = words.SIDES[row.text("side")], row.text("orderStatus")
+    ended, refused = row.text("cancelType", ""), row.text("rejectReason", "")
+    status, reason = words.status_of(word, ended, refused, qty, filled)
+    tif, post_only = words.LIFETIMES.get(row.text("timeInForce", ""), (None, None))
+    direction = row.integer("triggerDirection", 0)
+    kind, stop = row.text("orderType", ""), row.text("stopOrderType", "")
+    return facts.OrderFact(
+        symbol=Symbol(row.text("symbol")),
+        venue_order_id=_order_id(row),
+        client_order_id=_client_id(row),
         status=status,
-        venue_ns=row.updated_time * NS_PER_MS,
+        venue_ns=_ns(row, "updatedTime"),
         side=side,
-        order_type=words.type_of(
-            row.order_type, row.stop_order_type, side, row.trigger_direction
-        ),
+        order_type=words.type_of(kind, stop, side, direction),
         time_in_force=tif,
         post_only=post_only,
         qty=qty,
-        price=amount_or_none(row.price),
-        trigger_price=amount_or_none(row.trigger_price),
+        price=row.number_or_none("price"),
+        trigger_price=row.number_or_none("triggerPrice"),
         filled_qty=filled,
-        avg_price=amount_or_none(row.avg_price),
-        reduce_only=row.reduce_only,
-        close_position=row.close_on_trigger,
-        position_side=words.POSITION_SIDES[row.position_idx],
-        origin=words.ORDER_ORIGINS.get(row.create_type),
+        avg_price=row.number_or_none("avgPrice"),
+        reduce_only=row.flag("reduceOnly"),
+        close_position=row.flag("closeOnTrigger"),
+        position_side=words.POSITION_SIDES[row.integer("positionIdx", 0)],
+        origin=words.ORDER_ORIGINS.get(row.text("createType", "")),
         reason=reason,
-        is_conditional=row.order_status in words.WAITING_WORDS,
-        created_ns=row.created_time * NS_PER_MS or None,
+        is_conditional=word in words.WAITING_WORDS,
+        created_ns=row.millis("createdTime", 0) * NS_PER_MS or None,
     )
 
 
-def execution_fact(row: wire.ExecutionRow) -> Fact:
+def execution_fact(row: Row, *, is_hint: bool = False) -> Fact:
     """A fill; funding as a notice (the ledger has the entry); what is neither is
-    told as not understood."""
-    symbol, venue_ns = Symbol(row.symbol), row.exec_time * NS_PER_MS
-    asset = row.fee_currency or words.settle_coin_of(row.symbol)
-    fee = None if row.exec_fee in {None, ""} else amount(row.exec_fee)
-    if row.exec_type == words.FUNDING:
-        return LedgerFact(
+    told as not understood. Executions do not tell their position side."""
+    symbol, venue_ns = Symbol(row.text("symbol")), _ns(row, "execTime")
+    kind = "Trade" if is_hint else row.text("execType")
+    asset = row.text("feeCurrency", "") or words.settle_coin_of(symbol)
+    fee = row.number("execFee") if row.text("execFee", "") else None
+    if kind == words.FUNDING:
+        return facts.LedgerFact(
             kind=LedgerKind.FUNDING,
             asset=asset,
             amount=-(fee or ZERO),
             venue_ns=venue_ns,
             symbol=symbol,
         )
-    if row.exec_type not in words.FILL_ORIGINS or amount(row.exec_qty) <= 0:
-        kind = f"execution {row.exec_type}"
-        return UnknownFact(kind=kind, raw=row.model_dump_json(), is_gap=True)
-    return FillFact(
+    qty, trade_id = row.number("execQty"), row.text("execId")
+    if kind not in words.FILL_ORIGINS or qty <= 0 or not trade_id:
+        return facts.UnknownFact(kind=f"execution {kind}", raw=str(row), is_gap=True)
+    origin = words.ORDER_ORIGINS.get(row.text("createType", ""))
+    return facts.FillFact(
         symbol=symbol,
-        venue_order_id=VenueOrderId(row.order_id),
-        client_order_id=ClientOrderId(row.order_link_id) or None,
-        trade_id=TradeId(row.exec_id),
-        side=words.SIDES[row.side],
-        qty=amount(row.exec_qty),
-        price=amount(row.exec_price),
+        venue_order_id=_order_id(row),
+        client_order_id=_client_id(row),
+        trade_id=TradeId(trade_id),
+        side=words.SIDES[row.text("side")],
+        qty=qty,
+        price=row.number("execPrice"),
         venue_ns=venue_ns,
         fee=fee,
-        fee_asset=asset,
-        realized_pnl=None if row.exec_pnl in {None, ""} else amount(row.exec_pnl),
-        is_maker=row.is_maker,
+        fee_asset="" if is_hint else asset,
+        realized_pnl=row.number("execPnl") if row.text("execPnl", "") else None,
+        is_maker=row.flag("isMaker"),
         position_side=None,
-        origin=words.FILL_ORIGINS[row.exec_type]
-        or words.ORDER_ORIGINS.get(row.create_type),
+        origin=words.FILL_ORIGINS[kind] or origin,
+        is_hint=is_hint,
     )
 
 
-def position_fact(row: wire.PositionRow) -> PositionFact:
-    """A position; side "" is flat. A leverage that is no whole number is not told:
-    the seam has none."""
-    leverage = amount(row.leverage)
-    sign = words.SIDES[row.side].sign if row.side else 0
-    return PositionFact(
-        symbol=Symbol(row.symbol),
-        position_side=words.POSITION_SIDES[row.position_idx],
-        qty=amount(row.size) * sign,
-        venue_ns=row.updated_time * NS_PER_MS,
-        entry_price=amount(row.entry_price),
+def position_facts(row: Row) -> tuple[Fact, ...]:
+    """A position, and a warning when it is in trouble; side "" is flat. Its entry
+    price has another name on the stream. A leverage that is no whole number is not
+    told: the seam has none."""
+    symbol, venue_ns = Symbol(row.text("symbol")), _ns(row, "updatedTime")
+    leverage = row.number("leverage", ZERO)
+    entry = "entryPrice" if row.has("entryPrice") else "avgPrice"
+    side, status = row.text("side"), row.text("positionStatus", "")
+    told = facts.PositionFact(
+        symbol=symbol,
+        position_side=words.POSITION_SIDES[row.integer("positionIdx")],
+        qty=row.number("size") * (words.SIDES[side].sign if side else 0),
+        venue_ns=venue_ns,
+        entry_price=row.number(entry, ZERO),
         leverage=int(leverage) if leverage and leverage == int(leverage) else None,
-        mark_price=amount_or_none(row.mark_price),
-        liquidation_price=amount_or_none(row.liq_price),
-        version=row.seq,
+        mark_price=row.number_or_none("markPrice"),
+        liquidation_price=row.number_or_none("liqPrice"),
+        version=row.integer("seq"),
     )
+    if status not in words.TROUBLE_WORDS:
+        return (told,)
+    text = f"{symbol} is in {status}"
+    return told, facts.RiskFact(text=text, venue_ns=venue_ns, symbols=(symbol,))
 
 
 def wallet_facts(
-    row: wire.WalletRow, venue_ns: int, *, is_as_of: bool = False
+    row: Row, venue_ns: int, *, is_as_of: bool = False
 ) -> tuple[Fact, ...]:
     """Balances by coin, and the totals (in USD) as told."""
-    extra = (row.model_extra or {}).items()
-    totals = {name: value for name, value in extra if isinstance(value, str)}
     balances = (
-        BalanceFact(
-            asset=coin.coin,
-            wallet=amount(coin.wallet_balance),
+        facts.BalanceFact(
+            asset=coin.text("coin"),
+            wallet=coin.number("walletBalance", ZERO),
             venue_ns=venue_ns,
             is_as_of=is_as_of,
         )
-        for coin in row.coin
+        for coin in row.rows("coin")
     )
-    return (*balances, AccountFact(venue_ns=venue_ns, fields=totals))
+    return *balances, facts.AccountFact(venue_ns=venue_ns, fields=row.texts())
 
 
-def ledger_facts(row: wire.LedgerRow) -> tuple[Fact, ...]:
+def ledger_facts(row: Row) -> tuple[Fact, ...]:
     """One entry per part of a change, so that their sum is the change. An id may
     be that of several fills of one match: the trade is part of ours."""
-    funding, fee = amount(row.funding), -amount(row.fee)
-    flow, change = amount(row.cash_flow), amount(row.change)
+    names = ("funding", "fee", "cashFlow", "change")
+    funding, fee, flow, change = (row.number(name, ZERO) for name in names)
+    kind, trade = row.text("type"), row.text("tradeId", "")
+    symbol, venue_ns = row.text("symbol", ""), _ns(row, "transactionTime")
     parts = (
-        (words.LEDGER_KINDS.get(row.type, LedgerKind.OTHER), flow),
+        (words.LEDGER_KINDS.get(kind, LedgerKind.OTHER), flow),
         (LedgerKind.FUNDING, funding),
-        (LedgerKind.FEE, fee),
-        (LedgerKind.UNEXPLAINED, change - flow - funding - fee),
+        (LedgerKind.FEE, -fee),
+        (LedgerKind.UNEXPLAINED, change - flow - funding + fee),
     )
     return tuple(
-        LedgerFact(
-            kind=kind,
-            asset=row.currency,
-            amount=part,
-            venue_ns=row.transaction_time * NS_PER_MS,
-            symbol=Symbol(row.symbol) if row.symbol else None,
-            entry_id=f"{row.type}:{row.id}:{row.trade_id}",
-            trade_id=TradeId(row.trade_id) if row.trade_id else None,
-            text=row.type,
+        facts.LedgerFact(
+            kind=part,
+            asset=row.text("currency"),
+            amount=value,
+            venue_ns=venue_ns,
+            symbol=Symbol(symbol) if symbol else None,
+            entry_id=f"{kind}:{row.text('id')}:{trade}",
+            trade_id=TradeId(trade) if trade else None,
+            text=kind,
         )
-        for kind, part in parts
-        if part
+        for part, value in parts
+        if value
     )
 
 
-def mark_facts(row: wire.TickerRow, venue_ns: int) -> tuple[Fact, ...]:
+def mark_facts(row: Row, venue_ns: int) -> tuple[Fact, ...]:
     """Nothing when the mark did not change."""
-    if not row.mark_price:
+    mark = row.number_or_none("markPrice")
+    if mark is None:
         return ()
+    has_rate = bool(row.text("fundingRate", ""))
     return (
-        MarkFact(
-            symbol=Symbol(row.symbol),
-            mark_price=amount(row.mark_price),
+        facts.MarkFact(
+            symbol=Symbol(row.text("symbol")),
+            mark_price=mark,
             venue_ns=venue_ns,
-            index_price=amount_or_none(row.index_price),
-            funding_rate=amount(row.funding_rate) if row.funding_rate else None,
-            next_funding_ns=row.next_funding_time * NS_PER_MS or None,
+            index_price=row.number_or_none("indexPrice"),
+            funding_rate=row.number("fundingRate") if has_rate else None,
+            next_funding_ns=row.millis("nextFundingTime", 0) * NS_PER_MS or None,
         ),
     )
 
 
-def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
-    """One contract with its rules; ValueError if a needed number is 0."""
-    price, lot = row.price_filter, row.lot_size_filter
-    tick, step = amount(price.tick_size), amount(lot.qty_step)
+def instrument_fact(row: Row) -> facts.InstrumentFact:
+    """One contract with its rules; ValueError if a needed number is 0. Outside its
+    price band the venue moves a price silently: such a price is refused here."""
+    symbol, price, lot = row.text("symbol"), *map(row.row, _FILTERS)
+    tick, step = price.number("tickSize"), lot.number("qtyStep")
     if tick <= 0 or step <= 0:
-        raise ValueError(f"{row.symbol}: no grid")
-    high = amount(lot.max_order_qty)
-    risk = row.risk_parameters
-    band = max(amount(risk.price_limit_ratio_x), amount(risk.price_limit_ratio_y))
-    perpetual = row.contract_type.endswith("Perpetual")
-    return InstrumentFact(
+        raise ValueError(f"{symbol}: no grid")
+    risk, high = row.row("riskParameters"), lot.number("maxOrderQty")
+    band = max(risk.number(f"priceLimitRatio{way}", ZERO) for way in "XY")
+    perpetual = row.text("contractType").endswith("Perpetual")
+    return facts.InstrumentFact(
         instrument=Instrument(
-            symbol=Symbol(row.symbol),
+            symbol=Symbol(symbol),
             kind=InstrumentKind.PERPETUAL if perpetual else InstrumentKind.FUTURE,
-            base=row.base_coin,
-            quote=row.quote_coin,
-            settle=row.settle_coin,
+            base=row.text("baseCoin"),
+            quote=row.text("quoteCoin"),
+            settle=row.text("settleCoin"),
             tick_size=tick,
             qty_step=step,
-            min_qty=amount(lot.min_order_qty),
+            min_qty=lot.number("minOrderQty"),
             max_qty=high,
-            market_max_qty=amount_or_none(lot.max_mkt_order_qty) or high,
-            min_price=amount(price.min_price),
-            max_price=amount_or_none(price.max_price),
-            min_notional=amount(lot.min_notional_value),
-            percent_up=1 + band if band else None,
-            percent_down=1 - band if band else None,
-            is_trading=row.status == "Trading",
-            expiry_ms=None if perpetual else row.delivery_time or None,
+            market_max_qty=lot.number_or_none("maxMktOrderQty") or high,
+            min_price=price.number("minPrice"),
+            max_price=price.number_or_none("maxPrice"),
+            min_notional=lot.number("minNotionalValue", ZERO),
+            percent_up=ONE + band if band else None,
+            percent_down=ONE - band if band else None,
+            is_trading=row.text("status") == "Trading",
+            expiry_ms=None if perpetual else row.millis("deliveryTime", 0) or None,
             max_open_orders=MAX_OPEN_ORDERS,
         )
     )
 
 
-def bracket_facts(page: Iterable[wire.TierRow]) -> tuple[Fact, ...]:
+_FILTERS = ("priceFilter", "lotSizeFilter")
+
+
+def bracket_facts(page: Iterable[Row]) -> tuple[Fact, ...]:
     """Tiers by rising value. Rates are fractions; percent, which the documentation
     shows elsewhere, is told by initial margin x leverage, which is 1 or 100."""
-    ordered = sorted(page, key=lambda tier: (tier.symbol, tier.risk_limit_value))
-    facts = []
-    for symbol, tiers in groupby(ordered, key=lambda tier: tier.symbol):
+    found = []
+    ordered = sorted(page, key=lambda r: (r.text("symbol"), r.exact("riskLimitValue")))
+    for symbol, tiers in groupby(ordered, key=lambda row: row.text("symbol")):
         floor, brackets = ZERO, []
         for tier in tiers:
-            percent = tier.initial_margin * tier.max_leverage > 10
+            cap, leverage = tier.exact("riskLimitValue"), tier.exact("maxLeverage")
+            percent = tier.exact("initialMargin") * leverage > 10
+            rate = tier.exact("maintenanceMargin") / Decimal(100 if percent else 1)
             brackets.append(
                 Bracket(
                     floor=floor,
-                    cap=tier.risk_limit_value,
-                    maintenance_rate=tier.maintenance_margin
-                    / Decimal(100 if percent else 1),
-                    cum=tier.mm_deduction,
-                    max_leverage=int(tier.max_leverage),
+                    cap=cap,
+                    maintenance_rate=rate,
+                    cum=tier.exact("mmDeduction"),
+                    max_leverage=int(leverage),
                 )
             )
-            floor = tier.risk_limit_value
-        facts.append(BracketFact(symbol=Symbol(symbol), brackets=tuple(brackets)))
-    return tuple(facts)
+            floor = cap
+        told = facts.BracketFact(symbol=Symbol(symbol), brackets=tuple(brackets))
+        found.append(told)
+    return tuple(found)
 
 
-def key_fact(row: wire.KeyRow) -> KeyFact:
+def key_fact(row: Row) -> facts.KeyFact:
     """Without bound addresses the list is empty or one asterisk."""
-    allowed = row.permissions
-    trades = allowed.get("ContractTrade") or allowed.get("Derivatives")
-    return KeyFact(
-        can_trade=row.read_only == 0 and bool(trades),
-        can_withdraw="Withdraw" in allowed.get("Wallet", ()),
-        is_ip_bound=bool(row.ips) and "*" not in row.ips,
+    allowed, ips = row.row("permissions"), row.items("ips") if row.has("ips") else []
+    names = ("ContractTrade", "Derivatives", "Wallet")
+    orders, positions, wallet = (
+        allowed.items(name) if allowed.has(name) else [] for name in names
+    )
+    return facts.KeyFact(
+        can_trade=row.integer("readOnly") == 0 and bool(orders or positions),
+        can_withdraw="Withdraw" in wallet,
+        is_ip_bound=bool(ips) and "*" not in ips,
     )

@@ -24,18 +24,16 @@ from connector.dialect.wire import (
 )
 from connector.model.clock import NS_PER_S
 from connector.model.credentials import Secret
-from connector.venues.bybit_v5 import codes
+from connector.venues.bybit_v5.classify import KEY_ERRORS, TOO_MANY_SESSIONS
 from connector.venues.bybit_v5.limits import CONNECT_COST
 from connector.venues.bybit_v5.sign import LOGIN_ID, compact
 
 PING_NS = 20 * NS_PER_S
-PRIVATE_TOPICS = ("order", "execution", "position", "wallet")
+PRIVATE_TOPICS = ("order", "execution", "execution.fast", "position", "wallet")
 TOPICS_PER_FRAME = 100
 
 _PING = compact({"op": "ping"})
-_KEY_CODES = frozenset(
-    str(code) for code in codes.KEY_ERRORS if code != codes.TOO_MANY_SESSIONS
-)
+_KEY_CODES = frozenset(map(str, KEY_ERRORS - {TOO_MANY_SESSIONS}))
 _KEY_WORDS = re.compile(r"api.?key|signature|permission", re.IGNORECASE)
 
 

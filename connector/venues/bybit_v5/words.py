@@ -75,6 +75,8 @@ STATUSES = {
     "Rejected": OrderStatus.REJECTED,
 }
 
+TROUBLE_WORDS = frozenset(("Liq", "Adl"))
+
 # The order still waits for its trigger, or ended while it did.
 WAITING_WORDS = frozenset(("Untriggered", "Deactivated"))
 
@@ -104,10 +106,7 @@ ORDER_ORIGINS = {
 FUNDING = "Funding"
 # Executions that change a position; None: whoever made the order.
 FILL_ORIGINS: dict[str, Origin | None] = {
-    "Trade": None,
-    "BlockTrade": None,
-    "MovePosition": None,
-    "FutureSpread": None,
+    **dict.fromkeys(("Trade", "BlockTrade", "MovePosition", "FutureSpread")),
     "BustTrade": Origin.LIQUIDATION,
     "AdlTrade": Origin.ADL,
     "Settle": Origin.SETTLEMENT,
@@ -116,17 +115,15 @@ FILL_ORIGINS: dict[str, Origin | None] = {
 
 # What `cashFlow` of a ledger entry is, by type; funding and fee stand beside it.
 LEDGER_KINDS = {
-    "TRADE": LedgerKind.REALIZED_PNL,
-    "LIQUIDATION": LedgerKind.REALIZED_PNL,
-    "ADL": LedgerKind.REALIZED_PNL,
+    **dict.fromkeys(("TRADE", "LIQUIDATION", "ADL"), LedgerKind.REALIZED_PNL),
     "SETTLEMENT": LedgerKind.SETTLEMENT,
     "DELIVERY": LedgerKind.DELIVERY,
-    "TRANSFER_IN": LedgerKind.TRANSFER,
-    "TRANSFER_OUT": LedgerKind.TRANSFER,
-    "TRANSFER_IN_INS_LOAN": LedgerKind.TRANSFER,
-    "TRANSFER_OUT_INS_LOAN": LedgerKind.TRANSFER,
-    "BONUS_TRANSFER_IN": LedgerKind.TRANSFER,
-    "BONUS_TRANSFER_OUT": LedgerKind.TRANSFER,
+    **{
+        f"{kind}TRANSFER_{way}{loan}": LedgerKind.TRANSFER
+        for kind in ("", "BONUS_")
+        for way in ("IN", "OUT")
+        for loan in ("", "_INS_LOAN")
+    },
 }
 
 
