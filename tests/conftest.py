@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-_WITH_WORLDS = frozenset(("test_worlds", "test_laws", "test_seeds"))
+_WITH_WORLDS = frozenset(
+    ("test_worlds", "test_laws", "test_mutants", "test_seeds", "test_rehearsal")
+)
 
 
 @pytest.fixture(autouse=True)

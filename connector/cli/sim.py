@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _RANGE = re.compile(r"(\d{1,9}):(\d{1,9})")
 _SHRINK_S = 30.0
 _SHRUNK_MAX = 3
+_SOAK_DAYS_MAX = 29.0
 ALL = "all"
 
 
@@ -37,6 +38,9 @@ def sim(
     venue: Annotated[
         str, typer.Option(help="One venue, or all: each world draws its own.")
     ] = ALL,
+    soak: Annotated[
+        float, typer.Option(help="One session for so many virtual days (at most 29).")
+    ] = 0.0,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -49,6 +53,8 @@ def sim(
 
     out = Output(as_json=as_json)
     name = _venue(venue)
+    if soak:
+        raise typer.Exit(_soak(out, soak, name))
     if seed is not None:
         raise typer.Exit(_one(out, seed, name, with_trace=trace))
     if trace:
@@ -80,6 +86,31 @@ def sim(
         f"{told['law_violations']} laws broken",
     )
     raise typer.Exit(ExitCode.FAILED if summary.violations else ExitCode.OK)
+
+
+def _soak(out: Output, days: float, venue: str | None) -> int:
+    """Weeks with one session: rotation, expiry, funding; nothing may grow."""
+    from connector.sim.soak import Sample, soak
+
+    if not 0 < days <= _SOAK_DAYS_MAX:
+        raise UsageError(f"--soak {days:g}: at most {_SOAK_DAYS_MAX:g} days")
+
+    def on_sample(sample: Sample) -> None:
+        out.say(
+            f"day {sample.day:g}: {sample.objects} objects, {sample.tasks} tasks, "
+            f"{sample.timers} timers, {sample.rss_mb:.0f} MB"
+        )
+
+    told = soak(days, venue=venue, on_sample=on_sample)
+    out.record(
+        told.as_dict(),
+        f"{days:g} virtual days in {told.wall_s:.0f} s: {told.fills} fills, "
+        f"{told.rotations} rotations, {told.reconnects} reconnects, "
+        f"{len(told.violations)} laws broken",
+    )
+    for violation in told.violations:
+        out.say(f"  {violation}")
+    return ExitCode.FAILED if told.violations else ExitCode.OK
 
 
 def _venue(word: str) -> str | None:

@@ -65,6 +65,7 @@ class Playbook:
     """Words and habits of one venue.
 
     *events* and *calls* are what faults on frames and calls may choose ("" is any);
+    *placing* are the calls that place orders: method ("WS" is a frame) and path.
     *not_executed* and *executed* are names of the face's presets that may be
     answered instead of executing, and after it. *key_faults* are verbs that end the
     stream's key; *own_faults* more verbs with their arguments. *transfers* are
@@ -85,6 +86,7 @@ class Playbook:
     transfers: tuple[tuple[str, str], ...]
     read_call: Callable[[str, str, bytes], tuple[Sent, ...]]  # method, target, body
     read_frame: Callable[[str], tuple[Sent, ...]]
+    placing: tuple[tuple[str, str], ...] = (("", ""),)
     key_faults: tuple[str, ...] = ()
     own_faults: tuple[tuple[str, Mapping[str, object]], ...] = ()
     tight_options: Mapping[str, Any] = field(default_factory=dict)

@@ -42,6 +42,7 @@ KINDS = (
     "kill",
     "kill_write",
     "own",
+    "brownout",
 )
 
 _NEW = "none"

@@ -103,6 +103,7 @@ class FaultKinds:
             ("kill", self._kill),
             ("kill_write", self._kill_write),
             ("own", self._own),
+            ("brownout", self._brownout),
         )
 
     @property
@@ -341,6 +342,24 @@ class FaultKinds:
         self._stage.kill_at_step(steps, pause_s, power=power)
         word = "the machine loses power" if power else "kill -9"
         return f"{word} in {steps} steps, back after {pause_s:g} s"
+
+    def _brownout(self) -> str:
+        """The venue takes orders and tells nobody: no answers, no events, old reads."""
+        hold_s = (self._tape.draw("hold", 8) + 1) * 1.0
+        lag_ms = (self._tape.draw("lag", 40) + 1) * 1000
+        hides = bool(self._tape.draw("hides", 2))
+        verb = self._pick("call", ("hang_after", "lose_reply", "delay_request"))
+        args = {"ms": 2000} if verb == "delay_request" else {}
+        self._stage.lag_reads(lag_ms)
+        loop = asyncio.get_running_loop()
+        loop.call_later(hold_s * 2, self._control, "read_lag")
+        if hides:
+            self._control("mute", kind="private", event="", hold=hold_s)
+        calls = self._book.placing
+        method, path = calls[self._tape.draw("path", len(calls))]
+        self._control(verb, method=method, path=path, times=3, **args)
+        word = "hides" if hides else "tells"
+        return f"{verb} on {path}, reads lag {lag_ms} ms, {word} events, {hold_s:g} s"
 
     def _kill_write(self) -> str:
         writes = self._tape.draw("write", 12) + 1

@@ -24,10 +24,25 @@ _CHANCE_WHILE_CLOSING = 0.4
 class FaultPlan:
     """Draws and causes the faults of one world."""
 
-    def __init__(self, stage: Stage, *, chance: float) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        chance: float,
+        kinds: frozenset[str] | None = None,
+        script: tuple[tuple[float, str], ...] = (),
+    ) -> None:
+        """Any of *kinds* (None: all) may happen at any time; *script* says which
+        happen when, in seconds of the world."""
         self._stage = stage
         self._chance = chance
-        self._kinds = FaultKinds(stage).table
+        self._script = sorted(script)
+        self._all = dict(FaultKinds(stage).table)
+        self._kinds = [
+            (name, cause)
+            for name, cause in self._all.items()
+            if kinds is None or name in kinds
+        ]
         self._turn = asyncio.Event()
         self.counts: Counter[str] = Counter()
         self.matrix: Counter[tuple[str, str]] = Counter()
@@ -38,6 +53,8 @@ class FaultPlan:
         loop = asyncio.get_running_loop()
         tape = self._stage.world.tape
         end_s = loop.time() + seconds
+        for at_s, name in self._script:
+            loop.call_at(at_s, self._cause, name, self._all[name])
         while loop.time() < end_s:
             drawn = tape.draw("fault", len(self._kinds) + 1, self._chance)
             if drawn:
@@ -51,7 +68,8 @@ class FaultPlan:
     def while_closing(self) -> None:
         """Perhaps one more, now that the session is being closed."""
         tape = self._stage.world.tape
-        drawn = tape.draw("fault", len(self._kinds) + 1, _CHANCE_WHILE_CLOSING)
+        chance = _CHANCE_WHILE_CLOSING if self._chance else 0.0
+        drawn = tape.draw("fault", len(self._kinds) + 1, chance)
         if drawn:
             self._cause(*self._kinds[drawn - 1])
 

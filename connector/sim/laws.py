@@ -150,6 +150,7 @@ class Witness:
         self.is_calm: Callable[[], bool] = lambda: False
         self.rotate_after_s = math.inf
         self.is_tight = False
+        self.knows_commands = True
         self.violations: list[Violation] = []
         self.lives: list[Life] = []
         self.commands: list[CommandRecord] = []

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
@@ -65,19 +64,6 @@ class _Clock:
         return Now(self._world.mono_ns(), self._world.now(self._party))
 
 
-class SecretSearch(logging.Handler):
-    """Looks for the secret in everything that is logged."""
-
-    def __init__(self, witness: Witness) -> None:
-        super().__init__(logging.DEBUG)
-        self._witness = witness
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = f"{record.getMessage()} {record.__dict__}"
-        if _API_SECRET in text or _PASSPHRASE in text:
-            self._witness.broken("secret", f"in the log of {record.name}")
-
-
 @dataclass(slots=True)
 class Totals:
     """Counters summed over lives."""
@@ -90,10 +76,31 @@ class Totals:
             self.resolved_by[name] = self.resolved_by.get(name, 0) + count
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What is played: *program* of a user over an open session, None: a bot of ours.
+
+    *config* None: drawn. *kinds* are the faults that may happen (None: all), *script*
+    has some more at fixed times (seconds, kind). *calm_s*: how long the program goes
+    on after everything was healed; then it is cancelled.
+    """
+
+    program: Callable[[Session], Awaitable[None]] | None = None
+    config: SessionConfig | None = None
+    kinds: frozenset[str] | None = None
+    script: tuple[tuple[float, str], ...] = ()
+    calm_s: float = 0.0
+
+
+OUR_BOT = Piece()
+
+
 class Theatre:
     """One world's stage; see `faultkinds.Stage` for what faults use of it."""
 
-    def __init__(self, world: World, draw: Draw) -> None:
+    def __init__(self, world: World, draw: Draw, piece: Piece = OUR_BOT) -> None:
+        self._piece = piece
+        self.program_errors: list[str] = []
         self.world = world
         self.draw = draw
         self.playbook = playbook_of(draw.venue)
@@ -101,9 +108,11 @@ class Theatre:
         self.disk = MemoryDisk()
         self.consumer_waits_until_s = 0.0
         self.bot_address = "127.0.0.1"
+        self.market_pause_s = 0.0  # 0: drawn
         self.quiet = asyncio.Event()
         self.totals = Totals()
         self.errors: tuple[str, ...] = ()
+        self._is_trading = False
         self._closing = asyncio.Event()
         self._closed = asyncio.Event()
         self._skew_ns = draw.skew_ns
@@ -124,7 +133,10 @@ class Theatre:
         )
         self.witness.rotate_after_s = draw.rotate_after_s
         self.witness.is_tight = draw.is_tight
-        self.plan = FaultPlan(self, chance=draw.fault_chance)
+        self.witness.knows_commands = piece.program is None
+        self.plan = FaultPlan(
+            self, chance=draw.fault_chance, kinds=piece.kinds, script=piece.script
+        )
         self.witness.on_state = self.plan.phase_changed
         self.witness.is_calm = self._is_calm
 
@@ -216,6 +228,7 @@ class Theatre:
         if self.quiet.is_set() and not self._closing.is_set():
             return  # healed: nothing happens any more
         self.world.kill(life.party)
+        self._is_trading = False
         life.is_over = True
         life.session = None
         if power:
@@ -275,7 +288,8 @@ class Theatre:
                 venue=venue,
                 key_name=KeyName(venue=venue, environment="paper", name="sim"),
             ),
-            config=SessionConfig(
+            config=self._piece.config
+            or SessionConfig(
                 event_queue_max=self.draw.event_queue_max,
                 buffer_max=self.draw.buffer_max,
                 rotate_after_s=self.draw.rotate_after_s,
@@ -306,15 +320,7 @@ class Theatre:
             self._closed.set()
             return
         consumer = asyncio.create_task(self._consume(life, session), name="consumer")
-        bot = Bot(
-            session,
-            self.draw.style,
-            self._random,
-            self.playbook.markets,
-            self.price_of,
-            lambda kind: self._record(life, kind),
-        )
-        await bot.run(self.quiet)
+        await self._trade(life, session)
         await self._closing.wait()
         try:
             await session.close()
@@ -322,6 +328,40 @@ class Theatre:
             self.witness.broken("alive", f"close() raised {shown(error)}")
         await consumer
         self._closed.set()
+
+    async def _trade(self, life: Life, session: Session) -> None:
+        """Run the bot until the world is quiet."""
+        self._is_trading = True
+        if self._piece.program is None:
+            bot = Bot(
+                session,
+                self.draw.style,
+                self._random,
+                self.playbook.markets,
+                self.price_of,
+                lambda kind: self._record(life, kind),
+            )
+            await bot.run(self.quiet)
+        else:
+            await self._rehearse(self._piece.program, session)
+        self._is_trading = False
+
+    async def _rehearse(
+        self, program: Callable[[Session], Awaitable[None]], session: Session
+    ) -> None:
+        """Run a user's program until a while after the world was healed."""
+
+        async def run() -> None:
+            try:
+                await program(session)
+            except Exception as error:
+                self.program_errors.append(shown(error))
+
+        task = asyncio.create_task(run(), name="bot")
+        await self.quiet.wait()
+        await asyncio.wait({task}, timeout=self._piece.calm_s)
+        task.cancel()
+        await asyncio.wait({task})
 
     async def _open(self, life: Life) -> Session | None:
         self.witness.new_session(life)
@@ -362,7 +402,8 @@ class Theatre:
         random = Random(f"market/{self.world.seed}")  # noqa: S311 - reproducible
         engine = self.server.faces[0].engine
         while not self.quiet.is_set():
-            await asyncio.sleep(random.choice((0.2, 1.0, 2.0)))
+            pause_s = self.market_pause_s or random.choice((0.2, 1.0, 2.0))
+            await asyncio.sleep(pause_s)
             symbol = random.choice(self.playbook.symbols)
             move = Decimal(random.randint(-15, 15)) / 10_000
             tick = self.playbook.markets[symbol].tick
@@ -393,13 +434,13 @@ class Theatre:
         """Heal everything; then the truth must be told in a bounded time."""
         self.quiet.set()
         self._heal()
-        end_s = self.witness.now_s + SETTLE_S
+        end_s = self.witness.now_s + SETTLE_S + self._piece.calm_s
         if self.draw.is_tight:
             end_s += WAIT_FOR_LIMITS_S
         while True:
             await asyncio.sleep(_SETTLE_LOOK_S)
             differences = self.witness.differences()
-            if not differences:
+            if not differences and not self._is_trading:
                 return
             if self.witness.now_s > end_s:
                 for text in differences:
@@ -424,5 +465,6 @@ class Theatre:
             self.witness.broken("bounded", f"close() did not end: {tasks}")
         is_kept = not self.journal_faults.is_full and not life.is_over
         if core is not None and is_kept:
-            for text in replays(core, self.disk, self.draw.venue):
+            wall_ns = self.world.now(life.party)
+            for text in replays(core, self.disk, self.draw.venue, wall_ns):
                 self.witness.broken("replay", text)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.session.gate import forget_gates
 from connector.sim.draw import Draw
 from connector.sim.laws import ACCOUNT, Violation
 from connector.sim.loop import Limits
-from connector.sim.theatre import SecretSearch, Theatre
+from connector.sim.secretsearch import searched
+from connector.sim.theatre import Theatre
 from connector.sim.world import Result, World, WorldConfig, run_world
 
 
@@ -61,7 +60,7 @@ def play(
     async def main(world: World) -> None:
         theatre = Theatre(world, draw)
         theatres.append(theatre)
-        with _searched(theatre, is_verbose=draw.is_verbose):
+        with searched(theatre.witness, is_verbose=draw.is_verbose):
             await theatre.play()
 
     config = WorldConfig(
@@ -72,22 +71,6 @@ def play(
     forget_gates()
     result = run_world(main, seed, tape, config=config)
     return _report(result, theatres[0], with_trace=with_trace)
-
-
-@contextlib.contextmanager
-def _searched(theatre: Theatre, *, is_verbose: bool) -> Iterator[None]:
-    """Look for secrets in the log, with *is_verbose* down to DEBUG."""
-    search = SecretSearch(theatre.witness)
-    log = logging.getLogger()
-    level = log.level
-    log.addHandler(search)
-    if is_verbose:
-        log.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        log.removeHandler(search)
 
 
 def _report(result: Result[None], theatre: Theatre, *, with_trace: bool) -> Report:

@@ -24,6 +24,7 @@ RUNS = {
     ),
     "reconcile_cron.py": (["--seconds", "20"], '"reason": "requested"'),
 }
+TESTS = "test_my_bot.py"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,21 @@ def load(name: str) -> ModuleType:
 
 def test_every_example_is_run_here() -> None:
     """No example is left untried."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == RUNS.keys()
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    assert names == RUNS.keys() | {TESTS}
+
+
+def test_the_example_of_a_test_passes() -> None:
+    """``pytest examples/test_my_bot.py``, as its first line says."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))

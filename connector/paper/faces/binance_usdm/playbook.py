@@ -96,6 +96,12 @@ PLAYBOOK = Playbook(
         "listenKey",
         "",
     ),
+    placing=(
+        ("POST", "/order"),
+        ("POST", "batchOrders"),
+        ("POST", "algoOrder"),
+        ("WS", "order.place"),
+    ),
     not_executed=(
         "unknown_error",
         "service_unavailable",

@@ -1,0 +1,312 @@
+"""Broken variants of how facts are merged: orders, fills, positions, wallets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connector.core import account, order_state, orders
+from connector.core.account import Account
+from connector.core.merge import Merger
+from connector.core.orders import Change, Orders
+from connector.core.sums import Sums
+from connector.dialect.facts import (
+    BalanceFact,
+    FillFact,
+    LedgerFact,
+    OrderFact,
+    PositionFact,
+)
+from connector.model.account import LedgerKind
+from connector.model.noun import replace
+from connector.model.order import OrderStatus, Origin, PositionSide
+
+Patch = pytest.MonkeyPatch
+
+
+def _filter(patch: Patch, change: Callable[[Any], Any]) -> None:
+    """Let every fact pass through *change* before it is merged; None drops it."""
+    apply = Merger.apply
+
+    def changed(self: Merger, facts: Any, *args: Any, **options: Any) -> None:
+        kept = [new for fact in facts if (new := change(fact)) is not None]
+        apply(self, kept, *args, **options)
+
+    patch.setattr(Merger, "apply", changed)
+
+
+def skip_dedupe(patch: Patch) -> None:
+    """Forget which fills were counted."""
+    merge = Orders.merge_fill
+
+    def merge_fill(self: Orders, fact: Any) -> Any:
+        self._fill_keys.clear()
+        return merge(self, fact)
+
+    patch.setattr(Orders, "merge_fill", merge_fill)
+
+
+def dedupe_by_trade_alone(patch: Patch) -> None:
+    """One trade, one fill: but a trade with oneself has two."""
+    merge = Orders.merge_fill
+
+    def merge_fill(self: Orders, fact: Any) -> Any:
+        known = {(key[0], key[2]) for key in self._fill_keys}
+        if (fact.symbol, fact.trade_id) in known:
+            return Change()
+        return merge(self, fact)
+
+    patch.setattr(Orders, "merge_fill", merge_fill)
+
+
+def forget_that_fills_were_told(patch: Patch) -> None:
+    """After a restart the fills of the journal count again."""
+    patch.setattr(Orders, "restore_fill_keys", lambda self, keys: None)
+
+
+def last_arrival_wins(patch: Patch) -> None:
+    """Whatever is told last is the state of an order, however old it is."""
+    patch.setattr(order_state, "_rank", lambda *_: (0, Decimal(0), 0))
+
+
+def an_end_is_not_the_end(patch: Patch) -> None:
+    """A late word opens an order again that had ended."""
+    merge = order_state.merge_state
+
+    def merge_state(tracked: Any, fact: Any) -> bool:
+        changed = merge(tracked, fact)
+        if fact.status is OrderStatus.NEW and tracked.is_terminal:
+            tracked.status = OrderStatus.NEW
+            return True
+        return changed
+
+    patch.setattr(orders, "merge_state", merge_state)
+
+
+def filled_may_shrink(patch: Patch) -> None:
+    """The filled quantity is whatever was told last."""
+    merge = order_state.merge_state
+
+    def merge_state(tracked: Any, fact: Any) -> bool:
+        changed = merge(tracked, fact)
+        if fact.filled_qty is not None:
+            tracked.filled_qty = fact.filled_qty
+        return changed
+
+    patch.setattr(orders, "merge_state", merge_state)
+
+
+def drop_external_fills(patch: Patch) -> None:
+    """Executions of orders that we did not make are nobody's."""
+    merge = Orders.merge_fill
+
+    def merge_fill(self: Orders, fact: Any) -> Any:
+        tracked = self.find(fact.symbol, fact.venue_order_id)
+        if tracked is None or tracked.origin is not Origin.OWN:
+            return Change()
+        return merge(self, fact)
+
+    patch.setattr(Orders, "merge_fill", merge_fill)
+
+
+def adopt_nothing(patch: Patch) -> None:
+    """Orders that we did not make do not exist."""
+    order = Merger._order
+
+    def _order(self: Merger, fact: Any, *args: Any) -> None:
+        if self._orders._resolve(fact) is not None:
+            order(self, fact, *args)
+
+    patch.setattr(Merger, "_order", _order)
+
+
+def ignore_cancels(patch: Patch) -> None:
+    """Nobody hears that an order was cancelled."""
+
+    def change(fact: Any) -> Any:
+        is_end = isinstance(fact, OrderFact) and fact.status is OrderStatus.CANCELED
+        return None if is_end else fact
+
+    _filter(patch, change)
+
+
+def ignore_expiry(patch: Patch) -> None:
+    """Nobody hears that an order expired."""
+
+    def change(fact: Any) -> Any:
+        is_end = isinstance(fact, OrderFact) and fact.status is OrderStatus.EXPIRED
+        return None if is_end else fact
+
+    _filter(patch, change)
+
+
+def forget_triggers(patch: Patch) -> None:
+    """What a conditional order became is a stranger."""
+
+    def change(fact: Any) -> Any:
+        if isinstance(fact, OrderFact) and fact.triggered_order_id is not None:
+            return replace(fact, triggered_order_id=None)
+        return fact
+
+    _filter(patch, change)
+
+
+def ignore_amended_terms(patch: Patch) -> None:
+    """An order keeps the terms it was placed with."""
+    merge = order_state.merge_state
+
+    def merge_state(tracked: Any, fact: Any) -> bool:
+        if tracked.venue_order_id is not None and tracked.venue_ns:
+            fact = replace(fact, qty=None, price=None)
+        return merge(tracked, fact)
+
+    patch.setattr(orders, "merge_state", merge_state)
+
+
+def inferred_fills_count_twice(patch: Patch) -> None:
+    """The real fill does not replace the one that was inferred."""
+    count = order_state.count_fill
+
+    def count_fill(tracked: Any, fact: Any) -> Decimal:
+        tracked.provisional_qty = Decimal(0)
+        return count(tracked, fact)
+
+    patch.setattr(orders, "count_fill", count_fill)
+
+
+def ignore_positions(patch: Patch) -> None:
+    """Do not take what the venue says about positions."""
+    _filter(patch, lambda f: None if isinstance(f, PositionFact) else f)
+
+
+def old_position_overwrites(patch: Patch) -> None:
+    """The position told last stands, however old it is."""
+    patch.setattr(account, "_is_older", lambda fact, held: False)
+
+
+def old_balance_overwrites(patch: Patch) -> None:
+    """The wallet told last stands, however old it is."""
+    merge = Account.merge_balance
+
+    def merge_balance(self: Account, fact: BalanceFact, source: Any, now: Any) -> bool:
+        held = self.balances.get(fact.asset)
+        if held is not None:
+            newest = max(fact.venue_ns, held.stamp.venue_ns)
+            fact = replace(fact, venue_ns=newest)
+        return merge(self, fact, source, now)
+
+    patch.setattr(Account, "merge_balance", merge_balance)
+
+
+def ignore_balances(patch: Patch) -> None:
+    """Wallets stay as they were at the start."""
+    merge = Account.merge_balance
+
+    def merge_balance(self: Account, fact: BalanceFact, source: Any, now: Any) -> bool:
+        return fact.asset not in self.balances and merge(self, fact, source, now)
+
+    patch.setattr(Account, "merge_balance", merge_balance)
+
+
+def wrong_sign_on_flip(patch: Patch) -> None:
+    """A fill that takes a position through zero is added, not subtracted."""
+    add = Sums.add_fill
+
+    def add_fill(self: Sums, fill: Any, replaced: Decimal) -> None:
+        key = (fill.symbol, fill.position_side)
+        before = self.position(key)
+        add(self, fill, replaced)
+        if before * self.position(key) < 0:
+            self._fills[key] -= 2 * (fill.qty - replaced) * fill.side.sign
+
+    patch.setattr(Sums, "add_fill", add_fill)
+
+
+def fees_count_twice(patch: Patch) -> None:
+    """Every fee is taken from the wallet's sum twice."""
+    merge = Account.merge_ledger
+
+    def merge_ledger(self: Account, fact: LedgerFact) -> Any:
+        entry = merge(self, fact)
+        if entry is not None and fact.kind is LedgerKind.FEE:
+            self.sums.add_entry(fact.asset, fact.amount)
+        return entry
+
+    patch.setattr(Account, "merge_ledger", merge_ledger)
+
+
+def _ignore_entries(patch: Patch, kind: LedgerKind) -> None:
+    def change(fact: Any) -> Any:
+        is_it = isinstance(fact, LedgerFact) and fact.kind is kind and fact.entry_id
+        return None if is_it else fact
+
+    _filter(patch, change)
+
+
+def ignore_funding(patch: Patch) -> None:
+    """Funding is not booked."""
+    _ignore_entries(patch, LedgerKind.FUNDING)
+
+
+def ignore_transfers(patch: Patch) -> None:
+    """Transfers are not booked."""
+    _ignore_entries(patch, LedgerKind.TRANSFER)
+
+
+def entries_count_again(patch: Patch) -> None:
+    """Forget which ledger entries were counted."""
+    merge = Account.merge_ledger
+
+    def merge_ledger(self: Account, fact: LedgerFact) -> Any:
+        self._ledger_ids.clear()
+        return merge(self, fact)
+
+    patch.setattr(Account, "merge_ledger", merge_ledger)
+
+
+def both_sides_are_one(patch: Patch) -> None:
+    """LONG and SHORT of a hedged account are taken for one position."""
+
+    def change(fact: Any) -> Any:
+        if isinstance(fact, (PositionFact, FillFact)):
+            return replace(fact, position_side=PositionSide.NET)
+        return fact
+
+    _filter(patch, change)
+
+
+def absent_means_nothing(patch: Patch) -> None:
+    """A position that a complete list does not name is kept."""
+    patch.setattr(Account, "flatten_absent", lambda self, *args, **options: [])
+
+
+def absent_means_flat(patch: Patch) -> None:
+    """A position that a lagging list does not name is flat at once."""
+
+    def flatten_absent(
+        self: Account, told: Any, venue_ns: int, now: Any, *, lag_ns: int
+    ) -> Any:
+        flat = []
+        for key, held in self._held.items():
+            if key not in told and held.qty:
+                held.qty = Decimal(0)
+                self.sums.move_position(
+                    key, -self.sums.position(key), held.stamp.venue_ns
+                )
+                flat.append(key)
+        return flat
+
+    patch.setattr(Account, "flatten_absent", flatten_absent)
+
+
+def orders_are_not_saved(patch: Patch) -> None:
+    """What becomes of an order stays in memory."""
+    patch.setattr(Merger, "save_order", lambda self, tracked: None)
+
+
+def sums_are_not_saved(patch: Patch) -> None:
+    """The sums start from nothing after a restart."""
+    patch.setattr(Sums, "restore", lambda self, record: None)
