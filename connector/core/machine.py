@@ -283,7 +283,7 @@ class SessionCore:
             case Start():
                 self.startup.begin(now)
             case Stop():
-                self._stop()
+                self._stop(now)
             case _:
                 self.wishes.take(happened, now)
         self.marks.follow(now)
@@ -471,8 +471,9 @@ class SessionCore:
     def _alarm(self, code: str, text: str) -> None:
         self.outbox.publish(Alarm(code=code, text=text))
 
-    def _stop(self) -> None:
+    def _stop(self, now: Now) -> None:
         self.startup.stop()
+        self.outcomes.stop(now)
         self.dead_man.stop()
         self.reconciler.abort()
         self.trust.stop()
@@ -480,6 +481,7 @@ class SessionCore:
             link.stop()
         if self.order_link is not None:
             self.order_link.stop()
+            self.outbox.lose_frames("the session closes", now)
         self.marks.stop()
         for tracked in self.orders.open():
             self.merger.save_order(tracked)

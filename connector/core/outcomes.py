@@ -64,6 +64,7 @@ class Outcomes:
         self._running: dict[ClientOrderId, list[Command]] = {}
         # Orders that were in doubt since the gap began; None: there is no gap.
         self._doubted: dict[ClientOrderId, Tracked] | None = {}
+        self._is_stopping = False
         self.resolved_by: dict[str, int] = {"answer": 0, "event": 0, "proof": 0}
 
     # --- reading ---
@@ -133,6 +134,16 @@ class Outcomes:
         for command in self.of(tracked):
             self._judge(command, now)
         self._orders.discard(tracked)
+
+    def stop(self, now: Now) -> None:
+        """Closing is no answer: whoever waits for one hears that nobody knows, now
+        or when the call ends without one."""
+        self._is_stopping = True
+        for command in self.all():
+            if command.is_received and command.doubt_ns is None:
+                self.doubt(command, "received, and the session closes", now)
+            elif command.ticket and command.doubt_ns is not None:
+                self._tell_doubt(command, now)
 
     def search_all(self, now: Now) -> None:
         """Ask for everything in doubt now (a stream came back)."""
@@ -269,8 +280,11 @@ class Outcomes:
                 self.show(tracked)
                 self._ports.save_order(tracked)
         self._judge(command, now)
-        if self.is_running(command):
-            self._schedule_search(command, now)
+        if not self.is_running(command):
+            return
+        self._schedule_search(command, now)
+        if self._is_stopping and command.ticket:
+            self._tell_doubt(command, now)
 
     def _schedule_search(self, command: Command, now: Now) -> None:
         command.next_ns = now.mono_ns + search_pause_ns(command)

@@ -7,6 +7,7 @@ key or address so meet in the same buckets.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from connector.core.limiter import Charge, LimiterView
@@ -20,6 +21,8 @@ from connector.session.spending import CLOCK_SLACK_NS, Spending, Spent
 
 _UNSAID_WAIT_MS = 2_000
 """How long to stop when the venue says stop and not for how long."""
+
+_NUMBERS = itertools.count(1)
 
 
 class Budget:
@@ -35,6 +38,7 @@ class Budget:
         self._gate = gate
         self.spending = spending
         self._account = account
+        self._number = next(_NUMBERS)  # connections of other sessions have our names
         self._scopes: dict[str, BucketSpec] = {}
         self._charges: dict[tuple[Cost, str], Charge] = {}
         self.learn(specs)
@@ -74,7 +78,11 @@ class Budget:
             charge = self._charges[key] = self._gate.charge(bound)
         permit = await self._gate.acquire(charge, priority, deadline_ns)
         if self.spending is not None:
-            await self.spending.lend(cost, priority)
+            try:
+                await self.spending.lend(cost, priority)
+            except BaseException:
+                permit.refund()
+                raise
         return permit
 
     def inherit(self, spent: Sequence[Spent], run: str, now: Now) -> None:
@@ -141,7 +149,9 @@ class Budget:
     def _owner(self, scope: BucketScope, connection: str) -> str:
         if scope is BucketScope.IP:
             return ""
-        return connection if scope is BucketScope.CONNECTION else self._account
+        if scope is BucketScope.CONNECTION:
+            return f"{connection}.{self._number}" if connection else ""
+        return self._account
 
     def _id(self, name: str, connection: str) -> str:
         spec = self._scopes.get(name) or self._scopes[template_id(name)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Self
 
 from connector.model.events import (
@@ -43,11 +42,12 @@ class EventStream:
         self._most = most
         self._queue: deque[Event] = deque()
         self._wake: asyncio.Event = asyncio.Event()
-        self._is_closed = False
+        self.is_closed = False
         self._error: BaseException | None = None
         self._overflow_seq: int | None = None
         self._overflow_fills = 0
-        self._replay: AsyncIterator[Event] | None = None
+        self._missed: tuple[int, int, int] | None = None
+        self._replay: deque[Event] = deque()
         self.dropped = 0
         self.overflows = 0
 
@@ -57,18 +57,17 @@ class EventStream:
     async def __anext__(self) -> Event:
         """The next event; waits without a bound, cancelling loses nothing."""
         while True:
-            if self._replay is not None:
-                event = await anext(self._replay, None)
-                if event is not None:
-                    return event
-                self._replay = None
+            if self._replay:
+                return self._replay.popleft()
+            if self._missed is not None:
+                await self._recover()
+                continue
             if self._queue:
                 return self._queue.popleft()
             if self._overflow_seq is not None:
-                self._replay = self._resync(self._overflow_seq, self._overflow_fills)
-                self._overflow_seq = None
+                self._note_missed(self._overflow_seq)
                 continue
-            if self._is_closed:
+            if self.is_closed:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
@@ -96,26 +95,46 @@ class EventStream:
 
     async def settle(self) -> None:
         """The journal is about to close: what overflowed is taken from it now."""
-        if self._replay is None and self._overflow_seq is not None:
-            since_seq, self._overflow_seq = self._overflow_seq, None
-            replay = self._resync(since_seq, self._overflow_fills)
-            self._queue.extend([event async for event in replay])
+        if self._missed is not None:
+            await self._recover()
+        if self._overflow_seq is not None:
+            self._note_missed(self._overflow_seq)
+            assert self._missed is not None
+            missed, self._missed = self._missed, None
+            self._queue.extend(await self._resync(*missed))
 
     def close(self, error: BaseException | None = None) -> None:
         """No more events; what is queued can still be read."""
-        self._is_closed = True
+        self.is_closed = True
         self._error = error
-        self._shell.forget_stream(self)
         self._wake.set()
 
-    async def _resync(self, since_seq: int, fills_before: int) -> AsyncIterator[Event]:
+    def _note_missed(self, since_seq: int) -> None:
+        """From here on events are queued again; what was missed ends here."""
+        self._missed = (
+            since_seq,
+            self._overflow_fills,
+            self._shell.audience.fills_told,
+        )
+        self._overflow_seq = None
+
+    async def _recover(self) -> None:
+        """Replay what was missed; cancelled, it is still to be done."""
+        assert self._missed is not None
+        missed, self._missed = self._missed, None
+        try:
+            self._replay.extend(await self._resync(*missed))
+        except BaseException:
+            self._missed = missed
+            raise
+
+    async def _resync(self, since_seq: int, first: int, last: int) -> list[Event]:
         shell = self._shell
         now = shell.now()
         core = shell.core
         # All at once, before anything is told: the journal may be closed later.
-        last = shell.fills_told
-        fills = [fill async for fill in shell.fills_between(fills_before, last)]
-        yield Gap(
+        fills = [fill async for fill in shell.fills_between(first, last)]
+        gap = Gap(
             seq=since_seq,
             reason=GapReason.OVERFLOW,
             since_wall_ns=now.wall_ns,
@@ -125,14 +144,18 @@ class EventStream:
         open_orders = core.orders.snapshots(only_open=True)
         positions = core.account.positions()
         margin = core.account.margin(open_orders, now)
-        for fill in fills:
-            yield FillEvent(seq=since_seq, recovered=True, fill=fill)
-        for tracked in orders:
-            yield OrderUpdate(seq=since_seq, recovered=True, order=tracked.snapshot())
-        for position in positions:
-            yield PositionUpdate(seq=since_seq, recovered=True, position=position)
+        told: list[Event] = [gap]
+        told += [FillEvent(seq=since_seq, recovered=True, fill=f) for f in fills]
+        told += [
+            OrderUpdate(seq=since_seq, recovered=True, order=t.snapshot())
+            for t in orders
+        ]
+        told += [
+            PositionUpdate(seq=since_seq, recovered=True, position=p) for p in positions
+        ]
         if margin is not None:
-            yield MarginUpdate(seq=since_seq, recovered=True, margin=margin)
+            told.append(MarginUpdate(seq=since_seq, recovered=True, margin=margin))
+        return told
 
 
 def fill_of_json(body: str) -> Fill:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack, cast
@@ -15,7 +14,6 @@ from connector.config import SessionConfig
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Profile
-from connector.core.collateral import greeks_of
 from connector.core.inputs import (
     Amend,
     Ask,
@@ -24,7 +22,7 @@ from connector.core.inputs import (
     Resync,
     Submit,
 )
-from connector.core.rules import check_margin_scope, instrument_of
+from connector.core.rules import check_margin_scope
 from connector.dialect import Capability, Dialect
 from connector.dialect.wire import Reply, Request
 from connector.errors import (
@@ -35,29 +33,25 @@ from connector.errors import (
     Unsupported,
     UsageError,
 )
-from connector.model.account import Balance, Greeks, Margin, MarginMode, Position
+from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Credentials
-from connector.model.events import Event, LinkState, ReconcileReport
-from connector.model.ids import ClientOrderId, Symbol
-from connector.model.instrument import Instrument
+from connector.model.events import Event, ReconcileReport
+from connector.model.ids import Symbol
 from connector.model.money import decimal_of
-from connector.model.order import Fill, Order, OrderIntent, Outcome, PositionSide, Side
+from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
-from connector.session.events import EventStream
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
-from connector.session.latency import Histogram
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
-from connector.session.preview import preview
+from connector.session.reading import Reading
 from connector.session.replies import first_error, raise_unless_done
 from connector.session.shell import Shell
-from connector.session.stats import exposure_of, stats
 
 
-class Session:
+class Session(Reading):
     """One account at one venue.
 
     ::
@@ -102,9 +96,8 @@ class Session:
             dead_man_s=dead_man_s,
         )
         self._on_event = on_event
-        self._parts: Parts | None = None
-        self._shell: Shell | None = None
         self._runner: asyncio.Task[None] | None = None
+        self._was_opened = False
         self._stop = asyncio.Event()
 
     # --- life ---
@@ -127,8 +120,9 @@ class Session:
         Raises Unreachable after `open_timeout_s`. In a notebook call this (and
         `close`) instead of ``async with``.
         """
-        if self._shell is not None:
+        if self._was_opened:
             raise UsageError("this session was opened already; make a new one")
+        self._was_opened = True
         opened = asyncio.get_running_loop().create_future()
         # The one task that no group owns: it owns the group (see Shell.run), and
         # close() awaits it. open() and close() may be called by different tasks.
@@ -203,7 +197,7 @@ class Session:
 
         Each has its own outcome. All are checked before any is sent.
         """
-        shell = self._open_shell
+        shell = self._acting_shell
         core = shell.core
         now = shell.now()
         core.check_all(intents, now)
@@ -236,10 +230,13 @@ class Session:
         """Cancel every open order of *symbol*, or of all instruments.
 
         Returns the orders that were open, as they are after the venue answered;
-        those still ending are followed. Raises VenueRefused or MaybeSent.
+        those still ending are followed. Raises InvalidOrder for an instrument that
+        does not exist, VenueRefused or MaybeSent.
         """
-        shell = self._open_shell
+        shell = self._acting_shell
         open_orders = [o for o in self.orders if symbol in (None, o.symbol)]
+        if symbol is not None and not open_orders:
+            self._instrument(symbol)
         symbols = [symbol] if symbol else sorted({o.symbol for o in open_orders})
         waits = []
         for name in symbols:
@@ -298,11 +295,21 @@ class Session:
         await self._ask([request], "hedge_mode")
 
     async def reconcile(self) -> ReconcileReport:
-        """Compare with the venue now and take over what differs."""
+        """Compare with the venue now and take over what differs.
+
+        Raises Unreachable when that is not possible within `open_timeout_s`.
+        """
         shell = self._open_shell
+        timeout_s = shell.core.config.open_timeout_s
         ticket, future = shell.new_ticket()
         shell.post(Resync(ticket))
-        return cast(ReconcileReport, await future)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return cast(ReconcileReport, await future)
+        except TimeoutError:
+            raise Unreachable(
+                f"not reconciled within {timeout_s:g} s (state {self.state.value})"
+            ) from None
 
     async def recent_fills(
         self, symbol: str | None = None, *, since_ms: int
@@ -316,119 +323,6 @@ class Session:
             return await self._ask(requests, "fills", is_merged=False)
 
         return await fills_since(core, names, since_ms, now_ms, ask)
-
-    # --- reading ---
-
-    def events(self) -> EventStream:
-        """Events from now on; overflow leads to a re-sync, never to loss."""
-        shell = self._open_shell
-        return shell.subscribe(shell.core.config.event_queue_max)
-
-    async def changed(self) -> None:
-        """Return when anything has happened."""
-        await self._open_shell.changed()
-
-    @property
-    def orders(self) -> list[Order]:
-        """Orders that rest, or may rest, at the venue; in-doubt ones included."""
-        return self._open_shell.core.orders.snapshots(only_open=True)
-
-    def order(self, client_order_id: str) -> Order | None:
-        """One order, also a closed one while it is remembered."""
-        tracked = self._open_shell.core.orders.get(ClientOrderId(client_order_id))
-        return tracked.snapshot() if tracked is not None else None
-
-    @property
-    def positions(self) -> list[Position]:
-        """Positions that are not flat, with live numbers."""
-        return self._open_shell.core.account.positions()
-
-    def position(
-        self, symbol: str, position_side: PositionSide = PositionSide.NET
-    ) -> Position | None:
-        """One position, also when it is flat; None if never heard of."""
-        key = (Symbol(symbol), position_side)
-        return self._open_shell.core.account.position(key)
-
-    @property
-    def balances(self) -> Mapping[str, Balance]:
-        """Wallets by asset."""
-        return dict(self._open_shell.core.account.balances)
-
-    @property
-    def margin(self) -> Margin | None:
-        """The account's margin; None when it cannot be computed."""
-        shell = self._open_shell
-        return shell.core.account.margin(self.orders, shell.now())
-
-    @property
-    def greeks(self) -> Greeks:
-        """Delta, gamma, vega and theta of all positions together, live."""
-        return greeks_of(self.positions)
-
-    def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
-        """Lowest and highest signed position that open orders can lead to.
-
-        Orders in doubt count as open.
-        """
-        return exposure_of(self.positions, self.orders, symbol)
-
-    @property
-    def instruments(self) -> Mapping[str, Instrument]:
-        """What can be traded, by symbol."""
-        return {str(s): i for s, i in self._open_shell.core.account.instruments.items()}
-
-    def mark_price(self, symbol: str) -> Decimal | None:
-        """Newest known mark price; live while there is an order or a position."""
-        name = self._instrument(symbol).symbol
-        return self._open_shell.core.account.mark_of(name)
-
-    @property
-    def state(self) -> LinkState:
-        """Where the private channel stands."""
-        shell = self._shell
-        if shell is None or shell.is_closed:
-            return LinkState.DISCONNECTED
-        return shell.core.state
-
-    @property
-    def is_live(self) -> bool:
-        """Local state equals the venue's, up to messages in flight."""
-        return self.state is LinkState.LIVE
-
-    @property
-    def age_s(self) -> float:
-        """0 while live, else seconds since the state could last be trusted."""
-        shell = self._open_shell
-        return shell.core.trust.age_s(shell.now())
-
-    @property
-    def last_report(self) -> ReconcileReport | None:
-        """The newest reconciliation that had something to tell."""
-        return self._open_shell.core.trust.last_report
-
-    @property
-    def environment(self) -> str:
-        """``paper``, ``testnet`` or ``live``."""
-        assert self._parts is not None, "open the session first"
-        return self._parts.profile.environment
-
-    def stats(self) -> dict[str, Any]:
-        """Numbers about channels, clock, limits and counters, for display."""
-        assert self._parts is not None, "open the session first"
-        return stats(self._open_shell, self._parts)
-
-    @property
-    def latency(self) -> Mapping[str, Histogram]:
-        """How long things take, by name; see `connector.session.latency`."""
-        return self._open_shell.latency.histograms()
-
-    def preview(
-        self, intent: OrderIntent, *, at_ms: int | None = None
-    ) -> dict[str, Any]:
-        """The exact signed request for *intent*, without sending it."""
-        assert self._parts is not None, "open the session first"
-        return preview(self._open_shell, self._parts, intent, at_ms)
 
     # --- how ---
 
@@ -461,17 +355,15 @@ class Session:
         )
 
     @property
-    def _open_shell(self) -> Shell:
-        if self._shell is None:
-            raise SessionClosed("the session is not open: `async with Session(...)`")
-        return self._shell
+    def _acting_shell(self) -> Shell:
+        shell = self._open_shell
+        if shell.is_closed:
+            raise SessionClosed("the session is closed")
+        return shell
 
     @property
     def _dialect(self) -> Dialect:
         return self._open_shell.core.dialect
-
-    def _instrument(self, symbol: str) -> Instrument:
-        return instrument_of(self._open_shell.core.account.instruments, symbol)
 
     def _need(self, capability: Capability) -> None:
         if capability not in (facts := self._dialect.facts).capabilities:

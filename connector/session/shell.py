@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
@@ -51,12 +52,13 @@ from connector.errors import (
     StreamLost,
 )
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
-from connector.model.events import Alarm, Event, FillEvent
+from connector.model.events import Alarm, Event
 from connector.model.ids import ClientOrderId
 from connector.model.noun import replace
 from connector.model.order import Fill
+from connector.session.audience import Audience
 from connector.session.departure import Departure, NotLiveError, TooLateError
-from connector.session.events import EventStream, fill_of_json
+from connector.session.events import fill_of_json
 from connector.session.gate import Permit
 from connector.session.journaling import JournalWriter
 from connector.session.latency import Latency
@@ -85,7 +87,6 @@ class Shell:
         self._endpoints = parts.endpoints
         self._signer = parts.signer
         self._journal = journal(self.post)
-        self._on_event = on_event
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -104,12 +105,13 @@ class Shell:
             finish=self._finish_frame,
             logon_timeout_s=parts.config.logon_timeout_s,
         )
-        self._event_streams: list[EventStream] = []
+        self.audience = Audience(self, on_event)
+        self._inputs: deque[Input] = deque()
+        self._is_posting = False
         self._changed: asyncio.Future[None] | None = None
         self._clock_mono_ns: int | None = None
         self.fatal: ConnectorError | None = None
         self._end: BaseException | None = None
-        self.fills_told = 0
         self.is_closed = False
         self._is_ending = False
 
@@ -118,32 +120,43 @@ class Shell:
     async def run(self, opened: asyncio.Future[None], stop: asyncio.Event) -> None:
         """Own the task group from Start until *stop*."""
         self.core.restore(self._journal.restored, self.now())
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            writer = group.create_task(self._journal.run(), name="journal.write")
-            warmer = group.create_task(
-                self._http.keep_warm(self._endpoints.rest), name="http.warm"
-            )
-            self.latency.watch_loop(self.now)
-            self.post(Start())
-            opened.set_result(None)
-            await stop.wait()
-            warmer.cancel()
-            self.post(Stop())
-            if self._tasks:
-                await asyncio.wait(
-                    self._tasks, timeout=self.core.config.close_timeout_s
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                writer = group.create_task(self._journal.run(), name="journal.write")
+                warmer = group.create_task(
+                    self._http.keep_warm(self._endpoints.rest), name="http.warm"
                 )
-            self._is_ending = True
-            for task in self._tasks:
-                task.cancel()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.core.config.close_timeout_s):
-                    await self._journal.flush()
-                    for stream in self._event_streams:
-                        await stream.settle()
-            writer.cancel()
-        self._journal.close()
+                self.latency.watch_loop(self.now)
+                self.post(Start())
+                if not opened.done():  # whoever opens may have been cancelled
+                    opened.set_result(None)
+                await stop.wait()
+                warmer.cancel()
+                self.post(Stop())
+                await self._end_calls()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.core.config.close_timeout_s):
+                        await self._journal.flush()
+                        for stream in self.audience.streams():
+                            await stream.settle()
+                writer.cancel()
+        finally:
+            # Also when cancelled or broken: what waits for the disk is written.
+            self._journal.close()
+
+    async def _end_calls(self) -> None:
+        """Calls under way may end by themselves for a while; those that do not are
+        cancelled, and say whether they may have left."""
+        timeout_s = self.core.config.close_timeout_s
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        self._is_ending = True
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=timeout_s)
 
     def end(self, error: BaseException | None) -> None:
         """Nobody waits any longer."""
@@ -157,7 +170,7 @@ class Shell:
                 future.set_exception(reason)
                 future.exception()  # nobody may be waiting: that is no news
         self._tickets.clear()
-        for stream in list(self._event_streams):
+        for stream in self.audience.streams():
             stream.close(error)
         self._signal_change()
 
@@ -168,20 +181,36 @@ class Shell:
         return self._clock.now()
 
     def post(self, happened: Input) -> None:
-        """Feed the machine and do what it wants."""
-        if self.is_closed or self._is_ending:
+        """Feed the machine and do what it wants.
+
+        Called from inside (a user's callback that acts at once), the input waits
+        until the effects of the one under way are done.
+        """
+        if self.is_closed:
             return
+        self._inputs.append(happened)
+        if self._is_posting:
+            return
+        self._is_posting = True
+        try:
+            while self._inputs:
+                self._take(self._inputs.popleft())
+        finally:
+            self._is_posting = False
+            self._inputs.clear()
+        self._signal_change()
+        if not self._is_arming:
+            # Once per turn of the loop: a burst of frames needs one timer.
+            self._is_arming = True
+            asyncio.get_running_loop().call_soon(self._arm)
+
+    def _take(self, happened: Input) -> None:
         now = self._clock.now()
         self.latency.posting(happened, now)
         effects = self.core.feed(happened, now)
         self.latency.posted()
         for effect in effects:
             self._execute(effect)
-        self._signal_change()
-        if not self._is_arming:
-            # Once per turn of the loop: a burst of frames needs one timer.
-            self._is_arming = True
-            asyncio.get_running_loop().call_soon(self._arm)
 
     def new_ticket(self) -> tuple[int, asyncio.Future[Any]]:
         """A number for a wish, and where its answer will be; raises SessionClosed."""
@@ -191,19 +220,6 @@ class Shell:
         future = asyncio.get_running_loop().create_future()
         self._tickets[self._ticket] = future
         return self._ticket, future
-
-    def subscribe(self, most: int) -> EventStream:
-        """A new event stream."""
-        stream = EventStream(self, most)
-        self._event_streams.append(stream)
-        if self.is_closed:
-            stream.close()
-        return stream
-
-    def forget_stream(self, stream: EventStream) -> None:
-        """It was closed."""
-        with contextlib.suppress(ValueError):
-            self._event_streams.remove(stream)
 
     async def changed(self) -> None:
         """Return when anything has happened."""
@@ -241,7 +257,7 @@ class Shell:
     def _execute(self, effect: Effect) -> None:
         match effect:
             case Publish(event=event):
-                self._publish(event)
+                self.audience.tell(event)
             case SendCall():
                 asked_ns = self.latency.asked_ns()
                 self._spawn(self._call(effect, asked_ns), f"call.{effect.request.op}")
@@ -276,7 +292,7 @@ class Shell:
                 self.budget.learn(specs)
             case Fatal(error=error):
                 self.fatal = self.fatal or error
-                self._publish(Alarm(code="session.fatal", text=str(error)))
+                self.audience.tell(Alarm(code="session.fatal", text=str(error)))
             case _:
                 assert_never(effect)
 
@@ -284,6 +300,9 @@ class Shell:
         self, work: Coroutine[Any, Any, None], name: str
     ) -> asyncio.Task[None] | None:
         assert self._group is not None, "effects before the session is open"
+        if self._is_ending:
+            work.close()
+            return None
         try:
             task = self._group.create_task(work, name=name)
         except RuntimeError:
@@ -294,22 +313,6 @@ class Shell:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _publish(self, event: Event) -> None:
-        for stream in self._event_streams:
-            stream.put(event, self.fills_told)
-        if isinstance(event, FillEvent):
-            self.fills_told += 1
-        self.latency.handed_over(event)
-        if self._on_event is None:
-            return
-        began_ns = self.now().mono_ns
-        try:
-            self._on_event(event)
-        except Exception:
-            # The user's code must not stop the reader; say so and go on.
-            log.exception("session.callback_failed")
-        self.latency.handler.record(self.now().mono_ns - began_ns)
 
     def _resolve(self, ticket: int, outcome: object) -> None:
         future = self._tickets.pop(ticket, None)
@@ -336,7 +339,7 @@ class Shell:
             self._timer.cancel()
             self._timer = None
         self._timer_ns = due
-        if due is None:
+        if due is None or self._is_ending:
             return
         delay_s = max(0, due - self.now().mono_ns) / NS_PER_S
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
@@ -344,7 +347,11 @@ class Shell:
     def _tick(self) -> None:
         self._timer = None
         self._timer_ns = None
-        self.post(Tick())
+        try:
+            self.post(Tick())
+        except Exception as error:
+            # In a timer nobody would hear of it: let the group end with it.
+            self._spawn(_raise(error), "timers")
 
     # --- calls ---
 
@@ -353,11 +360,7 @@ class Shell:
         is_awaited = False  # its answer comes as a frame
         try:
             while True:
-                permit = await self.budget.acquire(
-                    effect.request.cost,
-                    effect.request.priority,
-                    effect.give_up_mono_ns,
-                )
+                permit = await self._permit(effect)
                 self._permits[call_id] = permit
                 departure = Departure(
                     permit,
@@ -383,6 +386,17 @@ class Shell:
                 self._permits.pop(call_id, None)
                 self._sent_ns.pop(call_id, None)
 
+    async def _permit(self, effect: SendCall) -> Permit:
+        request = effect.request
+        try:
+            return await self.budget.acquire(
+                request.cost, request.priority, effect.give_up_mono_ns
+            )
+        except asyncio.CancelledError:
+            why = "the session closed before it could be sent"
+            self.post(CallFailed(effect.call_id, False, NOT_SENT, why))
+            raise
+
     async def _send_as_frame(self, effect: SendCall, departure: Departure) -> bool:
         """True if the frame left, or may have; False if nothing of it did."""
         call_id, epoch = effect.call_id, effect.frame_epoch
@@ -401,10 +415,12 @@ class Shell:
             if not error.maybe_sent:
                 return False
             self.post(CallFailed(call_id, True, "", str(error)))
+            self._execute(EndCall(call_id))
         except asyncio.CancelledError:
             self.post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))
             raise
-        self._sent_ns[call_id] = departure.left_ns
+        if call_id in self._permits:  # else its answer was faster
+            self._sent_ns[call_id] = departure.left_ns
         return True
 
     async def _exchange(self, effect: SendCall, departure: Departure) -> bool:
@@ -470,3 +486,7 @@ class Shell:
         if clock.measured_mono_ns != self._clock_mono_ns:
             self._clock_mono_ns = clock.measured_mono_ns
             self.budget.set_clock(clock, self.now())
+
+
+async def _raise(error: Exception) -> None:
+    raise error

@@ -126,6 +126,7 @@ class Sockets:
             await stream.send(self._finish(step) if step.sign else step.text)
         except RateLimited as error:
             self._post(StreamClosed(role, epoch, str(error)))
+            self.close(CloseStream(role, epoch))  # the link has given it up
         except StreamLost:
             pass  # the reader of this stream says so
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from connector.config.defaults import DEFAULT_PROFILE
-from connector.errors import SessionClosed
+from connector.errors import SessionClosed, UsageError
 from connector.model.account import Balance, Margin, MarginMode, Position
 from connector.model.events import Event, LinkState, ReconcileReport
 from connector.model.order import Order, OrderIntent, Outcome
@@ -222,6 +222,12 @@ class SyncSession:
         if loop is None:
             work.close()
             raise SessionClosed("the session is closed")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise UsageError(
+                "called from the session's own thread (a callback): this would wait "
+                "for itself for ever; hand it to another thread"
+            )
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
