@@ -36,7 +36,7 @@ from connector.model.clock import Now
 from connector.model.events import Adjustment
 from connector.model.ids import Symbol
 from connector.model.instrument import Bracket, Instrument
-from connector.model.money import ZERO
+from connector.model.money import ZERO, exactly
 from connector.model.noun import replace
 from connector.model.order import Order, PositionSide
 
@@ -478,6 +478,7 @@ class Account:
             self._numbers = self._compute(())
         return self._numbers
 
+    @exactly
     def _compute(self, open_orders: Sequence[Order]) -> MarginNumbers | None:
         marks = {symbol: fact.mark_price for symbol, fact in self.marks.items()}
         for (symbol, _), held in self._held.items():

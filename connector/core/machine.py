@@ -53,7 +53,7 @@ from connector.core.orders import Orders
 from connector.core.outbox import Outbox
 from connector.core.outcomes import Outcomes
 from connector.core.reconcile import Reconciler
-from connector.core.rules import check_intent
+from connector.core.rules import check_intent, instrument_of
 from connector.core.startup import Startup
 from connector.core.timekeeping import Timekeeper
 from connector.core.tracked import Tracked
@@ -69,6 +69,7 @@ from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm, GapReason, LinkState
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
+from connector.model.money import exactly
 from connector.model.order import OrderIntent
 
 _NEVER_S = 100 * 365 * 86_400
@@ -257,6 +258,7 @@ class SessionCore:
 
     # --- the one call ---
 
+    @exactly
     def feed(self, happened: Input, now: Now) -> list[Effect]:
         """Take one input; returns what is to be done, in order."""
         match happened:
@@ -339,12 +341,13 @@ class SessionCore:
             found.append(self.check(intent, now, beside=beside))
         return found
 
+    @exactly
     def check(self, intent: OrderIntent, now: Now, *, beside: int = 0) -> Instrument:
         """Raise a UsageError unless *intent* may be sent now, with *beside* others of
         its instrument."""
         if not self.may_expose and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
-        symbol = intent.symbol
+        symbol = instrument_of(self.account.instruments, intent.symbol).symbol
         return check_intent(
             intent,
             self.account,
@@ -362,6 +365,7 @@ class SessionCore:
 
     # --- the journal ---
 
+    @exactly
     def restore(self, records: Iterable[JournalRecord], now: Now) -> None:
         """Replay the journal of earlier runs; before Start."""
         restore.replay(self, records, now)
@@ -386,6 +390,7 @@ class SessionCore:
                 self.orders.forget(tracked)
         self.account.prune_ledger_ids()
 
+    @exactly
     def state_hash(self) -> str:
         """Digest of everything durable: equal after a replay of the journal."""
         return restore.state_hash(self)

@@ -10,6 +10,7 @@ from connector.dialect import Capability, Dialect, VenueFacts
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
+from connector.model.money import decimal_of
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -19,7 +20,23 @@ from connector.model.order import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerPriceType,
 )
+
+_NUMBERS = ("qty", "price", "trigger_price", "activation_price", "callback_rate")
+_WORDS: dict[str, type] = {
+    "side": Side,
+    "order_type": OrderType,
+    "time_in_force": TimeInForce,
+    "position_side": PositionSide,
+    "self_trade_prevention": SelfTradePrevention,
+    "trigger_price_type": TriggerPriceType,
+    "price_unit": PriceUnit,
+    "post_only": bool,
+    "reduce_only": bool,
+    "close_position": bool,
+    "price_protect": bool,
+}
 
 
 def instrument_of(
@@ -48,6 +65,7 @@ def check_intent(
     instrument = instrument_of(account.instruments, intent.symbol)
     if not instrument.is_trading:
         raise InvalidOrder("status", intent.symbol, "an instrument that is trading")
+    _check_kinds(intent)
     _check_capabilities(intent, dialect)
     _check_combination(intent, now_ms)
     _check_position_side(intent, account)
@@ -88,6 +106,8 @@ def check_amend(
             "status", order.status.value, "only open orders can be amended"
         )
     instrument = instrument_of(account.instruments, order.symbol)
+    decimal_of(qty, "qty")
+    decimal_of(price, "price")
     instrument.check_qty(qty, is_market=False)
     instrument.check_price(price, mark=account.mark_of(order.symbol))
     if not order.reduce_only:
@@ -113,6 +133,24 @@ def amend_exposes(order: Order, qty: Decimal | None) -> bool:
         (PositionSide.SHORT, Side.BUY),
     )
     return not reduces and (order.qty is None or qty is None or qty > order.qty)
+
+
+def _check_kinds(intent: OrderIntent) -> None:
+    """An intent made by hand holds what its annotations say, and finite numbers."""
+    for name, kind in _WORDS.items():
+        value = getattr(intent, name)
+        if not isinstance(value, kind):
+            raise InvalidOrder(name, value, f"a {kind.__name__}")
+    for name in _NUMBERS:
+        value = getattr(intent, name)
+        if value is None:
+            continue
+        if not isinstance(value, Decimal):
+            raise InvalidOrder(name, value, "a Decimal made from text")
+        decimal_of(value, name)
+    good_till = intent.good_till_ms
+    if good_till is not None and type(good_till) is not int:
+        raise InvalidOrder("good_till_ms", good_till, "UTC milliseconds, an int")
 
 
 def _check_capabilities(intent: OrderIntent, dialect: Dialect) -> None:

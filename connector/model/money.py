@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+import functools
+from collections.abc import Callable
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from typing import ParamSpec, TypeVar
 
 from connector.errors import InvalidOrder
 
@@ -10,6 +23,31 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 
 _DIGITS_MAX = 12
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+_CONTEXT = Context(
+    prec=28,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-999_999,
+    Emax=999_999,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
+
+
+def exactly(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Do *work* in our own decimal context.
+
+    `decimal.getcontext().prec = 8` in a bot reaches every task of its thread: sums
+    would be rounded, and nobody would be told.
+    """
+
+    @functools.wraps(work)
+    def guarded(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        with localcontext(_CONTEXT):
+            return work(*args, **kwargs)
+
+    return guarded
 
 
 def decimal_of(value: object, rule: str) -> Decimal:
