@@ -16,6 +16,7 @@ from connector.core.account import Account
 from connector.core.effects import JournalRecord, SetLimits
 from connector.core.orders import Change, FillKey, Orders
 from connector.core.outbox import Outbox
+from connector.core.restore import fill_name
 from connector.core.sums import PositionKey
 from connector.core.sync_run import Run
 from connector.core.tracked import Tracked
@@ -292,8 +293,7 @@ class Merger:
     def _count(self, fill: Fill, replaced: Decimal) -> None:
         self._account.sums.add_fill(fill, replaced)
         self._sums_changed = True
-        key = f"{fill.symbol}/{fill.venue_order_id}/{fill.trade_id}"
-        self.record("fill", key, fill)
+        self.record("fill", fill_name(fill), fill)
 
     def _after(self, change: Change, now: Now, run: Run | None) -> None:
         tracked = change.tracked

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from connector.core.effects import JournalRecord
+from connector.core.orders import FillKey
 from connector.core.records import OrderRecord, SumsRecord
 from connector.core.tracked import Tracked
 from connector.model.account import LedgerKind
 from connector.model.clock import Now
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.noun import of_text
-from connector.model.order import OrderIntent, OrderStatus
+from connector.model.order import Fill, OrderIntent, OrderStatus
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
@@ -29,6 +30,19 @@ def base36(number: int) -> str:
         digits = _DIGITS[rest] + digits
         if number == 0:
             return digits
+
+
+def fill_name(fill: Fill) -> str:
+    """The durable name of an execution; ids are opaque and may hold a slash."""
+    ids = (fill.symbol, fill.venue_order_id, fill.trade_id)
+    return "/".join(i.replace("%", "%25").replace("/", "%2F") for i in ids)
+
+
+def fill_key_of(name: str) -> FillKey:
+    """The key of an execution from its durable name."""
+    ids = [i.replace("%2F", "/").replace("%25", "%") for i in name.split("/")]
+    symbol, order_id, trade_id = ids
+    return Symbol(symbol), VenueOrderId(order_id), TradeId(trade_id)
 
 
 def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> None:
@@ -48,9 +62,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                     of_text(OrderRecord, record.body)
                 )
             case "fill":
-                symbol, order_id, trade_id = record.key.split("/")
-                key = (Symbol(symbol), VenueOrderId(order_id), TradeId(trade_id))
-                core.orders.restore_fill_keys((key,))
+                core.orders.restore_fill_keys((fill_key_of(record.key),))
             case "ledger":
                 kind, _, entry_id = record.key.partition("/")
                 core.account.restore_ledger_id(
