@@ -55,7 +55,10 @@ class InvalidOrder(UsageError):
         self.rule = rule
         self.value = value
         self.allowed = allowed
-        shown = str(value)
+        try:
+            shown = str(value)
+        except ValueError:  # Python writes no integer of thousands of digits
+            shown = f"a {type(value).__name__} too long to show"
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
         super().__init__(f"{rule}: {shown!r} is not allowed; {allowed}")
