@@ -31,7 +31,8 @@ class SessionConfig:
     event_queue_max: events a slow consumer may leave unread; then it is told of
         an overflow and re-synced from local state.
     buffer_max: stream facts kept during reconciliation; then it starts over.
-    keep_closed_s: closed orders leave memory (not the journal) after this.
+    keep_closed_s: closed orders and their fills leave memory (not the journal) after
+        this.
     margin_every_s: MarginUpdate at most this often; less often with thousands of
         open orders.
     clock_every_s: the venue's clock is measured this often.

@@ -379,15 +379,18 @@ class SessionCore:
             self.merger.record("meta", "synced_ms", str(self.reconciler.synced_ms))
 
     def forget_closed(self, now: Now) -> None:
-        """Closed orders leave memory after a while; the journal keeps them."""
+        """Closed orders and their fills leave memory after a while; the journal keeps
+        them. Never what the next reconciliation may be told again."""
         keep_ns = int(self.config.keep_closed_s * NS_PER_S)
-        limit_ns = self.clock.offset.venue_ns(now) - keep_ns
-        for tracked in self.orders.all():
-            is_old = (tracked.venue_ns or tracked.created_ns) < limit_ns
-            if tracked.born_mono_ns:
-                is_old = is_old and tracked.born_mono_ns < now.mono_ns - keep_ns
-            if tracked.is_terminal and is_old and not self.outcomes.is_busy(tracked):
-                self.orders.forget(tracked)
+        since_ns = self.reconciler.since_ms(now) * NS_PER_MS
+        limit_ns = min(self.clock.offset.venue_ns(now) - keep_ns, since_ns)
+
+        def is_needed(tracked: Tracked) -> bool:
+            young_ns = max(0, now.mono_ns - keep_ns)  # 0: of an earlier process
+            return tracked.born_mono_ns > young_ns or self.outcomes.is_busy(tracked)
+
+        self.orders.forget_before(limit_ns, is_needed)
+        self.merger.record("meta", "forgotten_ns", str(self.orders.floor_ns))
         self.account.prune_ledger_ids()
 
     @exactly

@@ -17,7 +17,7 @@ another order that reuses the id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -60,7 +60,10 @@ class Change:
 
 
 class Orders:
-    """Every order that is open, in doubt or recent, and every known fill."""
+    """Every order that is open, in doubt or recent, with the fills counted for it.
+
+    *floor_ns*: what is older and not remembered was forgotten, not unheard of.
+    """
 
     def __init__(self) -> None:
         self._by_client: dict[ClientOrderId, Tracked] = {}
@@ -68,7 +71,8 @@ class Orders:
         self._open: dict[ClientOrderId, Tracked] = {}
         self._open_by_symbol: dict[Symbol, int] = {}
         self._short: dict[ClientOrderId, Tracked] = {}
-        self._fill_keys: set[FillKey] = set()
+        self._trades: dict[tuple[Symbol, VenueOrderId], set[TradeId]] = {}
+        self.floor_ns = 0
         self.duplicates_dropped = 0
 
     # --- reading ---------------------------------------------------------
@@ -111,14 +115,23 @@ class Orders:
         rows = self._open if only_open else self._by_client
         return [tracked.snapshot() for tracked in rows.values()]
 
+    def is_forgotten(self, fact: FillFact) -> bool:
+        """An execution that was counted, of an order that has left memory."""
+        is_old = fact.venue_ns < self.floor_ns
+        return is_old and self.find(fact.symbol, fact.venue_order_id) is None
+
     def has_fill(self, key: FillKey) -> bool:
         """Whether this execution was counted."""
-        return key in self._fill_keys
+        return key[2] in self._trades.get(key[:2], ())
 
     @property
     def fill_keys(self) -> frozenset[FillKey]:
-        """Every fill that was counted."""
-        return frozenset(self._fill_keys)
+        """Every fill that was counted, of the orders that are remembered."""
+        return frozenset(
+            (*order, trade_id)
+            for order, trades in self._trades.items()
+            for trade_id in trades
+        )
 
     # --- our own doing -----------------------------------------------------
 
@@ -140,16 +153,30 @@ class Orders:
 
     def restore_fill_keys(self, keys: Iterable[FillKey]) -> None:
         """Fills from the journal: they never count again."""
-        self._fill_keys.update(keys)
+        for symbol, venue_order_id, trade_id in keys:
+            self._trades.setdefault((symbol, venue_order_id), set()).add(trade_id)
 
-    def forget(self, tracked: Tracked) -> None:
-        """Drop a final order from memory; the journal keeps it."""
+    def forget_before(
+        self, venue_ns: int, is_needed: Callable[[Tracked], bool]
+    ) -> None:
+        """Drop final orders without a word since then, and their fills; the journal
+        keeps both. From now on a fill older than that, of an order that is not
+        remembered, is one that was counted."""
+        self.floor_ns = max(self.floor_ns, venue_ns)
+        for tracked in self.all():
+            is_old = (tracked.venue_ns or tracked.created_ns) < self.floor_ns
+            if tracked.is_terminal and is_old and not is_needed(tracked):
+                self._forget(tracked)
+
+    def _forget(self, tracked: Tracked) -> None:
+        """Drop a final order and its fills from memory; the journal keeps them."""
         assert tracked.is_terminal
         self._short.pop(tracked.client_order_id, None)
         self._by_client.pop(tracked.client_order_id, None)
         for venue_id in (tracked.venue_order_id, tracked.triggered_order_id):
             if venue_id is not None:
                 self._by_venue.pop((tracked.symbol, venue_id), None)
+                self._trades.pop((tracked.symbol, venue_id), None)
 
     def discard(self, tracked: Tracked) -> None:
         """Drop an order that was never journaled, so never sent."""
@@ -210,7 +237,7 @@ class Orders:
         if tracked is None:
             tracked = self._by_client_of_fill(fact)
         change = Change(tracked=tracked)
-        if key in self._fill_keys:
+        if self.has_fill(key) or (tracked is None and self.is_forgotten(fact)):
             self.duplicates_dropped += 1
             change.dropped = 1
             return change
@@ -218,7 +245,7 @@ class Orders:
             tracked = self._stub(fact)
             change.tracked = tracked
             change.is_new_order = True
-        self._fill_keys.add(key)
+        self.restore_fill_keys((key,))
         self._date(tracked, fact.venue_ns)
         change.replaced_provisional = count_fill(tracked, fact)
         change.order_changed = change.is_durable = True
@@ -241,7 +268,7 @@ class Orders:
         tracked.provisional_qty += qty
         self._touch(tracked)
         trade_id = TradeId(f"inferred-{tracked.filled_qty}")
-        self._fill_keys.add((tracked.symbol, venue_order_id, trade_id))
+        self.restore_fill_keys(((tracked.symbol, venue_order_id, trade_id),))
         return Fill(
             symbol=tracked.symbol,
             client_order_id=tracked.client_order_id,

@@ -157,7 +157,8 @@ class Reconciler:
 
     # --- the steps ---
 
-    def _since_ms(self, now: Now) -> int:
+    def since_ms(self, now: Now) -> int:
+        """How far back the next run looks, UTC ms of the venue."""
         synced_ms = self.synced_ms
         if synced_ms is None:
             # Never synced: an earlier run may have begun long ago and died.
@@ -193,7 +194,7 @@ class Reconciler:
             part,
             symbols=sorted(symbols),
             assets=self._account.assets(),
-            since_ms=self._since_ms(now),
+            since_ms=self.since_ms(now),
             now_ms=self._venue_ms(now),
         )
 
@@ -218,11 +219,15 @@ class Reconciler:
         symbols.update(tracked.symbol for tracked in self._orders.short())
         symbols.update(symbol for symbol, _ in run.positions)
         symbols.update(symbol for symbol, _ in self._account.position_keys())
-        since_ms = self._since_ms(now)
+        since_ms = self.since_ms(now)
         cursors = self._cursors(run, symbols, since_ms, now)
 
         def collect(reply: Reply) -> None:
-            run.facts.extend(reply.facts)
+            run.facts.extend(
+                fact
+                for fact in reply.facts
+                if not (isinstance(fact, FillFact) and self._orders.is_forgotten(fact))
+            )
 
         requests = [
             (request, collect)
@@ -379,6 +384,7 @@ class Reconciler:
             return False
         tracked.base_filled = tracked.filled_qty - tracked.fills_qty
         self._orders.touch(tracked)
+        self._ports.save(tracked)
         return True
 
     def _finish(self, run: Run, now: Now) -> None:

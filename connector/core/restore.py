@@ -72,6 +72,8 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 core.account.sums.restore(of_text(SumsRecord, record.body))
             case "meta" if record.key == "synced_ms":
                 core.reconciler.synced_ms = int(record.body)
+            case "meta" if record.key == "forgotten_ns":
+                core.orders.floor_ns = int(record.body)
             case "meta" if record.key == "history_start_ns":
                 history_start_ns = int(record.body)
             case _:
@@ -86,6 +88,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
         core.orders.restore(tracked)
         if tracked.status is OrderStatus.PENDING_NEW:
             core.commands.resume(tracked, now)
+    core.orders.forget_before(core.orders.floor_ns, core.outcomes.is_busy)
     if history_start_ns is None:
         core.begun = now
         history_start_ns = now.wall_ns

@@ -75,6 +75,7 @@ class SyncPorts:
     drain: Callable[[Run, Now], None]  # buffered stream facts
     flatten: Callable[[Run, set[PositionKey], int, Now], None]
     close_unknown: Callable[[Run, Tracked, Now], None]
+    save: Callable[[Tracked], None]  # durable with the next write
     infer: Callable[[Run, Tracked, Now], None]
     done: Callable[[Run, ReconcileReport, Now], None]
     failed: Callable[[Run, str, Now], None]

@@ -87,6 +87,7 @@ class Trust:
             drain=self._drain,
             flatten=self._flatten,
             close_unknown=self._close_unknown,
+            save=core.merger.save_order,
             infer=lambda run, tracked, _: core.merger.infer_fill(run, tracked),
             done=self._done,
             failed=self._failed,

@@ -37,7 +37,7 @@ def _count_twice(patch: pytest.MonkeyPatch) -> None:
     merge = Orders.merge_fill
 
     def merge_fill(self: Orders, fact: Any) -> Any:
-        self._fill_keys.clear()
+        self._trades.clear()
         return merge(self, fact)
 
     patch.setattr(Orders, "merge_fill", merge_fill)

@@ -53,7 +53,8 @@ def test_a_summary_counts_its_worlds() -> None:
 
 def count_twice(self: Orders, fact: Any) -> Any:
     """A core that forgets which executions it has counted."""
-    self._fill_keys.discard((fact.symbol, fact.venue_order_id, fact.trade_id))
+    order = (fact.symbol, fact.venue_order_id)
+    self._trades.get(order, set()).discard(fact.trade_id)
     return _merge_fill(self, fact)
 
 

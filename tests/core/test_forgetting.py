@@ -1,0 +1,151 @@
+"""Closed orders and their fills leave memory; law 1 holds all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector.model.order import OrderStatus, Origin
+
+KEEP_S = 300.0
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Any]) -> Any:
+    """Live; closed orders are kept for five minutes."""
+    return make_desk(keep_closed_s=KEEP_S).open()
+
+
+def traded(desk: Any, story: Any, client: str = "c1", venue: str = "7") -> Any:
+    """One own order, filled and closed; returns its execution."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state(client, venue)))
+    fill = desk.fill(client, venue, f"t{venue}", "1")
+    desk.push(desk.state(client, venue, OrderStatus.FILLED, filled="1"), fill)
+    desk.push(desk.position("1"))
+    return fill
+
+
+def sum_of(desk: Any) -> Any:
+    return desk.core.account.sums.position(("BTCUSDT", "NET"))
+
+
+def test_orders_and_fills_leave_memory_together(desk: Any, story: Any) -> None:
+    """After the window neither is in memory; the journal has both."""
+    traded(desk, story)
+    desk.wait(KEEP_S - 100)
+    assert len(desk.core.orders.fill_keys) == 1
+    desk.wait(300)
+    assert desk.core.orders.fill_keys == frozenset()
+    assert desk.core.orders.all() == []
+    assert [key for key in desk.records if key[0] in ("order", "fill")] == [
+        ("fill", "BTCUSDT/7/t7"),
+        ("order", "c1"),
+    ]
+
+
+def test_a_forgotten_fill_never_counts_again(desk: Any, story: Any) -> None:
+    """Told once more, by stream and by REST, long after: it was counted."""
+    fill = traded(desk, story)
+    desk.wait(KEEP_S + 300)
+    desk.clear()
+    desk.push(fill)
+    desk.wait(100)
+    assert desk.fills_told() == []
+    assert sum_of(desk) == 1
+    assert desk.core.orders.all() == []
+
+
+def test_nor_does_it_after_a_restart(desk: Any, story: Any) -> None:
+    """What was forgotten stays so, and the state is the same."""
+    fill = traded(desk, story)
+    desk.wait(KEEP_S + 300)
+    again = story.reborn(desk, keep_closed_s=KEEP_S)
+    assert again.core.state_hash() == desk.core.state_hash()
+    again.open()
+    again.push(fill)
+    again.wait(10)
+    assert again.fills_told() == []
+    assert sum_of(again) == 1
+
+
+def test_an_old_order_that_lacks_fills_does_not_bring_them_back(
+    desk: Any, story: Any
+) -> None:
+    """Its executions are asked for from its creation; those of forgotten orders come
+    along and are not counted."""
+    desk.buy(price="90")
+    desk.answer("place", story.ok(desk.state("c1", "6", price=story.D(90))))
+    traded(desk, story, "c2", "7")
+    desk.wait(KEEP_S + 300)
+    desk.clear()
+    desk.fill("c1", "6", "t6", "1")
+    desk.push(desk.state("c1", "6", OrderStatus.FILLED, filled="1"))
+    desk.position("2")
+    desk.wait(60)
+    assert desk.fills_told() == ["t6"]
+    assert sum_of(desk) == 2
+
+
+def test_fills_of_open_orders_stay(desk: Any, story: Any) -> None:
+    """An order may rest for days: its executions are known as long as it does."""
+    desk.buy(qty="2")
+    desk.answer("place", story.ok(desk.state("c1", "7", qty=story.D(2))))
+    fill = desk.fill("c1", "7", "t7", "1")
+    desk.push(
+        desk.state("c1", "7", OrderStatus.PARTIALLY_FILLED, filled="1", qty=story.D(2)),
+        fill,
+        desk.position("1"),
+    )
+    desk.wait(5 * KEEP_S)
+    desk.clear()
+    desk.push(fill)
+    assert desk.fills_told() == []
+    assert len(desk.core.orders.fill_keys) == 1
+
+
+def test_a_long_gap_forgets_nothing_it_has_to_ask_for(desk: Any, story: Any) -> None:
+    """Away for hours: what happened meanwhile is younger than what was forgotten."""
+    traded(desk, story)
+    desk.wait(KEEP_S + 300)
+    desk.streams_auto = False
+    desk.drop()
+    desk.wait(60)
+    desk.fill("web", "8", "t8", "1")
+    desk.state("web", "8", OrderStatus.FILLED, filled="1", origin=Origin.EXTERNAL)
+    desk.position("2")
+    desk.wait(4 * KEEP_S)
+    desk.clear()
+    desk.streams_auto = True
+    desk.wait(60)
+    assert desk.core.is_live
+    assert desk.fills_told() == ["t8"]
+    assert sum_of(desk) == 2
+
+
+def test_what_was_filled_before_our_time_is_durable(
+    make_desk: Callable[..., Any], story: Any
+) -> None:
+    """A base that was taken for an order of others is the same after a restart."""
+    desk = make_desk()
+    desk.core.restore([], desk.now)
+    desk.open()
+    before_s = desk.t - 10_000
+    desk.push(
+        desk.state(
+            "web",
+            "8",
+            OrderStatus.PARTIALLY_FILLED,
+            filled="1",
+            qty=story.D(3),
+            created_ns=desk.at(before_s),
+            t=before_s,
+        )
+    )
+    desk.wait(60)
+    assert desk.tracked("web").base_filled == 1
+    again = story.reborn(desk)
+    assert again.tracked("web").base_filled == 1
+    assert again.core.state_hash() == desk.core.state_hash()
