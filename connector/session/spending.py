@@ -22,13 +22,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from connector.core.limiter_tickets import template_id
 from connector.model.clock import NS_PER_S, Now
 from connector.model.limits import BucketKind, BucketScope, BucketSpec, Cost, Priority
 
 LOAN_WAIT_S = 1.0
 
 _LOAN_PART = 20
-_SHORT_NS = 5 * NS_PER_S
+_SHORT_NS = {BucketKind.WINDOW: 2 * NS_PER_S, BucketKind.CREDITS: 10 * NS_PER_S}
+"""Pools refill from the first instant: taken as empty, they hold up little."""
+
 _SLOTS = 12
 """Slots of a window: what was spent in one counts as spent at its end."""
 
@@ -66,6 +69,7 @@ class Spending:
         self._now = now
         self._books: dict[str, _Ledger] = {}
         self._short: dict[str, int] = {}
+        self._templates: dict[str, BucketSpec] = {}
         self._written = asyncio.Event()
         self.wants_record = False
         self._is_refused = False  # by the disk: nobody waits for it
@@ -77,12 +81,25 @@ class Spending:
         for spec in specs:
             if spec.scope is BucketScope.CONNECTION:
                 continue  # dies with its connection
-            if _span_ns(spec) <= _SHORT_NS:
+            if _span_ns(spec) <= _SHORT_NS[spec.kind]:
                 self._short[spec.id] = spec.limit
-                continue
-            loan = max(1, spec.limit // _LOAN_PART)
-            book = self._books.setdefault(spec.id, _Ledger(0, loan, {}))
-            book.span_ns, book.loan = _span_ns(spec), loan
+            elif "*" in spec.id:
+                self._templates[spec.id] = spec
+            else:
+                self._open(spec.id, spec)
+
+    def _open(self, name: str, spec: BucketSpec) -> _Ledger:
+        loan = max(1, spec.limit // _LOAN_PART)
+        book = self._books.setdefault(name, _Ledger(0, loan, {}))
+        book.span_ns, book.loan = _span_ns(spec), loan
+        return book
+
+    def _book(self, name: str) -> _Ledger | None:
+        book = self._books.get(name)
+        if book is None and self._templates:
+            template = self._templates.get(template_id(name))
+            book = None if template is None else self._open(name, template)
+        return book
 
     async def lend(self, cost: Cost, priority: Priority) -> None:
         """Count *cost* as spent; waits a little for a record if the loan is used up.
@@ -90,7 +107,7 @@ class Spending:
         wall_ns = self._now().wall_ns
         is_over = False
         for name, units in cost:
-            book = self._books.get(name)
+            book = self._book(name)
             if book is None or not units:
                 continue
             slot_ns = book.span_ns // _SLOTS
@@ -149,7 +166,7 @@ class Spending:
     def inherit(self, spent: Iterable[Spent]) -> None:
         """Keep telling what earlier processes spent."""
         for item in spent:
-            book = self._books.get(item.bucket)
+            book = self._book(item.bucket)
             if book is not None:
                 book.slots[item.wall_ns] = book.slots.get(item.wall_ns, 0) + item.units
 

@@ -13,7 +13,7 @@ from venue import API_KEY, API_SECRET, session_on
 from connector.config import SessionConfig
 from connector.errors import Unreachable
 from connector.model.clock import NS_PER_S, Now
-from connector.model.limits import BucketScope, BucketSpec, Priority
+from connector.model.limits import BucketKind, BucketScope, BucketSpec, Priority
 from connector.paper.faces.binance_usdm import LimitConfig
 from connector.paper.faces.binance_usdm.context import FaceConfig
 from connector.paper.server import PaperServer
@@ -29,6 +29,8 @@ OWNER = Owner(profile=f"paper:{VENUE}", venue=VENUE)
 MINUTE_NS = 60 * NS_PER_S
 WEIGHT = BucketSpec(id="weight", limit=200, window_ns=MINUTE_NS)
 BURST = BucketSpec(id="burst", limit=10, window_ns=NS_PER_S)
+PER_SYMBOL = BucketSpec(id="amend:*", limit=100, window_ns=MINUTE_NS)
+POOL = BucketSpec(id="credits", kind=BucketKind.CREDITS, limit=500, refill_per_s=100)
 FRAMES = BucketSpec(
     id="frames", limit=10, window_ns=NS_PER_S, scope=BucketScope.CONNECTION
 )
@@ -70,6 +72,27 @@ def told(body: str, clock: Clock) -> dict[str, int]:
 
 class TestBook:
     """What a record says."""
+
+    def test_a_bucket_per_name_is_told_by_its_name(self) -> None:
+        """Limits per instrument: each has a book once it was used."""
+
+        async def body() -> None:
+            clock = Clock()
+            spending = book(clock)
+            spending.learn((PER_SYMBOL,))
+            await spending.lend((("amend:BTC", 3),), Priority.PLACE)
+            assert told(spending.record(is_last=True), clock) == {"amend:BTC": 3}
+            assert told(spending.record(), clock)["amend:BTC"] == 3 + 5
+
+        run(body())
+
+    def test_pools_are_taken_as_empty(self) -> None:
+        """Credits come back from the first instant: an upper bound costs little."""
+        clock = Clock()
+        spending = Spending("r1", clock)
+        spending.learn((POOL,))
+        assert told(spending.record(), clock) == {"credits": 500}
+        assert told(spending.record(is_last=True), clock) == {}
 
     def test_a_record_tells_what_was_spent_and_lends_more(self) -> None:
         """The spent units, a twentieth of the limit, and all of a short window."""
