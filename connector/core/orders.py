@@ -166,9 +166,9 @@ class Orders:
         for tracked in self.all():
             is_old = (tracked.venue_ns or tracked.created_ns) < self.floor_ns
             if tracked.is_terminal and is_old and not is_needed(tracked):
-                self._forget(tracked)
+                self.forget(tracked)
 
-    def _forget(self, tracked: Tracked) -> None:
+    def forget(self, tracked: Tracked) -> None:
         """Drop a final order and its fills from memory; the journal keeps them."""
         assert tracked.is_terminal
         self._short.pop(tracked.client_order_id, None)

@@ -88,6 +88,10 @@ class DeadMan(Noun, frozen=True, kw_only=True):
     max_ms: int
     renew_min_ms: int = 1000
 
+    def __post_init__(self) -> None:
+        if not 0 < 2 * self.renew_min_ms <= self.min_ms <= self.max_ms:
+            raise ValueError(f"renewals must fit into every timeout: {self!r}")
+
 
 class VenueFacts(Noun, frozen=True, kw_only=True):
     """Constants of a venue that core needs; sources stand in each dialect.

@@ -206,7 +206,7 @@ def test_foreign_orders_are_not_armed_for(guarded: Any) -> None:
 
 def test_account_timer_is_one_for_all(make_desk: Callable[..., Any], tiny: Any) -> None:
     """One countdown serves every instrument."""
-    spec = DeadMan(kind=DeadManKind.ACCOUNT_TIMER, min_ms=1_000, max_ms=600_000)
+    spec = DeadMan(kind=DeadManKind.ACCOUNT_TIMER, min_ms=2_000, max_ms=600_000)
     desk = make_desk(dead_man_s=TIMEOUT_S, facts={"dead_man": spec}).open()
     desk.buy()
     desk.buy(symbol=tiny.ETH)
@@ -219,7 +219,7 @@ class TestOrderConnection:
 
     @pytest.fixture
     def bound(self, make_desk: Callable[..., Any]) -> Any:
-        spec = DeadMan(kind=DeadManKind.ORDER_CONNECTION, min_ms=1_000, max_ms=600_000)
+        spec = DeadMan(kind=DeadManKind.ORDER_CONNECTION, min_ms=2_000, max_ms=600_000)
         facts = {"dead_man": spec}
         return make_desk(dead_man_s=TIMEOUT_S, facts=facts, ws_api="o")
 
@@ -259,3 +259,9 @@ class TestOrderConnection:
         bound.wait(6)
         assert isinstance(bound.outcomes[ticket], Unprotected)
         assert "place" not in ops(bound)
+
+
+def test_renewals_must_fit_into_the_timeout() -> None:
+    """A dialect whose switch would run out between two renewals is refused."""
+    with pytest.raises(ValueError, match="renewals"):
+        DeadMan(kind=DeadManKind.ACCOUNT_TIMER, min_ms=1_000, max_ms=60_000)

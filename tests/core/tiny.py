@@ -79,7 +79,7 @@ VENUE_FACTS = VenueFacts(
     fill_retention_s=90 * 86_400,
     batch_place_max=5,
     batch_cancel_max=10,
-    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=1_000, max_ms=600_000),
+    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=2_000, max_ms=600_000),
 )
 
 

@@ -41,12 +41,12 @@ def test_a_venue_without_a_switch_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(body())
 
 
-@pytest.mark.parametrize("seconds", [0.5, 86_400.0])
+@pytest.mark.parametrize("seconds", [1.0, 86_400.0])
 def test_a_time_out_of_range_is_refused(seconds: float) -> None:
     """ConfigError names what the venue takes."""
 
     async def body() -> None:
-        with pytest.raises(ConfigError, match="1 to 3600 s"):
+        with pytest.raises(ConfigError, match="5 to 3600 s"):
             await Session("paper:binance", dead_man_s=seconds).open()
 
     asyncio.run(body())
@@ -67,9 +67,9 @@ def test_closing_leaves_the_switch_armed() -> None:
             "binance-usdm", api_key=API_KEY, api_secret=API_SECRET, seed=2
         ) as server:
             server.control.apply("freeze", {"symbol": "BTCUSDT"})
-            async with session_on(server, "binance-usdm", dead_man_s=1) as session:
+            async with session_on(server, "binance-usdm", dead_man_s=5) as session:
                 await session.buy("BTCUSDT", "0.010", limit="59400")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 while statuses(server) == ["NEW"]:
                     await asyncio.sleep(0.05)
             assert statuses(server) == ["CANCELED"]

@@ -180,14 +180,14 @@ async def left_behind(journal: Path) -> None:
             assert len(rows) == 1
             return str(rows[0]["status"]) == "NEW"
 
-        bot = await Bot.start(server, journal, dead_man_s=1.5)
+        bot = await Bot.start(server, journal, dead_man_s=5)
         bot.tell({"symbol": SYMBOL, "qty": "0.010", "limit": "59400"})
         assert await bot.hear() == "placed"
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         assert is_resting()
         await bot.kill()
         assert is_resting()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while is_resting():
                 await asyncio.sleep(0.05)
         async with session_on(server, "binance-usdm", journal=journal) as session:

@@ -67,8 +67,9 @@ FACTS = VenueFacts(
     fill_retention_s=questions.FILL_RETENTION_S,
     batch_place_max=requests.BATCH_PLACE_MAX,
     batch_cancel_max=requests.BATCH_CANCEL_MAX,
-    # No bounds are published; the example is two minutes, renewed every 30 s.
-    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=1_000, max_ms=3_600_000),
+    # No bounds are published; the example is two minutes, renewed every 30 s. Each
+    # renewal weighs 10 per symbol: shorter ones would eat the weight of everything.
+    dead_man=DeadMan(kind=DeadManKind.SYMBOL_TIMER, min_ms=5_000, max_ms=3_600_000),
 )
 
 # Keys are not interchangeable between the two. The demo hosts are what the venue
