@@ -108,6 +108,7 @@ def report_record(
     """
     differences = (
         len(report.differences_left)
+        + len(report.differences_watched)
         + len(report.in_doubt_left)
         + len(checked.differences)
     )

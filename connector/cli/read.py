@@ -203,9 +203,11 @@ def reconcile(
             out.record(report_record(report), report.text())
         if told[-1].is_clean:
             return ExitCode.OK
+        last = told[-1]
+        count = len(last.differences_left) + len(last.differences_watched)
         out.say(
-            f"error: {len(told[-1].differences_left)} differences and "
-            f"{len(told[-1].in_doubt_left)} orders in doubt are left. Next: run it "
+            f"error: {count} differences and "
+            f"{len(last.in_doubt_left)} orders in doubt are left. Next: run it "
             "again in a minute; if it stays, compare with the venue's web page"
         )
         return ExitCode.DIFFERENCES

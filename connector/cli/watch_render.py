@@ -342,9 +342,10 @@ def _report(view: WatchView) -> RenderableType:
     if report.is_clean:
         lines.append(Text("ties out with the venue", style="green"))
     else:
-        left = len(report.differences_left), len(report.in_doubt_left)
+        count = len(report.differences_left) + len(report.differences_watched)
+        doubts = len(report.in_doubt_left)
         lines.append(
-            Text(f"{left[0]} differences, {left[1]} in doubt left", style="bold red")
+            Text(f"{count} differences, {doubts} in doubt left", style="bold red")
         )
     return _panel(
         "last reconciliation",

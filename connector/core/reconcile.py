@@ -372,7 +372,9 @@ class Reconciler:
         if hole:
             self._note(run, hole)
             self._account.ledger_numbers.restart()
-        run.differences = self.pending.lasting(differences, now)
+        venue_ns = self._ports.clock().venue_ns(now)
+        run.differences = self.pending.lasting(differences, venue_ns)
+        run.watched = [d for d in differences if d not in run.differences]
         self._account.sums.accept(run.differences)
         self._finish(run, now)
 
@@ -408,6 +410,7 @@ class Reconciler:
             ledger_entries=tuple(run.ledger),
             duplicates_dropped=self._orders.duplicates_dropped - run.dropped_before,
             differences_left=tuple(run.differences),
+            differences_watched=tuple(run.watched),
             unknowable=tuple(run.unknowable),
             requests=self._outbox.requests_made - run.requests_before,
             weight=self._outbox.weight_used - run.weight_before,

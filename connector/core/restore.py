@@ -72,6 +72,8 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 core.account.sums.restore(of_text(SumsRecord, record.body))
             case "meta" if record.key == "synced_ms":
                 core.reconciler.synced_ms = int(record.body)
+            case "meta" if record.key == "watched":
+                core.reconciler.pending.restore(record.body)
             case "meta" if record.key == "forgotten_ns":
                 core.orders.floor_ns = int(record.body)
             case "meta" if record.key == "history_start_ns":

@@ -63,6 +63,7 @@ class Run:
     external: dict[ClientOrderId, Tracked] = field(default_factory=dict)
     ledger: list[LedgerEntry] = field(default_factory=list)
     differences: list[Adjustment] = field(default_factory=list)
+    watched: list[Adjustment] = field(default_factory=list)
     unknowable: list[str] = field(default_factory=list)
 
 

@@ -367,9 +367,11 @@ class Trust:
 
     def _watch_pending(self, now: Now) -> None:
         """A difference nobody may name yet is looked at again when one may."""
-        look_ns = self._core.reconciler.pending.ripe_ns
-        if look_ns is None:
+        ripe_ns = self._core.reconciler.pending.ripe_ns
+        if ripe_ns is None:
             return
+        wait_ns = max(0, ripe_ns - self._core.clock.offset.venue_ns(now))
+        look_ns = now.mono_ns + wait_ns
         soon_ns = look_ns + _FOLLOW_UP_SOON_S * NS_PER_S
         if not any(look_ns <= due <= soon_ns for due in self._audits):
             self._audits.append(look_ns)

@@ -145,8 +145,10 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
 
     *duration_ms* is the time to restore the state; *gap_start_ns* and
     *gap_end_ns* are wall clock. *differences_left* are sums that no fact explains
-    even after reading again; the venue's word was taken over. *unknowable* names
-    what the venue no longer tells (retention exceeded).
+    even after the time that reads may lag; the venue's word was taken over.
+    *differences_watched* have not stood for that long: a later report names them, or
+    they were none. *unknowable* names what the venue no longer tells (retention
+    exceeded).
     """
 
     reason: GapReason
@@ -162,6 +164,7 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
     ledger_entries: tuple[LedgerEntry, ...] = ()
     duplicates_dropped: int = 0
     differences_left: tuple[Adjustment, ...] = ()
+    differences_watched: tuple[Adjustment, ...] = ()
     unknowable: tuple[str, ...] = ()
     requests: int = 0
     weight: int = 0
@@ -169,7 +172,9 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
     @property
     def is_clean(self) -> bool:
         """Everything ties out and nothing stays in doubt."""
-        return not self.differences_left and not self.in_doubt_left
+        return not (
+            self.differences_left or self.differences_watched or self.in_doubt_left
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers; Decimals as text."""
@@ -209,6 +214,10 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
         lines += [
             f"    {a.subject}: local {a.local}, venue {a.venue}"
             for a in self.differences_left
+        ]
+        lines += [
+            f"  watched             {a.subject}: local {a.local}, venue {a.venue}"
+            for a in self.differences_watched
         ]
         return "\n".join(lines)
 

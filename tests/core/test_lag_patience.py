@@ -60,6 +60,29 @@ class TestDifferences:
         desk.wait(120)
         assert named(desk) == []
 
+    def test_a_watched_difference_is_told(self, desk: Any) -> None:
+        """Who asks meanwhile hears of it: that is not clean."""
+        desk.balance("990")
+        desk.reconnect()
+        desk.wait(10)
+        ticket = desk.resync()
+        report = desk.outcomes[ticket]
+        assert [d.subject for d in report.differences_watched] == ["wallet USDT"]
+        assert report.differences_left == ()
+        assert not report.is_clean
+        assert "watched             wallet USDT: local 1000, venue 990" in report.text()
+
+    def test_watched_across_processes(self, desk: Any, story: Any) -> None:
+        """A program that lives for one question: the next one names it."""
+        desk.balance("990")
+        desk.reconnect()
+        desk.wait(10)
+        desk.t += LAG_S
+        again = story.reborn(desk)
+        again.feed(story.Start())
+        again.wait(10)
+        assert named(again) == ["wallet USDT"]
+
     def test_watching_costs_little(self, desk: Any) -> None:
         """What is watched already is not read again and again within one audit."""
         desk.balance("990")
