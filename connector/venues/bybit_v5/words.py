@@ -81,9 +81,15 @@ TROUBLE_WORDS = frozenset(("Liq", "Adl"))
 WAITING_WORDS = frozenset(("Untriggered", "Deactivated"))
 
 _SAYS_NOTHING = frozenset(("", "UNKNOWN", "EC_NoError"))
-# Ended by a rule of the order itself, not by anybody's wish.
+# Ended by a rule, the order's own or the venue's, not by anybody's wish.
 _EXPIRY_WORDS = frozenset(
     (
+        "CancelAllBeforeAdl",
+        "CancelAllBeforeLiq",
+        "CancelByPrepareAdl",
+        "CancelByPrepareLiq",
+        "CancelByReduceOnly",
+        "CancelBySettle",
         "CancelBySmp",
         "EC_BySelfMatch",
         "EC_CancelForNoFullFill",
