@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from connector.paper.faces.binance_usdm import ApiKey
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
 
@@ -42,24 +41,31 @@ def run() -> Runner:
     return runner
 
 
-@pytest.fixture
-def venue() -> Opener:
-    """A running Binance USD-M venue whose market stands still."""
+def opener_of(name: str) -> Opener:
+    """Opens a running venue whose market stands still."""
 
     @asynccontextmanager
-    async def opener(*more_keys: ApiKey) -> AsyncIterator[PaperServer]:
+    async def opener(*more_keys: Any) -> AsyncIterator[PaperServer]:
         server = paper_server(
-            "binance-usdm",
-            api_key=API_KEY,
-            api_secret=API_SECRET,
-            seed=7,
-            more_keys=more_keys,
+            name, api_key=API_KEY, api_secret=API_SECRET, seed=7, more_keys=more_keys
         )
         server.faces[0].engine.freeze()
         async with server:
             yield server
 
     return opener
+
+
+@pytest.fixture
+def venue() -> Opener:
+    """A running Binance USD-M venue."""
+    return opener_of("binance-usdm")
+
+
+@pytest.fixture
+def bybit() -> Opener:
+    """A running Bybit v5 venue."""
+    return opener_of("bybit-v5")
 
 
 @pytest.fixture
