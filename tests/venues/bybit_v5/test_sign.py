@@ -63,12 +63,17 @@ def _signers() -> dict[str, Signer]:
 SIGNERS = _signers()
 
 
-@pytest.mark.parametrize("kind", SIGNERS)
-@pytest.mark.parametrize("vector", REST, ids=lambda row: row["id"])
+@pytest.mark.parametrize(
+    ("vector", "kind"),
+    [
+        pytest.param(row, kind, id=f"{row['id']}-{kind}")
+        for row in REST
+        for kind in SIGNERS
+        if kind in row
+    ],
+)
 def test_rest_vectors(vector: dict[str, Any], kind: str) -> None:
     """Query and body bytes give the published signatures, the cursor verbatim."""
-    if kind not in vector:
-        pytest.skip("no such vector")
     payload = vector["payload"].removeprefix(f"{AT_MS}{KEY}{WINDOW_MS}")
     if payload.startswith("{") and " " in payload:
         assert SIGNERS[kind].sign_hex(vector["payload"].encode()) == vector[kind]
