@@ -123,10 +123,10 @@ class Store:
         """The next rows after *since_seq*, at most PAGE."""
         with self._using("read") as connection:
             found = connection.execute(
-                "SELECT kind, key, seq, wall_ns, body FROM records WHERE seq > ?2 "
-                "AND (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1))) "
-                "ORDER BY seq LIMIT ?3",
-                (_listed(kinds), since_seq, PAGE),
+                "SELECT kind, key, seq, wall_ns, body FROM records WHERE seq > :since "
+                "AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds))) "
+                "ORDER BY seq LIMIT :most",
+                {"kinds": _listed(kinds), "since": since_seq, "most": PAGE},
             ).fetchall()
         return [
             Row(kind=kind, key=key, seq=seq, wall_ns=wall_ns, body=body)
@@ -146,10 +146,10 @@ class Store:
         with self._using("read") as connection:
             return hash_rows(
                 connection.execute(
-                    "SELECT kind, key, body FROM records "
-                    "WHERE ?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)) "
+                    "SELECT kind, key, body FROM records WHERE :kinds IS NULL "
+                    "OR kind IN (SELECT value FROM json_each(:kinds)) "
                     "ORDER BY kind, key",
-                    (_listed(kinds),),
+                    {"kinds": _listed(kinds)},
                 )
             )
 
