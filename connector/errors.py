@@ -228,4 +228,11 @@ class RateLimited(ConnectorError):
 
 
 class Unreachable(ConnectorError):
-    """The session could not be opened within its deadline."""
+    """The session could not be opened within its deadline.
+
+    *trouble* is what went wrong last: a venue's code and text, or words of ours.
+    """
+
+    def __init__(self, text: str, *, trouble: str = "") -> None:
+        self.trouble = trouble
+        super().__init__(text + (f"; last trouble: {trouble}" if trouble else ""))

@@ -35,10 +35,11 @@ def demo(
     ] = DEFAULT_VENUE,
     as_json: JsonOption = False,
 ) -> None:
-    """Fills, a cancel, live margin, a pulled cable, and the report afterwards.
+    """See a bot trade, lose its connection and come back.
 
-    Runs on a simulated venue inside this program. With --json the last line has the
-    type "report". Exit code 6 if anything does not tie out.
+    Fills, a cancel, live margin, a pulled cable, and the report afterwards, on a
+    simulated venue inside this program. With --json the last line has the type
+    "report". Exit code 6 if anything does not tie out.
     """
     raise typer.Exit(asyncio.run(_demo(Output(as_json=as_json), venue)))
 

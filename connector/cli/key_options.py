@@ -10,7 +10,10 @@ import typer
 from connector.model.credentials import KeyKind
 
 Profile = Annotated[
-    str, typer.Argument(help="live:VENUE, testnet:VENUE, live:VENUE/NAME")
+    str,
+    typer.Argument(
+        metavar="PROFILE", help="live:VENUE, testnet:VENUE, live:VENUE/NAME"
+    ),
 ]
 StoreOption = Annotated[
     str, typer.Option("--store", help="Where to keep it: auto, keyring or vault.")

@@ -90,7 +90,9 @@ def build_keys_app(hooks: KeysHooks | None = None) -> typer.Typer:
     app = typer.Typer(
         help="Keys: add, list, check, rotate, remove, generate.",
         no_args_is_help=True,
-        pretty_exceptions_show_locals=False,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
     )
     for function in (
         commands.add,
@@ -242,7 +244,10 @@ class _Commands:
     def check(
         self,
         profile: Annotated[
-            str | None, typer.Argument(help="The profile; without it, the stores.")
+            str | None,
+            typer.Argument(
+                metavar="PROFILE", help="The profile; without it, the stores."
+            ),
         ] = None,
         vault: VaultOption = None,
         vault_passphrase_file: PassphraseFileOption = None,
@@ -253,7 +258,7 @@ class _Commands:
         ] = False,
         as_json: JsonOption = False,
     ) -> None:
-        """Find the key, parse it, sign with it, and ask the venue about it."""
+        """Find the key, sign with it, ask the venue about it."""
         config = self._config(
             profile, vault, vault_passphrase_file, secret_directory, allow_environment
         )
@@ -276,7 +281,9 @@ class _Commands:
             _say("the venue was not asked")
         _print(
             found,
-            "\n".join(f"{name}: {value}" for name, value in found.items()),
+            "\n".join(
+                f"{name}: {value}" for name, value in found.items() if value != ""
+            ),
             as_json,
         )
 

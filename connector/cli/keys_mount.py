@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from connector.errors import ConfigError
 from connector.model.credentials import KeyName
-
-if TYPE_CHECKING:
-    from connector.runtime.keystore import KeystoreConfig
 
 if TYPE_CHECKING:
     from connector.runtime.keystore import KeystoreConfig
@@ -46,26 +44,24 @@ def keys(context: typer.Context) -> None:
 
 
 def key_of(word: str) -> KeyName:
-    """The key a typed word means: a profile, or the stored form of a key name."""
+    """The key a typed word means: a profile, or the stored form of a key name.
+
+    ConfigError for a profile that has no key, the embedded venue's.
+    """
     from connector.config.profiles import resolve
 
     if word.count(":") > 1:
         return KeyName.of(word)
-    return resolve(word).key_name
+    profile = resolve(word)
+    if profile.is_embedded:
+        raise ConfigError(
+            f"{profile} is simulated inside each command and needs no key. Next: "
+            f"connector orders --profile {profile}, or name a testnet: or live: profile"
+        )
+    return profile.key_name
 
 
 def config_of(word: str | None) -> KeystoreConfig:
-    """Where the keys of a typed word are looked for; None: of no profile."""
-    from connector.config.profiles import resolve
-    from connector.runtime.keystore import KeystoreConfig
-    from connector.runtime.keystore.of_profile import keystore_config
-
-    if word is None or word.count(":") > 1:
-        return KeystoreConfig()
-    return keystore_config(resolve(word))
-
-
-def stores_of(word: str | None) -> KeystoreConfig:
     """Where the keys of a typed word are looked for; None: of no profile."""
     from connector.config.profiles import resolve
     from connector.runtime.keystore import KeystoreConfig

@@ -7,6 +7,7 @@ that ``connector --help`` is quick.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -100,12 +101,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> NoReturn:
-    """Entry point of the installed command."""
+    """Entry point of the installed command.
+
+    SIGTERM ends a command as Ctrl-C does: sessions are closed, the terminal is given
+    back, the exit code is 130.
+    """
+    signal.signal(signal.SIGTERM, _as_interrupt)
     sys.exit(run())
+
+
+def _as_interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _complain_usage(exc: Exception) -> ExitCode:
     text = str(getattr(exc, "format_message", lambda: exc)())
+    if "\n" in text:  # a group of commands without a command shows its help
+        _say(text)
+        return ExitCode.USAGE
     _say(f"error: {text[:1].lower()}{text[1:]}".rstrip("."))
     context = getattr(exc, "ctx", None)
     _say(f"Next: {context.command_path if context else 'connector'} --help")

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def new(
-    file: Annotated[Path, typer.Argument(help="Must not exist yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Must not exist yet.")],
     as_json: Annotated[bool, typer.Option("--json", help="Say it in JSON.")] = False,
 ) -> None:
     """Write a commented bot of twenty lines, ready to run on paper."""

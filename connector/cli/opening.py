@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from connector.config import SessionConfig
 from connector.config.defaults import DEFAULT_PROFILE
-from connector.errors import Unreachable, WrongEnvironment
+from connector.errors import ConnectorError, Unreachable, WrongEnvironment
 
 if TYPE_CHECKING:
     from connector.config.profiles import Profile
@@ -45,7 +45,7 @@ def resolved(given: Given) -> Profile:
 
     if given.profiles_file is not None:
         os.environ[FILE_VARIABLE] = str(given.profiles_file)
-    return resolve(given.profile)
+    return resolve(given.profile, file=given.profiles_file)
 
 
 def acting(given: Given) -> Profile:
@@ -109,7 +109,7 @@ async def opened(
     try:
         await session.open()
     except Unreachable as exc:
-        raise Unreachable(f"{exc}\nNext: {_advice(profile)}") from None
+        raise _explained(exc, profile) from None
     try:
         yield session
     finally:
@@ -121,6 +121,19 @@ def _patient(config: SessionConfig) -> SessionConfig:
     if config.open_timeout_s != SessionConfig().open_timeout_s:
         return config
     return replace(config, open_timeout_s=OPEN_TIMEOUT_S)
+
+
+def _explained(exc: Unreachable, profile: Profile) -> ConnectorError:
+    """The error with what to do next; a used-up limit is not an unreachable venue."""
+    from connector.core.outbox import RATE_LIMITED
+
+    if RATE_LIMITED in exc.trouble:
+        return ConnectorError(
+            f"{exc}\nNext: wait a minute. The rate limit of this machine's address is "
+            "used up by what ran before, here or elsewhere; a bot keeps one session "
+            "open and needs far less"
+        )
+    return Unreachable(f"{exc}\nNext: {_advice(profile)}")
 
 
 def _advice(profile: Profile) -> str:

@@ -55,6 +55,7 @@ ProfileOption = Annotated[
     typer.Option(
         "--profile",
         "-p",
+        metavar="PROFILE",
         envvar="CONNECTOR_PROFILE",
         help="paper:NAME, testnet:NAME or live:NAME.",
         show_envvar=True,
@@ -69,7 +70,8 @@ LiveOption = Annotated[
     bool, typer.Option("--live", help="Needed to act on a live: profile, real money.")
 ]
 SymbolOption = Annotated[
-    str | None, typer.Option("--symbol", "-s", help="Only this instrument.")
+    str | None,
+    typer.Option("--symbol", "-s", metavar="SYMBOL", help="Only this instrument."),
 ]
 QtyOption = Annotated[
     Decimal | None,

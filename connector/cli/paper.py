@@ -19,7 +19,7 @@ from connector.errors import ConfigError
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     group = typer.Typer(
-        help="A simulated venue that speaks the real protocols on this machine.",
+        help="A simulated venue on this machine that speaks real protocols.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """A simulated venue that speaks the real protocols on this machine."""
+    """A simulated venue on this machine that speaks real protocols."""
 
 
 def serve(

@@ -185,7 +185,7 @@ def reconcile(
     profiles: ProfilesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare with the venue and report what was missed since last time.
+    """Compare with the venue, report what was missed.
 
     Prints two reports: of the time since this command or `place` last ran, and of a
     second look afterwards. The first time, the first report is of this moment only.

@@ -44,7 +44,7 @@ def sim(
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Play a session in simulated worlds full of faults and judge it by the laws.
+    """Play sessions in worlds full of faults, judge their laws.
 
     Exit code 1 if a law was broken; the seed, the law and the fewest faults that
     still break it are told. The same seed plays the same world again.

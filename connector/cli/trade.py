@@ -60,21 +60,31 @@ TrailingOption = Annotated[
     ),
 ]
 TriggerByOption = Annotated[
-    str, typer.Option("--trigger-by", help="Price that triggers: LAST, MARK, INDEX.")
+    str,
+    typer.Option(
+        "--trigger-by", metavar="WORD", help="Price that triggers: LAST, MARK, INDEX."
+    ),
 ]
 TimeInForceOption = Annotated[
-    str, typer.Option("--time-in-force", "--tif", help="GTC, IOC, FOK or GTD.")
+    str,
+    typer.Option(
+        "--time-in-force", "--tif", metavar="WORD", help="GTC, IOC, FOK or GTD."
+    ),
 ]
 GoodTillOption = Annotated[
     int | None, typer.Option("--good-till", metavar="MS", help="End of GTD, UTC ms.")
 ]
 PositionSideOption = Annotated[
-    str, typer.Option("--position-side", help="NET, LONG or SHORT (hedge mode).")
+    str,
+    typer.Option(
+        "--position-side", metavar="WORD", help="NET, LONG or SHORT (hedge mode)."
+    ),
 ]
 PreventionOption = Annotated[
     str,
     typer.Option(
         "--self-trade-prevention",
+        metavar="WORD",
         help="DEFAULT, NONE, EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH.",
     ),
 ]
@@ -106,8 +116,10 @@ AtOption = Annotated[
 
 
 def place(
-    side: Annotated[str, typer.Argument(help="buy or sell.")],
-    symbol: Annotated[str, typer.Argument(help="For example BTCUSDT.")],
+    side: Annotated[str, typer.Argument(metavar="SIDE", help="buy or sell.")],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", help="For example BTCUSDT.")
+    ],
     qty: QtyOption = None,
     limit: PriceOption = None,
     post_only: PostOnlyOption = False,
@@ -171,7 +183,9 @@ def place(
 
 
 def amend(
-    order: Annotated[str, typer.Argument(help="Client or venue id of the order.")],
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="Its client or venue id.")
+    ],
     qty: QtyOption = None,
     limit: PriceOption = None,
     profile: ProfileOption = DEFAULT_PROFILE,
@@ -179,7 +193,10 @@ def amend(
     live: LiveOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change total quantity (filled part included) or price of an open order."""
+    """Change quantity or price of an open order.
+
+    The quantity is the total, with what is filled already.
+    """
     if qty is None and limit is None:
         raise UsageError("say what to change: --qty, --limit or both")
     chosen = acting(Given(profile=profile, profiles_file=profiles, live=live))
@@ -187,7 +204,7 @@ def amend(
 
     async def act() -> ExitCode:
         async with opened(chosen) as session:
-            found = _find(session, order)
+            found = _find(session, order, chosen)
             outcome = await session.amend(found, qty=qty, price=limit)
             return _told("amend", [outcome], chosen, out)
 
@@ -195,7 +212,9 @@ def amend(
 
 
 def cancel(
-    orders: Annotated[list[str], typer.Argument(help="Client or venue ids.")],
+    orders: Annotated[
+        list[str], typer.Argument(metavar="ORDER", help="Client or venue ids.")
+    ],
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
     live: LiveOption = False,
@@ -207,7 +226,7 @@ def cancel(
 
     async def act() -> ExitCode:
         async with opened(chosen) as session:
-            found = [_find(session, order) for order in orders]
+            found = [_find(session, order, chosen) for order in orders]
             outcomes = await session.cancel_batch(found)
             return _told("cancel", outcomes, chosen, out)
 
@@ -216,7 +235,8 @@ def cancel(
 
 def cancel_all(
     symbol: Annotated[
-        str | None, typer.Argument(help="Only this instrument; without: all.")
+        str | None,
+        typer.Argument(metavar="SYMBOL", help="Only this instrument; without: all."),
     ] = None,
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
@@ -249,12 +269,26 @@ async def _place(
     profile: Profile, intent: OrderIntent, wait_s: float, out: Output
 ) -> ExitCode:
     async with opened(profile, keeps_journal=True) as session:
-        placed = await session.submit(intent)
+        try:
+            placed = await session.submit(intent)
+        except asyncio.CancelledError:
+            out.say(
+                "interrupted; whether the order exists is not known here. Next: "
+                f"connector orders --profile {profile}"
+            )
+            raise
         if wait_s and placed.is_open:
             try:
                 await placed.wait_done(wait_s)
             except TimeoutError:
                 out.say(f"still open after {wait_s:g} s")
+            except asyncio.CancelledError:
+                _told("place", [placed.outcome], profile, out)
+                out.say(
+                    "interrupted; the order stays at the venue. Next: connector cancel "
+                    f"{placed.client_order_id} --profile {profile}"
+                )
+                raise
         outcome = placed.outcome
         code = outcome_code(outcome)
         out.record(
@@ -306,7 +340,7 @@ def _talk(action: str, outcome: Outcome, profile: Profile, out: Output) -> None:
         out.say(text)
 
 
-def _find(session: Session, wanted: str) -> Order:
+def _find(session: Session, wanted: str, profile: Profile) -> Order:
     """The order that a typed id means, open or lately closed."""
     for order in session.orders:
         if wanted in (order.client_order_id, order.venue_order_id):
@@ -318,7 +352,7 @@ def _find(session: Session, wanted: str) -> Order:
     raise UsageError(
         f"no open order {wanted[:64]!r}; "
         + (f"open are: {some}" if some else "no order is open")
-        + ". Next: connector orders"
+        + f". Nothing was sent. Next: connector orders --profile {profile}"
     )
 
 

@@ -53,9 +53,10 @@ def watch(
     profiles: ProfilesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch margin, positions, orders, channels and limits; sends no orders.
+    """Margin, positions, orders and channels on one live screen.
 
-    With --json (or through a pipe) one event per line instead of a screen.
+    Sends no orders. With --json (or through a pipe) one event per line instead of a
+    screen.
     """
     chosen = resolved(Given(profile=profile, profiles_file=profiles))
     asyncio.run(

@@ -177,7 +177,8 @@ def _split(profile: str) -> tuple[Environment, str]:
     words = ", ".join(item.value for item in Environment)
     word, colon, name = profile.partition(":")
     if not colon or not name:
-        near = f"; did you mean paper:{profile[:64]}?" if not colon else ""
+        is_name = not colon and venue_of(profile) is not None
+        near = f"; did you mean paper:{profile[:64]}?" if is_name else ""
         raise ConfigError(
             f"profile {profile[:64]!r}: write ENVIRONMENT:NAME, for example "
             f"{DEFAULT_PROFILE}; ENVIRONMENT is one of {words}{near}"
@@ -228,7 +229,7 @@ def _unknown(
     if defined:
         where = f"{path} defines {', '.join(defined)}"
     return (
-        f"no profile {wanted}{_did_you_mean(wanted, known)}; built in are "
+        f"no profile {wanted}{_did_you_mean(wanted, known)}. Built in are "
         f"{', '.join(f'{prefix}:{word}' for word in venue_words())}; {where}"
     )
 
@@ -454,5 +455,5 @@ def _paper_credentials(
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, [str(item) for item in known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = get_close_matches(word, [str(item) for item in known], n=1, cutoff=0.75)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -467,10 +467,11 @@ class SessionCore:
             self._refuse_key(text)
 
     def _refuse_key(self, why: str) -> None:
+        told = why.rstrip(".")
         self.outbox.emit(
             Fatal(
                 KeyRefused(
-                    f"the venue refuses the key: {why}. Is it a key of this "
+                    f"the venue refuses the key: {told}. Is it a key of this "
                     "environment, with trading allowed and this address permitted? "
                     "Check with `connector keys check`"
                 )

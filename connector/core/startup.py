@@ -93,7 +93,9 @@ class Startup:
         if not self._is_wanted:
             return
         if core.clock.offset.measured_mono_ns is None:
-            self.last_trouble = "the venue's clock could not be read"
+            self.last_trouble = (
+                f"the venue's clock could not be read: {core.clock.trouble}"
+            )
             self._clock_ns = now.mono_ns + int(_PAUSES_S[0] * NS_PER_S)
             return
         restore.date_history(core)

@@ -34,6 +34,7 @@ class Timekeeper:
         self._then: Callable[[Now], None] | None = None
         self.next_wake_ns: int | None = None
         self.offset = ClockOffset()
+        self.trouble = ""  # why the last sample failed; "" if it did not
 
     def measure(self, now: Now, then: Callable[[Now], None] | None = None) -> None:
         """Take a few samples; *then* is called after the last, if one succeeded
@@ -69,7 +70,10 @@ class Timekeeper:
         def on_reply(reply: Reply, later: Now) -> None:
             self._is_asking = False
             if reply.server_ms is not None and sent:
+                self.trouble = ""
                 self._take(reply.server_ms, sent[-1], later)
+            else:
+                self.trouble = f"{reply.code} {reply.text}".strip()
             if self._left > 0:
                 self._sample(later)
                 return

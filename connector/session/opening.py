@@ -28,6 +28,7 @@ from connector.runtime.http import HttpChannel
 from connector.runtime.journal import Journal, Owner, Record, journal_path
 from connector.runtime.journal_file import FileJournal
 from connector.runtime.journal_memory import MemoryJournal
+from connector.runtime.keystore import KeyProvider
 from connector.runtime.keystore.of_profile import credentials_of
 from connector.runtime.stream import StreamChannel
 from connector.session.budget import Budget
@@ -77,6 +78,7 @@ class Wishes:
     profile: str | Profile
     config: SessionConfig | None
     credentials: Credentials | None
+    keys: KeyProvider | None
     endpoints: EndpointUrls | None
     journal: Journal | Path | str | None
     clock: Clock | None
@@ -125,7 +127,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         check_endpoints(
             wishes.endpoints, profile.environment.value, profile.venue, "endpoints"
         )
-    credentials = wishes.credentials or profile.paper_credentials
+    credentials = wishes.credentials
     is_embedded = profile.is_embedded and urls is None
     if is_embedded:
         embedded = await _start_embedded(profile, stack)
@@ -133,13 +135,17 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         credentials = credentials or embedded.credentials
     endpoints = _endpoints(profile, dialect, urls)
     if credentials is None:
-        credentials = await asyncio.to_thread(credentials_of, profile)
+        credentials = await asyncio.to_thread(
+            credentials_of, profile, provider=wishes.keys
+        )
     if credentials.is_pending:
         raise CredentialsError(
             f"the key of {profile.text} has no key id yet: register its public key at "
             f"the venue, then `connector keys add {profile.text} --finish`"
         )
     redactor.watch([credentials.api_key, credentials.secret])
+    if credentials.passphrase is not None:
+        redactor.watch([credentials.passphrase])
     signer = make_signer(credentials)
     now = clock.now()
     journal = _journal(wishes, profile, is_embedded=is_embedded, wall_ns=now.wall_ns)

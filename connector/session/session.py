@@ -14,14 +14,7 @@ from connector.config import SessionConfig
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.config.hosts import EndpointUrls
 from connector.config.profiles import Profile
-from connector.core.inputs import (
-    Amend,
-    Ask,
-    Cancel,
-    CancelAll,
-    Resync,
-    Submit,
-)
+from connector.core.inputs import Amend, Ask, Cancel, CancelAll, Resync, Submit
 from connector.core.rules import check_margin_scope
 from connector.dialect import Capability, Dialect
 from connector.dialect.wire import Reply, Request
@@ -42,6 +35,7 @@ from connector.model.money import decimal_of
 from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
+from connector.runtime.keystore import KeyProvider
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
@@ -66,7 +60,8 @@ class Session(Reading):
     (``paper:binance``, ``live:main``); *config* bounds every wait and queue;
     *journal* is a file, "memory" for none, or the profile's own file. *on_event*
     is called for every event from the reader and must not block. *dead_man_s* keeps
-    the venue's dead-man switch armed (see `SessionConfig.dead_man_s`).
+    the venue's dead-man switch armed (see `SessionConfig.dead_man_s`). *keys* is your
+    own source of keys, asked before every store; *credentials* is a key itself.
 
     Opening raises ConfigError, Unsupported, CredentialsError, KeyRefused,
     JournalLocked, JournalError or Unreachable.
@@ -78,6 +73,7 @@ class Session(Reading):
         *,
         config: SessionConfig | None = None,
         credentials: Credentials | None = None,
+        keys: KeyProvider | None = None,
         endpoints: EndpointUrls | None = None,
         journal: Journal | Path | str | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -89,6 +85,7 @@ class Session(Reading):
             profile=profile,
             config=config,
             credentials=credentials,
+            keys=keys,
             endpoints=endpoints,
             journal=journal,
             clock=clock,
@@ -163,10 +160,10 @@ class Session(Reading):
                     await shell.changed()
         except TimeoutError:
             trouble = shell.core.startup.last_trouble or shell.core.trust.trouble
-            why = f"; last trouble: {trouble}" if trouble else ""
             raise Unreachable(
                 f"{self._wishes.profile!s} was not live within {timeout_s:g} s "
-                f"(state {shell.core.state.value}){why}"
+                f"(state {shell.core.state.value})",
+                trouble=trouble,
             ) from None
 
     # --- acting ---

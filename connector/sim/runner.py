@@ -7,6 +7,7 @@ traces, whatever the hashes of that process are.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -126,8 +127,11 @@ def run_seeds(
         outcomes: Iterable[tuple[Report, bool]] = map(judged, wanted)
         _collect(summary, outcomes, on_report)
     else:
-        with ProcessPoolExecutor(jobs) as pool:
+        pool = ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_parent)
+        try:
             _collect(summary, pool.map(judged, wanted, chunksize=4), on_report)
+        finally:  # when interrupted, what has not begun is dropped
+            pool.shutdown(cancel_futures=True)
     summary.wall_s = time.monotonic() - began
     if summary.runs >= ENOUGH:
         summary.violations += [
@@ -145,6 +149,12 @@ def smallest_tape(report: Report, *, budget_s: float) -> list[int]:
         return law in play(report.seed, tape, venue=report.venue).laws
 
     return shrink(list(report.tape), fails, budget_s=budget_s)
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Ctrl-C reaches the whole process group; the parent decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _collect(

@@ -22,6 +22,7 @@ from connector.runtime.keystore.private_files import read_private_text
 from connector.runtime.keystore.sources import (
     SYSTEMD_VARIABLE,
     EnvironmentVariables,
+    ProfileFile,
     ProviderStore,
     SecretFiles,
 )
@@ -46,13 +47,15 @@ def default_vault_path(environ: Mapping[str, str]) -> Path:
 class KeystoreConfig:
     """Which stores there are. Without arguments: systemd, OS keyring and vault.
 
-    *secret_directory* holds mounted secret files. *vault_passphrase* is asked when
-    the vault is opened; without it the systemd credential
+    *provider* is asked before all others, then *profile_file* for the key of a paper
+    profile. *secret_directory* holds mounted secret files. *vault_passphrase* is
+    asked when the vault is opened; without it the systemd credential
     ``connector.vault-passphrase`` is used if there is one. *allow_environment* must
     be said explicitly. Timeouts are in seconds, per call.
     """
 
     provider: KeyProvider | None = field(default=None, repr=False)
+    profile_file: ProfileFile | None = field(default=None, repr=False)
     secret_directory: Path | None = None
     use_os_keyring: bool = True
     keyring_timeout_s: float = TIMEOUT_S
@@ -167,8 +170,10 @@ def open_keystore(
 
 def _openers(config: KeystoreConfig) -> tuple[Callable[[], StoreReport], ...]:
     """The stores in the order of the search, opened only when their turn comes."""
+    own = config.profile_file
     return (
         lambda: _provider(config),
+        *((lambda: StoreReport(name=own.name, store=own),) if own else ()),
         lambda: _systemd(config),
         lambda: _secret_files(config),
         lambda: _os_keyring(config),

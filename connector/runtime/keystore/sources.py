@@ -1,4 +1,4 @@
-"""Stores that are only read: provider object, secret files, environment variables."""
+"""Stores that are only read: provider, profile file, secret files, environment."""
 
 from __future__ import annotations
 
@@ -57,6 +57,27 @@ class ProviderStore(ReadOnly):
         return ()
 
 
+class ProfileFile(ReadOnly):
+    """The key that the profile file itself holds, which paper profiles may do."""
+
+    def __init__(
+        self, file: Path | None, key: KeyName, credentials: Credentials
+    ) -> None:
+        self.name = "profile" if file is None else f"profile file ({file})"
+        self._key = key
+        self._credentials = credentials
+
+    def load(self, key: KeyName) -> Credentials:
+        """The credentials if *key* is the profile's; else KeyNotFound."""
+        if key != self._key:
+            raise KeyNotFound(f"{self.name} has no {key.entry}")
+        return self._credentials
+
+    def list(self) -> tuple[KeyName, ...]:
+        """The one key."""
+        return (self._key,)
+
+
 class SecretFiles(ReadOnly):
     """A directory with one file per key, named `KeyName.file_name` (or .json).
 
@@ -103,7 +124,7 @@ class SecretFiles(ReadOnly):
 class EnvironmentVariables(ReadOnly):
     """Environment variables, for those who insist.
 
-    ``CONNECTOR_LIVE_BINANCE_API_KEY``, ``..._SECRET``, ``..._PASSPHRASE``,
+    ``CONNECTOR_LIVE_BINANCE_USDM_API_KEY``, ``..._SECRET``, ``..._PASSPHRASE``,
     ``..._KIND``; a key name other than default goes before the last word. They are
     readable in /proc, inherited by every child and kept by many crash reporters.
     """
