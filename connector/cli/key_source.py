@@ -30,8 +30,8 @@ def ask_terminal(question: str, is_hidden: bool) -> Secret:
     """Ask on the terminal, talking on stderr; ConfigError if there is none."""
     if not sys.stdin.isatty():
         raise ConfigError(
-            "standard input is not a terminal, so nothing can be asked: use --stdin "
-            "or --file (and --vault-passphrase-file for the vault)"
+            "standard input is not a terminal, so nothing can be asked: use --stdin or "
+            "--file for a key, --vault-passphrase-file for the vault, --yes to remove"
         )
     if is_hidden:
         try:

@@ -118,6 +118,7 @@ def _as_interrupt(*_: object) -> None:
 
 def _complain_usage(exc: Exception) -> ExitCode:
     text = str(getattr(exc, "format_message", lambda: exc)())
+    text = text.replace("Value error, ", "")
     if "\n" in text:  # a group of commands without a command shows its help
         _say(text)
         return ExitCode.USAGE

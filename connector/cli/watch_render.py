@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
 from rich.box import ROUNDED
 from rich.console import Group, RenderableType
@@ -16,6 +17,7 @@ from connector.cli.watch_view import (
     ChannelView,
     LimitView,
     WatchView,
+    fullest,
     liquidation_distance,
 )
 from connector.model.account import Margin, Position
@@ -24,6 +26,7 @@ from connector.model.money import text_of
 from connector.model.order import Fill, Order, Side
 
 TWO_COLUMNS_FROM = 120
+ALL_COLUMNS_FROM = 76
 ROWS_MAX = 8
 
 _BADGES = {
@@ -35,12 +38,14 @@ _BADGES = {
 
 def render(view: WatchView, width: int, rows: int = ROWS_MAX) -> RenderableType:
     """The whole frame, *width* characters wide, tables of at most *rows* rows."""
+    is_tiny = width < ALL_COLUMNS_FROM
     left = (
-        _positions(view.positions, rows),
-        _orders(view, rows),
-        _fills(view.fills, rows),
+        _positions(view.positions, rows, is_tiny=is_tiny),
+        _orders(view, rows, is_tiny=is_tiny),
+        _fills(view.fills, rows, is_tiny=is_tiny),
     )
-    right = (_margin(view.margin), _limits(view.limits), _report(view))
+    bar_width = max(8, min(24, width - 24))
+    right = (_margin(view.margin, bar_width), _limits(view.limits), _report(view))
     is_narrow = width < TWO_COLUMNS_FROM
     if is_narrow:
         body: RenderableType = Group(right[0], *left, *right[1:])
@@ -141,7 +146,7 @@ def _short(ms: float) -> str:
 # --- margin ---
 
 
-def _margin(margin: Margin | None) -> RenderableType:
+def _margin(margin: Margin | None, bar_width: int) -> RenderableType:
     if margin is None:
         return _panel("margin", Text("cannot be computed", style="yellow"))
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
@@ -162,7 +167,7 @@ def _margin(margin: Margin | None) -> RenderableType:
     )
     ratio = margin.margin_ratio or Decimal(0)
     line = Text().append("ratio ", style="dim")
-    line.append_text(bar(float(ratio), 24, _ratio_style(ratio)))
+    line.append_text(bar(float(ratio), bar_width, _ratio_style(ratio)))
     line.append(f" {ratio * 100:.2f} %", style=f"bold {_ratio_style(ratio)}")
     return _panel("margin", Group(grid, line), margin.currency)
 
@@ -186,24 +191,27 @@ def bar(share: float, width: int, style: str) -> Text:
 # --- what is at stake ---
 
 
-def _positions(positions: Sequence[Position], rows: int) -> RenderableType:
+def _positions(
+    positions: Sequence[Position], rows: int, *, is_tiny: bool
+) -> RenderableType:
     if not positions:
         return _panel("positions", Text("flat", style="dim"))
     table = _table(
         ("symbol", False),
         ("qty", True),
-        ("entry", True),
-        ("mark", True),
+        ("entry", True, "wide"),
+        ("mark", True, "wide"),
         ("pnl", True),
-        ("liq. price", True),
+        ("liq. price", True, "wide"),
         ("away", True),
+        is_tiny=is_tiny,
     )
     for position in positions[:rows]:
         side = Side.BUY if position.qty > 0 else Side.SELL
-        table.add_row(
+        table.add(
             position.symbol,
             Text(cell(position.qty), style=_side_style(side)),
-            _price(position.entry_price),
+            _rough(position.entry_price),
             _rough(position.mark_price),
             _signed(position.unrealized_pnl),
             Text(_rough(position.liquidation_price), style="dim"),
@@ -224,27 +232,28 @@ def _away(position: Position) -> Text:
     return Text(f"{distance * 100:.1f} %", style=style)
 
 
-def _orders(view: WatchView, rows: int) -> RenderableType:
+def _orders(view: WatchView, rows: int, *, is_tiny: bool) -> RenderableType:
     orders = view.orders
     if not orders:
         return _panel("open orders", Text("none", style="dim"))
     table = _table(
         ("status", False),
         ("side", False),
-        ("symbol", False),
-        ("filled", True),
+        ("symbol", False, "wide"),
+        ("filled", True, "wide"),
         ("qty", True),
         ("price", True),
-        ("age", True),
+        ("age", True, "wide"),
+        is_tiny=is_tiny,
     )
     for order in orders[:rows]:
-        table.add_row(
+        table.add(
             _status(order),
             Text(order.side.value, style=_side_style(order.side)),
             order.symbol,
             cell(order.filled_qty),
             "all" if order.qty is None else cell(order.qty),
-            _order_price(order),
+            _order_price(order, "if" if is_tiny else "trigger"),
             _age_of(order, view.wall_ns),
         )
     doubts = sum(1 for order in orders if order.in_doubt_since_ns is not None)
@@ -259,12 +268,12 @@ def _orders(view: WatchView, rows: int) -> RenderableType:
 def _status(order: Order) -> Text:
     if order.in_doubt_since_ns is not None:
         return Text("IN DOUBT", style="bold black on yellow")
-    return Text(order.status.value.replace("_", " ").lower())
+    return Text(order.status.value.replace("_", " ").lower().replace("ially", "ly"))
 
 
-def _order_price(order: Order) -> str:
+def _order_price(order: Order, condition: str) -> str:
     if order.trigger_price is not None:
-        return f"trigger {_price(order.trigger_price)}"
+        return f"{condition} {_price(order.trigger_price)}"
     return "market" if order.price is None else _price(order.price)
 
 
@@ -273,20 +282,21 @@ def _age_of(order: Order, wall_ns: int) -> str:
     return _age(max(0, wall_ns - since) / 1e9) if since else DASH
 
 
-def _fills(fills: Sequence[Fill], rows: int) -> RenderableType:
+def _fills(fills: Sequence[Fill], rows: int, *, is_tiny: bool) -> RenderableType:
     if not fills:
         return _panel("last fills", Text("none yet", style="dim"))
     table = _table(
-        ("time", False),
+        ("time", False, "wide"),
         ("side", False),
         ("symbol", False),
         ("qty", True),
         ("price", True),
-        ("fee", True),
-        ("pnl", True),
+        ("fee", True, "wide"),
+        ("pnl", True, "wide"),
+        is_tiny=is_tiny,
     )
     for fill in fills[:rows]:
-        table.add_row(
+        table.add(
             Text(clock_text(fill.venue_ns)[6:], style="dim"),
             Text(fill.side.value, style=_side_style(fill.side)),
             fill.symbol,
@@ -295,7 +305,7 @@ def _fills(fills: Sequence[Fill], rows: int) -> RenderableType:
             DASH if fill.fee is None else cell(round(fill.fee, 4)),
             _signed(fill.realized_pnl),
         )
-    return _panel("last fills", table)
+    return _panel("last fills", table.table)
 
 
 # --- how it is kept true ---
@@ -308,7 +318,7 @@ def _limits(limits: Sequence[LimitView]) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
-    for limit in limits:
+    for limit in fullest(limits):
         if limit.closed_s > 0:
             shown = Text(f"closed {_age(limit.closed_s)}", style="bold red")
         else:
@@ -377,19 +387,39 @@ def _panel(
     )
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
-    table = Table(
-        box=None, pad_edge=False, expand=True, header_style="dim", padding=(0, 1, 0, 0)
-    )
-    for title, is_number in columns:
-        table.add_column(title, justify="right" if is_number else "left", no_wrap=True)
-    return table
+class _Columns:
+    """A table that leaves out its "wide" columns on a tiny terminal."""
+
+    def __init__(self, columns: Sequence[_Column], *, is_tiny: bool) -> None:
+        self.table = Table(
+            box=None, pad_edge=False, expand=True, header_style="dim",
+            padding=(0, 1, 0, 0),
+        )  # fmt: skip
+        self._is_shown = [not (is_tiny and len(column) > 2) for column in columns]
+        for (title, is_number, *_), is_shown in zip(
+            columns, self._is_shown, strict=True
+        ):
+            if is_shown:
+                justify: Literal["left", "right"] = "right" if is_number else "left"
+                self.table.add_column(title, justify=justify, no_wrap=True)
+
+    def add(self, *cells: RenderableType) -> None:
+        """A row with a cell for every column, shown or not."""
+        pairs = zip(cells, self._is_shown, strict=True)
+        self.table.add_row(*(shown for shown, is_shown in pairs if is_shown))
 
 
-def _with_rest(table: Table, count: int, rows: int) -> RenderableType:
+_Column = tuple[str, bool] | tuple[str, bool, Literal["wide"]]
+
+
+def _table(*columns: _Column, is_tiny: bool) -> _Columns:
+    return _Columns(columns, is_tiny=is_tiny)
+
+
+def _with_rest(table: _Columns, count: int, rows: int) -> RenderableType:
     if count <= rows:
-        return table
-    return Group(table, Text(f"and {count - rows} more", style="dim"))
+        return table.table
+    return Group(table.table, Text(f"and {count - rows} more", style="dim"))
 
 
 def _side_style(side: Side) -> str:

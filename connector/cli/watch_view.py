@@ -118,6 +118,20 @@ def doubtful_first(orders: Iterable[Order]) -> tuple[Order, ...]:
     )
 
 
+def fullest(limits: Iterable[LimitView]) -> tuple[LimitView, ...]:
+    """Of buckets of one name (every connection has its own) the one nearest its end."""
+    found: dict[str, LimitView] = {}
+    for limit in limits:
+        known = found.get(limit.name)
+        if known is None or _strain(limit) > _strain(known):
+            found[limit.name] = limit
+    return tuple(found.values())
+
+
+def _strain(limit: LimitView) -> tuple[float, float]:
+    return (limit.closed_s, limit.share)
+
+
 def liquidation_distance(position: Position) -> Decimal | None:
     """How far the mark price is from liquidation, as a part of the mark price.
 

@@ -403,7 +403,7 @@ class Link:
             return
         if self._down_since_ns is None:
             self._down_since_ns = now.mono_ns
-        self.reconnects += 1
+            self.reconnects += 1  # outages, however many attempts one takes
         self._retry_ns = now.mono_ns + (0 if has_lived else self._backoff_ns())
         self._events.on_lost(reason, why, now)
 

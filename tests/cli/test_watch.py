@@ -10,8 +10,10 @@ from rich.console import Console
 
 from connector.cli.watch_render import bar, render, rows_for
 from connector.cli.watch_view import (
+    LimitView,
     WatchView,
     doubtful_first,
+    fullest,
     liquidation_distance,
 )
 from connector.model.order import OrderStatus
@@ -35,6 +37,30 @@ def test_nothing_is_cut(view: WatchView, width: int) -> None:
 
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [40, 50, 60])
+@pytest.mark.parametrize("view", [frames.busy_view(), frames.quiet_view()])
+def test_a_tiny_terminal_shows_less_but_whole(view: WatchView, width: int) -> None:
+    """Columns are left out rather than cut: what is at stake stays readable."""
+    text = drawn(view, width)
+
+    assert max(map(len, text.splitlines())) <= width
+    for title in ("positions", "open orders", "last fills"):
+        box = text.partition(f"╭─ {title}")[2].partition("╰")[0]
+        assert "…" not in box
+
+
+def test_one_line_per_limit() -> None:
+    """Connections have buckets of their own; the one nearest its end is shown."""
+    limits = [
+        LimitView(name="frames", used=1, limit=10),
+        LimitView(name="weight", used=3, limit=2400),
+        LimitView(name="frames", used=9, limit=10),
+        LimitView(name="weight", used=0, limit=2400, closed_s=42),
+    ]
+
+    assert fullest(limits) == (limits[2], limits[3])
 
 
 @pytest.mark.parametrize("width", [80, 120])

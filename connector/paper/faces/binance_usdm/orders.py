@@ -356,12 +356,21 @@ def batch_amend(ask: Ask) -> object:
 
 
 def batch_cancel(ask: Ask) -> object:
-    """DELETE batchOrders: by ids, or by client ids."""
+    """DELETE batchOrders: by ids, or by client ids.
+
+    The lists are also sent in lower case: so does ccxt 4.5 against the venue.
+    """
     symbol = ask.symbol()
-    name = "orderIdList"
-    key = "orderId"
-    if ask.params.text(name) is None:
-        name, key = "origClientOrderIdList", "origClientOrderId"
+    lists = {
+        "orderIdList": "orderId",
+        "orderidlist": "orderId",
+        "origclientorderidlist": "origClientOrderId",
+        "origClientOrderIdList": "origClientOrderId",
+    }
+    name, key = next(
+        ((name, key) for name, key in lists.items() if ask.params.text(name)),
+        ("origClientOrderIdList", "origClientOrderId"),
+    )
     ids = ask.params.json_list(name)
     if not 1 <= len(ids) <= BATCH_CANCEL_MAX:
         raise ApiError(-4032)
