@@ -10,16 +10,21 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from connector.paper.engine import Engine
 from connector.paper.faces.registry import kit_of
 from connector.paper.faults import Faults
+from connector.paper.rules import EngineRules
 from connector.paper.server import PaperServer
 from connector.paper.types import Instrument
 
 ACCOUNT_ID = "main"
+
+IDS_SINCE_S = 1_700_000_000
+IDS_PER_S = 1_000
 
 
 def wall_ms() -> int:
@@ -40,20 +45,26 @@ def paper_server(
     balances: Mapping[str, Decimal] | None = None,
     instruments: Sequence[Instrument] | None = None,
     faults: Faults | None = None,
+    ids_follow_time: bool = False,
     **options: Any,
 ) -> PaperServer:
     """A server of *venue* with the account ``main`` holding *balances*.
 
     *balances* and *instruments* None: the venue's usual ones; *options* are those
-    of its face. Raises KeyError for a venue without a face.
+    of its face. *ids_follow_time*: a venue that is started again never gives ids
+    which it gave before, as no real venue does. Raises KeyError for a venue without
+    a face.
     """
     kit = kit_of(venue)
     start_ms = now_ms()
+    rules = (
+        ids_from(kit.rules or EngineRules(), start_ms) if ids_follow_time else kit.rules
+    )
     engine = Engine(
         seed=seed,
         now_ms=start_ms,
         instruments=kit.instruments if instruments is None else instruments,
-        rules=kit.rules,
+        rules=rules,
     )
     engine.open_account(
         ACCOUNT_ID, kit.balances if balances is None else balances, now_ms=start_ms
@@ -68,6 +79,23 @@ def paper_server(
         **options,
     )
     return PaperServer([face], now_ms, host=host, port=port, faults=faults)
+
+
+def ids_from(rules: EngineRules, start_ms: int) -> EngineRules:
+    """*rules* whose first ids are beyond those of any venue started earlier.
+
+    Clients keep journals: an old order under a new order's id, or an old trade id,
+    would look like the same order, and the new fill like a duplicate. Holds for up
+    to IDS_PER_S orders or trades per second of the earlier venue's life.
+    """
+    more = max(0, start_ms // 1000 - IDS_SINCE_S) * IDS_PER_S
+    return replace(
+        rules,
+        first_order_id=rules.first_order_id + more,
+        first_trade_id=rules.first_trade_id + more,
+        first_tran_id=rules.first_tran_id + more,
+        first_conditional_id=rules.first_conditional_id + more,
+    )
 
 
 async def serve(
@@ -98,6 +126,7 @@ async def serve(
         host=host,
         port=port,
         seed=seed,
+        ids_follow_time=True,
     )
     for number in signals:
         loop.add_signal_handler(number, stop.set)

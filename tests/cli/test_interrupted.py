@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,7 @@ def test_an_order_that_rests_is_told(number: signal.Signals, desk: Desk) -> None
     assert f"connector cancel {told['client_order_id']} --profile paper:desk" in err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_worlds_in_parallel_do_not_outlive_their_parent() -> None:
     """``connector sim``: what has not begun is dropped, no process is left."""
     with subprocess.Popen(
@@ -90,7 +92,10 @@ def test_worlds_in_parallel_do_not_outlive_their_parent() -> None:
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        time.sleep(2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until = time.monotonic() + 30
+        while not children.read_text() and time.monotonic() < until:
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         # Pipes end when the last process that holds them has ended.
         process.communicate(timeout=60)
