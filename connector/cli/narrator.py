@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,8 @@ class Narrator:
         from rich.text import Text
 
         line = Text(f"   {self.elapsed_s:6.2f} s  ", style="dim")
-        self._console.print(line.append(text, style=style or "default"))
+        told = self._folded(text, len(line.plain), len(line.plain) + 7)
+        self._console.print(line.append(told, style=style or "default"))
 
     def block(self, text: str, style: str = "") -> None:
         """Several lines as they are; not for programs, who get them as records."""
@@ -65,12 +67,31 @@ class Narrator:
             from rich.text import Text
 
             for line in text.splitlines():
-                self._console.print(Text(f"   {line}", style=style or "default"))
+                deeper = len(line) - len(line.lstrip()) + 7
+                told = self._folded(line, 3, deeper)
+                self._console.print(Text(f"   {told}", style=style or "default"))
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Data for programs only."""
         if self._console is None:
             print(json_line(record), flush=True)
+
+    def _folded(self, text: str, first: int, further: int) -> str:
+        """*text* between words on a terminal, whole through a pipe.
+
+        *first* and *further* are the columns at which its lines begin.
+        """
+        if self._console is None or not self._out.is_terminal:
+            return text
+        width = max(20, self._console.width)
+        lines = textwrap.wrap(
+            " " * first + text,
+            width,
+            subsequent_indent=" " * further,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join(lines)[first:]
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
         record = {"type": kind, "at_s": round(self.elapsed_s, 3), **fields}
