@@ -39,7 +39,7 @@ from connector.dialect.facts import (
 from connector.dialect.wire import Reply, Request, Verdict
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import GapReason, ReconcileReport
-from connector.model.ids import Symbol
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.model.order import (
@@ -79,6 +79,7 @@ class Reconciler:
         self.pending = PendingDifferences(lag_ns)
         self.synced_ms: int | None = None
         self.history_start_ns = 0
+        self._absent_since: dict[ClientOrderId, int] = {}  # monotonic, first answer
 
     # --- reading ---
 
@@ -282,6 +283,8 @@ class Reconciler:
                 continue
             known.add(key)
             wanted.append((shadow(fact.symbol, fact.venue_order_id), None))
+        asked = {t.client_order_id for _, t in wanted if t is not None}
+        self._absent_since = {k: v for k, v in self._absent_since.items() if k in asked}
         requests = []
         for order, missing in wanted:
             requests += self._order_queries(run, order, missing, now)
@@ -301,18 +304,25 @@ class Reconciler:
             absent = all(r.verdict is Verdict.NOT_FOUND for r in replies)
             if absent and tracked.is_known_to_venue:
                 self._absent(run, tracked)
+            elif not absent:
+                self._absent_since.pop(tracked.client_order_id, None)
 
         return [(request, collect) for request in requests]
 
     def _absent(self, run: Run, tracked: Tracked) -> None:
         """The venue accepted it once and now tells nothing: beyond retention,
-        or a lagging read. Only age can tell which."""
+        or a lagging read. Only time can tell which: two answers further apart than
+        any read lags cannot both be behind."""
         facts = self._dialect.facts
         age_ns = run.asked_ns - (tracked.venue_ns or tracked.created_ns)
-        is_young = age_ns < facts.lag_budget_ms * NS_PER_MS
+        lag_ns = facts.lag_budget_ms * NS_PER_MS
         retained_ns = facts.unfilled_retention_s * NS_PER_S
-        was_asked_enough = run.checks >= len(_CHECK_PAUSES_S) and not is_young
-        if age_ns > retained_ns or was_asked_enough:
+        was_asked_enough = run.checks >= len(_CHECK_PAUSES_S) and age_ns >= lag_ns
+        first_ns = self._absent_since.setdefault(
+            tracked.client_order_id, run.asked_mono_ns
+        )
+        is_gone = run.asked_mono_ns - first_ns > lag_ns
+        if age_ns > retained_ns or was_asked_enough or is_gone:
             run.unknowable.append(
                 f"how order {tracked.client_order_id} ended: the venue no longer "
                 "tells it"
