@@ -270,6 +270,15 @@ def test_batches_are_mixed_and_in_order(stage: Any) -> None:
         )
         assert [row.get("status") for row in gone] == ["CANCELED", None, "CANCELED"]
         assert gone[1] == {"code": -2011, "msg": "Unknown order sent."}
+        again = await bench.ok("POST", "/fapi/v1/order", **LIMIT)
+        # ccxt and python-binance write the lists in lower case.
+        ended = await bench.ok(
+            "DELETE",
+            "/fapi/v1/batchOrders",
+            symbol=S,
+            orderidlist=json.dumps([again["orderId"]]),
+        )
+        assert [row["status"] for row in ended] == ["CANCELED"]
 
     stage(story)
 
