@@ -164,8 +164,9 @@ class Reconciler:
         if synced_ms is None:
             # Never synced: an earlier run may have begun long ago and died.
             begun_ms = self.history_start_ns // NS_PER_MS
-            synced_ms = min(self._venue_ms(now), begun_ms or self._venue_ms(now))
-        return synced_ms - self._overlap_ms
+            synced_ms = begun_ms or self._venue_ms(now)
+        # A journal may come from a machine whose clock was ahead.
+        return min(synced_ms, self._venue_ms(now)) - self._overlap_ms
 
     def _venue_ms(self, now: Now) -> int:
         return self._ports.clock().venue_ns(now) // NS_PER_MS
@@ -401,7 +402,7 @@ class Reconciler:
 
     def _finish(self, run: Run, now: Now) -> None:
         self._run = None
-        self.synced_ms = max(self.synced_ms or 0, run.asked_ns // NS_PER_MS)
+        self.synced_ms = run.asked_ns // NS_PER_MS
         resolved = [t for t in run.doubted if t.in_doubt_since_ns is None]
         left = [t for t in run.doubted if t.in_doubt_since_ns is not None]
         external = run.external

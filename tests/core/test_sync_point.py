@@ -31,6 +31,22 @@ def test_a_sync_point_reaches_the_disk(story: Any) -> None:
     assert set(_durable(desk, "synced_ms")) == {True}
 
 
+def test_a_sync_point_in_the_future_hides_nothing(story: Any) -> None:
+    """Law 6: a journal whose machine had a wrong clock: nobody knows the future, so
+    the past is read from now on backwards at least."""
+    desk = story.Desk(at_s=1000.0)
+    ahead_ms = desk.at(90_000.0) // 1_000_000
+    desk.core.restore([JournalRecord("meta", "synced_ms", str(ahead_ms))], desk.now)
+    desk.state(None, "v7", OrderStatus.FILLED, "1", t=980.0)
+    desk.fill(None, "v7", "t1", "1", t=980.0)
+    desk.position("1", t=980.0)
+    desk.feed(Start())
+    desk.wait(5)
+    assert desk.core.is_live
+    assert desk.fills_told() == ["t1"]
+    assert desk.core.reconciler.synced_ms <= desk.at() // 1_000_000
+
+
 def test_a_run_that_never_synced_counts_from_its_beginning(story: Any) -> None:
     """Law 4: a fill of an earlier run's lifetime is found, however long ago."""
     desk = story.Desk(at_s=1000.0)

@@ -183,6 +183,24 @@ def test_cancelling_the_session_writes_what_was_known() -> None:
     run(body())
 
 
+def test_closing_may_be_cancelled_and_asked_for_again() -> None:
+    """The session closes all the same, and the second call waits for it."""
+
+    async def body() -> None:
+        async with desk(VENUE) as at:
+            for turns in range(4):
+                closing = asyncio.create_task(at.session.close())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.wait({closing})
+            await asyncio.gather(at.session.close(), at.session.close())
+            assert at.session._open_shell.is_closed
+            assert not [t for t in asyncio.all_tasks() if t.get_name() == "session"]
+
+    run(body())
+
+
 def test_after_close_everything_says_so() -> None:
     """Acting raises SessionClosed, whatever the act; reading shows the last state."""
 
