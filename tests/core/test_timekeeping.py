@@ -40,7 +40,8 @@ def test_no_time_in_the_answer_is_no_sample(
     desk.wait(5)
     assert _clock(desk).measured_mono_ns is None
     assert desk.asked("instruments") == []
-    assert desk.core.startup.last_trouble == "the venue's clock could not be read"
+    trouble = desk.core.startup.last_trouble
+    assert trouble.startswith("the venue's clock could not be read")
     del desk.answers["time"]
     desk.open()
     assert _clock(desk).measured_mono_ns is not None
