@@ -48,7 +48,7 @@ from connector.venues.binance_usdm import margin as margin_model
 
 FACTS = VenueFacts(
     name=words.VENUE,
-    capabilities=frozenset(Capability),
+    capabilities=frozenset(Capability) - {Capability.PRICE_UNITS},
     # Unique among open orders only: a filled order frees its id.
     resend=ResendPolicy.AFTER_PROOF,
     # No sequence number; ordered by transaction time per event type.
