@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,8 @@ from connector.paper.words import (
     Reason,
     Side,
 )
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
 
 START_MS = 1_795_341_600_000
 BTC = "BTCUSDT"

@@ -165,5 +165,5 @@ _FAST = (
 
 
 def _streamed(row: dict[str, Any]) -> dict[str, Any]:
-    """An order of the stream has two fields more."""
-    return {"category": "linear", **row, "feeCurrency": ""}
+    """An order of the stream has three fields more."""
+    return {"category": "linear", **row, "closedPnl": "0", "feeCurrency": ""}

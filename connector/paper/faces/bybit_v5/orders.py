@@ -24,6 +24,7 @@ KEPT_MS = 730 * DAY_MS
 BATCH_MAX = 20
 CANCEL_ALL_MAX = 500
 ALL = 1 << 30
+STREAM_ONLY = ("isLeverage", "marketUnit", "execPnl")  # of an execution
 OPEN_WORDS = ("New", "PartiallyFilled", "Untriggered", "Triggered")
 
 Item = Order | Conditional
@@ -401,5 +402,4 @@ def _execution(ask: Ask, engine: Engine, fill: Fill) -> dict[str, Any]:
     order = engine.order(ask.account_id, fill.order_id)
     mark = engine.quote(fill.symbol).mark
     row = ask.venue.renderer.execution(fill, order, mark)
-    # The list leaves out two fields that the stream has.
-    return {k: v for k, v in row.items() if k not in ("isLeverage", "marketUnit")}
+    return {name: value for name, value in row.items() if name not in STREAM_ONLY}

@@ -206,7 +206,6 @@ class Renderer:
             "avgPrice": "",
             "cumExecFee": "0",
             "cumFeeDetail": {},
-            "closedPnl": "0",
             "isLeverage": "",
             "orderIv": "",
             "marketUnit": "",
