@@ -16,6 +16,7 @@ import typer
 
 from connector import __version__
 from connector.cli import (
+    bench,
     demo,
     keys_mount,
     new,
@@ -63,7 +64,7 @@ def _root(
     pass
 
 
-for _module in (demo, trade, read, watch, keys_mount, paper, sim, new):
+for _module in (demo, trade, read, watch, keys_mount, paper, sim, bench, new):
     _module.add_to(app)
 
 

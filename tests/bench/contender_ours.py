@@ -1,0 +1,229 @@
+"""This product as a contender. Prints one line of JSON; see `bench_tools`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench_tools import (
+    Spread,
+    Task,
+    in_flight,
+    measure,
+    place_cancel,
+    serve,
+    start_burst,
+)
+
+from connector.config.hosts import EndpointUrls
+from connector.dialect.wire import HttpWire
+from connector.model.credentials import ApiKey, Credentials, Secret
+from connector.model.events import Event, OrderUpdate
+from connector.runtime.hosts import AllowList
+from connector.runtime.http import HttpChannel
+from connector.session import Session
+
+SYMBOL = "BTCUSDT"
+
+
+def session_on(task: Task, *, ws_api: bool = False, **options: Any) -> Session:
+    """A session on the venue for measuring."""
+    places = task.places
+    return Session(
+        "paper:binance",
+        endpoints=EndpointUrls(
+            rest=places["rest"],
+            stream=places["stream"],
+            public=places["public"],
+            ws_api=places["ws_api"] if ws_api else "",
+            key_info="",
+        ),
+        credentials=Credentials(
+            api_key=ApiKey(places["api_key"]), secret=Secret(places["api_secret"])
+        ),
+        **{"journal": "memory", **options},
+    )
+
+
+async def ingest(task: Task) -> dict[str, Any]:
+    """Events of a burst until `events()` has given the user the last order."""
+    async with session_on(task) as session:
+        if task.orders:
+            await place_many(session, task.orders)
+        events = session.events()
+        closed = 0
+        wanted = task.count // 3
+        with measure() as spent:
+            burst = await start_burst(task)
+            async for event in events:
+                if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+                    closed += 1
+                    if closed == wanted:
+                        break
+        await burst
+        assert events.overflows == 0, "the queue ran full"
+        return {**spent.per(task.count), "got": closed * 3}
+
+
+async def ingest_callback(task: Task) -> dict[str, Any]:
+    """The same, through `on_event`."""
+    done = asyncio.Event()
+    closed = 0
+
+    def on_event(event: Event) -> None:
+        nonlocal closed
+        if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+            closed += 1
+            if closed == task.count // 3:
+                done.set()
+
+    async with session_on(task, on_event=on_event):
+        with measure() as spent:
+            burst = await start_burst(task)
+            await done.wait()
+        await burst
+        return {**spent.per(task.count), "got": closed * 3}
+
+
+async def place_many(session: Session, count: int) -> None:
+    """Resting orders before the measurement."""
+    for _ in range(count):
+        await session.buy(SYMBOL, "0.010", limit="58000")
+
+
+async def latency(task: Task) -> dict[str, Any]:
+    """Wire to the user's function, at a rate."""
+    spread = Spread()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, OrderUpdate) and event.order.status == "NEW":
+            spread.add_ns(time.time_ns() - int(event.order.client_order_id[1:]))
+
+    async with session_on(task, on_event=on_event):
+        with measure() as spent:
+            await (await start_burst(task))
+            await asyncio.sleep(0.2)
+        return {**spread.summary(), **spent.per(task.count), "got": spread.count * 3}
+
+
+async def _place(task: Task, *, ws_api: bool) -> dict[str, Any]:
+    with TemporaryDirectory() as place:
+        journal = Path(place) / "journal.db" if task.is_durable else "memory"
+        async with session_on(task, ws_api=ws_api, journal=journal) as session:
+            return await place_cancel(
+                task,
+                lambda: session.buy(SYMBOL, "0.010", limit="58000"),
+                session.cancel,
+            )
+
+
+async def place_rest(task: Task) -> dict[str, Any]:
+    """Place and cancel over REST, journal and limiter included."""
+    return await _place(task, ws_api=False)
+
+
+async def place_ws(task: Task) -> dict[str, Any]:
+    """Place and cancel over WebSocket, journal and limiter included."""
+    return await _place(task, ws_api=True)
+
+
+async def http_place(task: Task) -> dict[str, Any]:
+    """Our HTTP channel alone: a signed-looking POST and its answer."""
+    rest = task.places["rest"]
+    channel = HttpChannel(AllowList([rest]), connect_timeout_s=5, read_timeout_s=5)
+    spread = Spread()
+    target = f"{rest}/fapi/v1/order?symbol=BTCUSDT&side=BUY&quantity=0.010&price=58000"
+    wire = HttpWire(
+        method="POST",
+        url=f"{target}&signature={'a' * 64}",
+        headers=(("X-MBX-APIKEY", "a" * 64),),
+        body=b"",
+        deadline_ms=None,
+    )
+    with measure() as spent:
+        if task.in_flight == 1:
+            for _ in range(task.count):
+                began_ns = time.perf_counter_ns()
+                await channel.send(wire, timeout_s=5)
+                spread.add_ns(time.perf_counter_ns() - began_ns)
+        else:
+            await in_flight(task, lambda: channel.send(wire, timeout_s=10))
+    await channel.close()
+    return {**spread.summary(), **spent.per(task.count)}
+
+
+async def sign(task: Task) -> dict[str, Any]:
+    """A request to a signed wire, HMAC."""
+    from connector.dialect.wire import Request
+    from connector.venues.binance_usdm.sign import sign as sign_request
+    from connector.venues.signing import make_signer
+
+    signer = make_signer(Credentials(api_key=ApiKey("a" * 64), secret=Secret("b" * 64)))
+    params = {
+        "symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+        "quantity": "0.010", "price": "58000.0", "newOrderRespType": "RESULT",
+    }  # fmt: skip
+    request = Request(
+        op="place",
+        method="POST",
+        path="/fapi/v1/order",
+        params=tuple(params.items()),
+        window_ms=5000,
+    )
+    with measure() as spent:
+        for number in range(task.count):
+            sign_request(request, signer, "https://x", 1_790_000_000_000 + number)
+    return spent.per(task.count)
+
+
+async def limiter(task: Task) -> dict[str, Any]:
+    """One uncontended acquire of two buckets."""
+    from connector.core.limiter import Limiter
+    from connector.model.clock import NS_PER_S
+    from connector.model.limits import BucketScope, BucketSpec, Priority
+
+    limits = Limiter(
+        [
+            BucketSpec(
+                id=name,
+                scope=BucketScope.IP,
+                limit=10**9,
+                window_ns=window_s * NS_PER_S,
+            )
+            for name, window_s in (("weight-1m", 60), ("orders-10s", 10))
+        ],
+        0,
+    )
+    charge = limits.charge((("weight-1m", 1), ("orders-10s", 1)))
+    with measure() as spent:
+        for number in range(task.count):
+            limits.try_acquire(charge, Priority.PLACE, number * 1_000_000)
+    return spent.per(task.count)
+
+
+async def memory(task: Task) -> dict[str, Any]:
+    """Resident memory of a process with one live session."""
+    async with session_on(task, ws_api=True) as session:
+        assert session.is_live
+        with open("/proc/self/status") as status:  # noqa: ASYNC230, PTH123 - no disk
+            (line,) = (line for line in status if line.startswith("VmRSS:"))
+        return {"rss_mib": int(line.split()[1]) / 1024}
+
+
+BENCHES = {
+    "ingest": ingest,
+    "ingest_callback": ingest_callback,
+    "latency": latency,
+    "place_rest": place_rest,
+    "place_ws": place_ws,
+    "http": http_place,
+    "sign": sign,
+    "limiter": limiter,
+    "memory": memory,
+}
+
+if __name__ == "__main__":
+    serve(BENCHES)

@@ -1,0 +1,29 @@
+"""The benchmarks run: tiny counts, bare libraries and ours; nothing is timed here."""
+
+from __future__ import annotations
+
+import os
+
+import bench_run
+import pytest
+
+CORES = sorted(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("name", ["ingest", "latency", "place_rest", "place_ws"])
+def test_every_row_of_a_bench_has_numbers(name: str) -> None:
+    """A contender that fails would be missing, not slow."""
+    found = bench_run.compare(
+        name,
+        rounds=1,
+        scale=0.001,
+        cores=(CORES[0], CORES[-1]),
+        only=("floor", "ours"),
+    )
+    rows = [row for row in bench_run.BENCHES[name].rows if row.who in ("floor", "ours")]
+    assert [told["row"] for told in found] == [row.label for row in rows]
+    for told in found:
+        assert all(told[metric] > 0 for metric in bench_run.BENCHES[name].metrics)
+    assert found[0]["ratio"] == 1
+    text = bench_run.table(name, found)
+    assert len(text.splitlines()) == 2 + len(rows)
