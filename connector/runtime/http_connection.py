@@ -28,23 +28,33 @@ _KEEP_ALIVE = re.compile(rb"(?:^|[,\s])timeout=([0-9]{1,6})(?:$|[,;\s])", re.IGN
 
 
 class ExchangeError(Exception):
-    """The answer will not come, or cannot be used; its kinds say why."""
+    """The answer will not come, or cannot be used; its kinds say *why*."""
+
+    why = "the answer cannot be used"
 
 
 class BrokenError(ExchangeError):
     """The connection ended before the answer did."""
 
+    why = "the venue closed, or the connection broke"
+
 
 class SilentError(ExchangeError):
     """No byte came for the read timeout."""
+
+    why = "the venue fell silent"
 
 
 class GarbledError(ExchangeError):
     """What came is not HTTP/1.1."""
 
+    why = "the venue does not speak HTTP"
+
 
 class TooLargeError(ExchangeError):
     """The body is larger than allowed."""
+
+    why = "the answer is larger than allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,33 @@ _TURNS = 3  # turns of the loop given to a socket that has something to say
 
 
 class PoolError(Exception):
-    """No connection; nothing was sent."""
+    """No connection; nothing was sent. Its kinds say *why*."""
+
+    why = "no connection"
 
 
 class BusyError(PoolError):
     """All connections were in use for the connect timeout."""
 
+    why = "all connections were busy"
+
 
 class ClosedError(PoolError):
     """The pool is closed."""
+
+    why = "the channel is closed"
+
+
+class RefusedError(PoolError):
+    """The name, the port or TLS."""
+
+    why = "no connection (name, port, or TLS refused)"
+
+
+class UnansweredError(PoolError):
+    """The connect timeout is over."""
+
+    why = "no connection in time"
 
 
 class Pool:
@@ -78,8 +96,8 @@ class Pool:
     ) -> Answer:
         """Send *ask* over a connection to *origin*; see `HttpConnection.exchange`.
 
-        Raises PoolError, OSError and TimeoutError when there is no connection (then
-        *on_write* was not called), and what the exchange raises.
+        Raises PoolError when there is no connection (then *on_write* was not
+        called), and what the exchange raises.
         """
         connection = self._take_idle(origin)
         if connection is None or not await self._is_good(connection):
@@ -96,8 +114,8 @@ class Pool:
     ) -> None:
         """Have *count* connections to *origin* that last for another *for_s*.
 
-        Never more than there are free slots. Raises OSError and TimeoutError of the
-        first that fails.
+        Never more than there are free slots. Raises the PoolError of the first that
+        fails.
         """
         until_s = asyncio.get_running_loop().time() + for_s
         while not self._is_closed and self._slots < self._max_connections:
@@ -198,14 +216,18 @@ class Pool:
         tls = self._tls if origin.scheme == "https" else None
         try:
             connection = await dial(origin, self._build, tls=tls, timeout_s=timeout_s)
-        except BaseException:
+        except BaseException as exc:
             self._give_back(None)
+            if isinstance(exc, TimeoutError):
+                raise UnansweredError from None
+            if isinstance(exc, OSError):
+                raise RefusedError from None
             raise
         self._sockets[connection] = None
         connection.closed.add_done_callback(lambda _: self._sockets.pop(connection))
         if not connection.is_open:
             self._give_back(None)
-            raise ConnectionResetError
+            raise RefusedError
         self._origin_of[connection] = origin
         if self._is_closed:
             connection.abort()

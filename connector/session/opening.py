@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls, check_endpoints
@@ -28,8 +28,6 @@ from connector.runtime.http import HttpChannel
 from connector.runtime.journal import Journal, Owner, Record, journal_path
 from connector.runtime.journal_file import FileJournal
 from connector.runtime.journal_memory import MemoryJournal
-from connector.runtime.keystore import KeyProvider
-from connector.runtime.keystore.of_profile import credentials_of
 from connector.runtime.stream import StreamChannel
 from connector.session.budget import Budget
 from connector.session.gate import Gate, GateKey, shared_gate
@@ -37,6 +35,9 @@ from connector.session.journaling import SPENT, JournalWriter
 from connector.session.spending import Spending, run_of, spent_before
 from connector.venues.registry import dialect_for
 from connector.venues.signing import Signer, make_signer
+
+if TYPE_CHECKING:
+    from connector.runtime.keystore import KeyProvider
 
 EPHEMERAL = "memory"
 
@@ -135,6 +136,9 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         credentials = credentials or embedded.credentials
     endpoints = _endpoints(profile, dialect, urls)
     if credentials is None:
+        # Key stores bring their libraries along; who gave a key needs none of them.
+        from connector.runtime.keystore.of_profile import credentials_of
+
         credentials = await asyncio.to_thread(
             credentials_of, profile, provider=wishes.keys
         )

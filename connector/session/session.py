@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from connector.config import SessionConfig
 from connector.config.defaults import DEFAULT_PROFILE
@@ -35,7 +35,6 @@ from connector.model.money import decimal_of
 from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
-from connector.runtime.keystore import KeyProvider
 from connector.session.history import fills_since, touched_symbols
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
@@ -43,6 +42,9 @@ from connector.session.opening import Parts, Wishes, assemble
 from connector.session.reading import Reading
 from connector.session.replies import first_error, raise_unless_done
 from connector.session.shell import Shell
+
+if TYPE_CHECKING:
+    from connector.runtime.keystore import KeyProvider
 
 
 class Session(Reading):

@@ -28,7 +28,7 @@ from raw_http import (
 )
 
 from connector.errors import ConfigError, MaybeSent, NetworkError, NotSent
-from connector.runtime.http import HttpTransport
+from connector.runtime.httpx_bridge import HttpTransport
 from connector.runtime.tls import verified_context
 
 # What leaves

@@ -101,8 +101,7 @@ def test_a_close_that_waits_in_the_socket_is_seen_before_writing() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with channel_to(url) as channel:
             await channel.send(post(url, "/first"), timeout_s=5)
-            assert channel._own is not None
-            (kept,) = channel._own._pool._origin_of
+            (kept,) = channel._pool._origin_of
             # Blocks the loop: nothing but the socket can know of the end.
             assert select.select([kept.fileno()], [], [], 5)[0]
             assert kept.is_open
@@ -257,8 +256,7 @@ def test_a_slot_handed_to_somebody_who_gave_up_goes_on(
             venue(answering) as served,
             channel_to(served.url, max_connections=1) as channel,
         ):
-            assert channel._own is not None
-            pool = channel._own._pool
+            pool = channel._pool
             first = asyncio.create_task(channel.send(post(served.url), timeout_s=5))
             waiting = [
                 asyncio.create_task(channel.send(post(served.url), timeout_s=5))
@@ -298,8 +296,7 @@ def test_an_idle_connection_elsewhere_makes_room() -> None:
             ]
             await asyncio.gather(*both)
             assert (len(one.requests), len(two.requests)) == (4, 3)
-            assert channel._own is not None
-            assert channel._own._pool._slots == 1
+            assert channel._pool._slots == 1
             await channel.close()
 
     in_a_world(main)
@@ -333,8 +330,7 @@ def test_kept_warm_means_always_warm() -> None:
 
     async def main(_: World) -> None:
         async with venue(answering) as served, channel_to(served.url) as channel:
-            assert channel._own is not None
-            pool = channel._own._pool
+            pool = channel._pool
             warmer = asyncio.create_task(channel.keep_warm(served.url))
             await asyncio.sleep(1)
             for _ in range(7200):
