@@ -17,6 +17,7 @@ import typer
 
 from connector.cli.options import JsonOption
 from connector.cli.output import Column, Output
+from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 
 _API_KEY = "bench-key-0000000001"
 _API_SECRET = "bench-secret-0000000001"  # noqa: S105 - a simulated account
-_VENUE = "binance-usdm"
 _START_S = 30.0
-_MOST = 250  # the simulated venue keeps the real limits: 300 orders in 10 s
+_MOST = 250  # simulated venues keep the real limits
 
 _HEADINGS = (
     Column("what"),
@@ -43,6 +43,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench(
+    venue: Annotated[
+        str, typer.Argument(help="Whose protocol; name or short name.")
+    ] = DEFAULT_PROFILE.partition(":")[2],
     orders: Annotated[
         int, typer.Option("--orders", min=1, max=_MOST, help="Placed per channel.")
     ] = 100,
@@ -67,9 +70,9 @@ def bench(
             raise ConfigError(
                 "--uvloop needs the extra: pip install 'connector[fast]'"
             ) from None
-        rows = fast.run(_measure(orders))
+        rows = fast.run(_measure(venue, orders))
     else:
-        rows = asyncio.run(_measure(orders))
+        rows = asyncio.run(_measure(venue, orders))
     if as_json:
         for row in rows:
             out.record({"type": "bench", **row}, "")
@@ -87,13 +90,13 @@ def bench(
     )
 
 
-async def _measure(orders: int) -> list[dict[str, Any]]:
+async def _measure(venue: str, orders: int) -> list[dict[str, Any]]:
     rows = []
     for channel in ("websocket", "rest"):
-        async with _venue() as urls:
+        async with _served(venue) as urls:
             if channel == "rest":
                 urls = replace(urls, ws_api="")
-            found = await _one_channel(urls, orders)
+            found = await _one_channel(venue, urls, orders)
         rows += [
             {"channel": channel, "what": what, **numbers}
             for what, numbers in found.items()
@@ -102,7 +105,9 @@ async def _measure(orders: int) -> list[dict[str, Any]]:
     return rows
 
 
-async def _one_channel(urls: EndpointUrls, orders: int) -> dict[str, dict[str, float]]:
+async def _one_channel(
+    venue: str, urls: EndpointUrls, orders: int
+) -> dict[str, dict[str, float]]:
     from connector.model.credentials import ApiKey, Credentials, Secret
     from connector.model.money import floor_to_grid
     from connector.session import Session
@@ -111,7 +116,7 @@ async def _one_channel(urls: EndpointUrls, orders: int) -> dict[str, dict[str, f
     placing, cancelling = Histogram(), Histogram()
     with TemporaryDirectory() as place:
         async with Session(
-            f"paper:{_VENUE}",
+            f"paper:{venue}",
             endpoints=urls,
             credentials=Credentials(
                 api_key=ApiKey(_API_KEY), secret=Secret(_API_SECRET)
@@ -136,12 +141,12 @@ async def _one_channel(urls: EndpointUrls, orders: int) -> dict[str, dict[str, f
 
 
 @contextlib.asynccontextmanager
-async def _venue() -> AsyncIterator[EndpointUrls]:
+async def _served(venue: str) -> AsyncIterator[EndpointUrls]:
     """A simulated venue in a process of its own; raises Unreachable."""
     from connector.config.hosts import EndpointUrls
 
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "connector", "paper", "serve", _VENUE, "--json"),
+        *(sys.executable, "-m", "connector", "paper", "serve", venue, "--json"),
         *("--api-key", _API_KEY, "--api-secret", _API_SECRET),
         stdout=asyncio.subprocess.PIPE,
     )

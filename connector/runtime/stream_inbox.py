@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-PER_TURN = 32
+PER_TURN = 16
 """Messages handed to the sink before everybody else gets a turn."""
 
 Sink = Callable[[bytes], None]

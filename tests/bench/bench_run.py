@@ -95,6 +95,15 @@ BENCHES: dict[str, Bench] = {
             row("ccxt", "latency", "ccxt.pro", rate=1000, count=3_000),
         ),
     ),
+    "priority": Bench(
+        title="a cancel during a burst: asked to first byte (target: p99 5,000 us)",
+        metrics=("p99_us", "p50_us"),
+        count=50_000,
+        rows=(
+            row("ours", "priority", "ours, REST", orders=200),
+            row("ours", "priority", "ours, WebSocket", orders=200, uses_ws_api=True),
+        ),
+    ),
     "place_rest": Bench(
         title="place and cancel over REST",
         metrics=("p50_us", "p99_us", "cpu_us"),

@@ -30,6 +30,7 @@ class Task:
     orders: int = 0
     is_durable: bool = False
     uvloop: bool = False
+    uses_ws_api: bool = False
 
 
 class Spent:

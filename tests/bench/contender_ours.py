@@ -94,6 +94,33 @@ async def place_many(session: Session, count: int) -> None:
         await session.buy(SYMBOL, "0.010", limit="58000")
 
 
+async def priority(task: Task) -> dict[str, Any]:
+    """How soon a cancel leaves while a burst is being applied."""
+    spread = Spread()
+    async with session_on(task, ws_api=task.uses_ws_api) as session:
+        orders = [
+            await session.buy(SYMBOL, "0.010", limit="58000")
+            for _ in range(task.orders)
+        ]
+        sent = session.latency["submit_to_sent"]
+        events = session.events()
+        burst = await start_burst(task)
+        while events.backlog == 0:
+            await asyncio.sleep(0)
+        waits = []
+        for order in orders:
+            before = sent.total_ns
+            waits.append(asyncio.ensure_future(session.cancel(order)))
+            while sent.total_ns == before:
+                await asyncio.sleep(0)
+            spread.add_ns(sent.total_ns - before)
+            await asyncio.sleep(0.002)
+        during = session.latency["loop_lag"].summary()
+        await asyncio.gather(*waits)
+        await burst
+    return {**spread.summary(), "lag_ms": during["max_ms"], "got": spread.count}
+
+
 async def latency(task: Task) -> dict[str, Any]:
     """Wire to the user's function, at a rate."""
     spread = Spread()
@@ -217,6 +244,7 @@ BENCHES = {
     "ingest": ingest,
     "ingest_callback": ingest_callback,
     "latency": latency,
+    "priority": priority,
     "place_rest": place_rest,
     "place_ws": place_ws,
     "http": http_place,

@@ -16,7 +16,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from connector.runtime.stream_inbox import Inbox
+from connector.runtime.stream_inbox import PER_TURN, Inbox
 from connector.runtime.stream_wire import Wire
 
 URL = "ws://127.0.0.1/ws"
@@ -200,15 +200,15 @@ def test_a_sink_gets_messages_at_once_and_in_order() -> None:
         inbox.put(0.0, sent[10:11])
         assert got == sent[:11]
         inbox.put(0.0, sent[11:400])
-        assert got == sent[:43]
+        assert got == sent[: 11 + PER_TURN]
         inbox.put(0.0, sent[400:])
-        assert got == sent[:43]
+        assert got == sent[: 11 + PER_TURN]
         turns = 0
         while len(got) < 500:
             before = len(got)
             await asyncio.sleep(0)
             turns += 1
-            assert len(got) - before <= 32
+            assert len(got) - before <= PER_TURN
         assert got == sent
         assert turns >= 14
         assert inbox.size == 0
@@ -224,7 +224,7 @@ def test_the_end_comes_after_the_last_message() -> None:
         inbox.deliver_to(got.append)
         inbox.put(0.0, [b"x"] * 100)
         inbox.end("over")
-        assert len(got) == 32
+        assert len(got) == PER_TURN
         await inbox.wait()
         assert len(got) == 100
 
