@@ -38,6 +38,10 @@ class SessionConfig:
     clock_every_s: the venue's clock is measured this often.
     rotate_after_s: a stream this old is replaced by a new one beside it, sooner if
         the venue demands it.
+    durability: what an order intent survives once its order may leave: "power", the
+        loss of power as well (fsync), or "process", the death of the process (some
+        ms sooner on most disks; after a loss of power the last orders may be found
+        at the venue as somebody else's).
     dead_man_s: the venue cancels our orders this long after we fell silent; 0: it
         does not. New exposure is refused while the switch cannot be armed.
     allow_exposure_when_stale: send new exposure also while not live.
@@ -66,6 +70,7 @@ class SessionConfig:
     clock_every_s: float = 600.0
     rotate_after_s: float = math.inf
     close_timeout_s: float = 5.0
+    durability: str = "power"
     dead_man_s: float = 0.0
     allow_exposure_when_stale: bool = False
     allow_withdraw_key: bool = False
@@ -73,7 +78,12 @@ class SessionConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "dead_man_s":
+            if item.name == "durability":
+                if value not in ("power", "process"):
+                    raise ConfigError(
+                        f'durability must be "power" or "process", not {value!r}'
+                    )
+            elif item.name == "dead_man_s":
                 if not 0 <= value < float("inf"):
                     raise ConfigError(f"dead_man_s must be 0 or more, not {value!r}")
             elif not isinstance(value, bool) and value <= 0:

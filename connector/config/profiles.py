@@ -411,7 +411,12 @@ def _session_config(given: Mapping[str, object], where: str) -> SessionConfig:
         wanted = known[name]
         is_right = type(value) is wanted or (wanted is float and type(value) is int)
         if not is_right:
-            word = {bool: "true or false", int: "a whole number", float: "a number"}
+            word = {
+                bool: "true or false",
+                int: "a whole number",
+                float: "a number",
+                str: "text",
+            }
             raise ConfigError(f"{where}.{name}: must be {word[wanted]}, not {value!r}")
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(f"{where}.{name}: must be finite, not {value!r}")

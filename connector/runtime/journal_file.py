@@ -34,7 +34,8 @@ class FileJournal:
     *threaded* False commits inside the calling task, without any thread: for
     virtual-time loops and for tests. At most MAX_WAITING records wait for the writer
     thread; more raise JournalFull at once. *max_bytes* bounds the file; at the bound
-    writes raise JournalFull until something is pruned.
+    writes raise JournalFull until something is pruned. *survives_power_loss* False
+    makes durable writes as good as the others: they survive the process only.
 
     Not for use in a forked child: every call there raises JournalError.
     """
@@ -47,6 +48,7 @@ class FileJournal:
         wall_ns: int,
         threaded: bool = True,
         max_bytes: int | None = None,
+        survives_power_loss: bool = True,
     ) -> None:
         """Open *file*, making it and its directory if need be.
 
@@ -59,6 +61,7 @@ class FileJournal:
         """
         file = private_directory(file.absolute().parent) / file.name
         self._pid = os.getpid()
+        self._survives_power_loss = survives_power_loss
         self._lock = threading.Lock()  # one user of the store at a time
         self._writer_lock = WriterLock(file)
         self._store = Store(file, max_bytes)
@@ -164,6 +167,7 @@ class FileJournal:
         self._writer_lock.release()
 
     def _commit(self, batches: Sequence[Sequence[Values]], durable: bool) -> None:
+        durable = durable and self._survives_power_loss
         with self._lock:
             self._store.commit(batches, durable=durable)
 

@@ -20,6 +20,7 @@ from connector.core.machine import SessionCore
 from connector.core.restore import base36
 from connector.dialect import Capability, Dialect, Endpoints
 from connector.errors import ConfigError, CredentialsError, Unsupported
+from connector.model.clock import Now
 from connector.model.credentials import Credentials
 from connector.runtime import log
 from connector.runtime.clock import Clock, SystemClock
@@ -152,7 +153,13 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         redactor.watch([credentials.passphrase])
     signer = make_signer(credentials)
     now = clock.now()
-    journal = _journal(wishes, profile, is_embedded=is_embedded, wall_ns=now.wall_ns)
+    journal = _journal(
+        wishes,
+        profile,
+        is_embedded=is_embedded,
+        now=now,
+        durability=config.durability,
+    )
     stack.callback(journal.close)
     account = hashlib.sha256(credentials.api_key.reveal().encode()).hexdigest()[:12]
     gate = shared_gate(
@@ -239,7 +246,7 @@ def _endpoints(
 
 
 def _journal(
-    wishes: Wishes, profile: Profile, *, is_embedded: bool, wall_ns: int
+    wishes: Wishes, profile: Profile, *, is_embedded: bool, now: Now, durability: str
 ) -> Journal:
     wanted = wishes.journal
     if wanted is None and is_embedded:
@@ -248,9 +255,14 @@ def _journal(
     if wanted == EPHEMERAL:
         return MemoryJournal(owner)
     if wanted is None:
-        return FileJournal(journal_path(profile.text), owner, wall_ns=wall_ns)
+        wanted = journal_path(profile.text)
     if isinstance(wanted, (str, Path)):
-        return FileJournal(Path(wanted), owner, wall_ns=wall_ns)
+        return FileJournal(
+            Path(wanted),
+            owner,
+            wall_ns=now.wall_ns,
+            survives_power_loss=durability == "power",
+        )
     return wanted
 
 

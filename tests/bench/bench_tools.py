@@ -28,7 +28,7 @@ class Task:
     rate: float = 0
     in_flight: int = 1
     orders: int = 0
-    is_durable: bool = False
+    journal: str = "memory"  # or a durability
     uvloop: bool = False
     uses_ws_api: bool = False
 

@@ -18,6 +18,7 @@ from bench_tools import (
     start_burst,
 )
 
+from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
 from connector.dialect.wire import HttpWire
 from connector.model.credentials import ApiKey, Credentials, Secret
@@ -138,8 +139,13 @@ async def latency(task: Task) -> dict[str, Any]:
 
 async def _place(task: Task, *, ws_api: bool) -> dict[str, Any]:
     with TemporaryDirectory() as place:
-        journal = Path(place) / "journal.db" if task.is_durable else "memory"
-        async with session_on(task, ws_api=ws_api, journal=journal) as session:
+        given: dict[str, Any] = {"journal": "memory"}
+        if task.journal != "memory":
+            given = {
+                "journal": Path(place) / "journal.db",
+                "config": SessionConfig(durability=task.journal),
+            }
+        async with session_on(task, ws_api=ws_api, **given) as session:
             return await place_cancel(
                 task,
                 lambda: session.buy(SYMBOL, "0.010", limit="58000"),

@@ -246,6 +246,14 @@ class TestFile:
                 ["audit_interval_s", "finite"],
             ),
             (
+                "[paper.x]\nvenue='binance'\n[paper.x.session]\ndurability='disk'",
+                ["durability", '"power" or "process"'],
+            ),
+            (
+                "[paper.x]\nvenue='binance'\n[paper.x.session]\ndurability=1",
+                ["durability", "text"],
+            ),
+            (
                 "[paper.x]\nvenue='binance'\n[paper.x.session]\nbuffer_max=1.5",
                 ["buffer_max", "whole number"],
             ),

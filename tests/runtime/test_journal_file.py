@@ -217,6 +217,17 @@ def test_only_durable_writes_pay_for_fsync(journal: FileJournal) -> None:
         assert connection.execute("PRAGMA synchronous").fetchone() == (expected,)
 
 
+def test_who_does_not_fear_for_the_power_pays_nothing(file: Path) -> None:
+    """Durable writes are kept for the next process, without fsync."""
+    with opened(file, survives_power_loss=False) as journal:
+        connection = journal._store._connection
+        assert connection is not None
+        journal.append([record("a")], durable=True)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
+    with opened(file) as journal:
+        assert [row.key for row in journal.load()] == ["a"]
+
+
 # Where it lives
 
 
