@@ -78,8 +78,23 @@ BENCHES: dict[str, Bench] = {
         metrics=("cpu_us",),
         count=15_000,
         rows=(
-            row("ours", "ingest_callback", "10 open orders", orders=10),
-            row("ours", "ingest_callback", "2,000 open orders", orders=2_000),
+            row("ours", "ingest_callback", "10 open orders", orders=10, settle_s=50),
+            row(
+                "ours",
+                "ingest_callback",
+                "10,000 open orders",
+                orders=10_000,
+                settle_s=50,
+            ),
+        ),
+    ),
+    "open_orders": Bench(
+        title="5,000 open orders into typed state, CPU us and KiB per order",
+        metrics=("cpu_us", "kib"),
+        count=5_000,
+        rows=(
+            row("ccxt", "open_orders", "ccxt fetch_open_orders"),
+            row("ours", "open_orders", "ours, whole start of a session"),
         ),
     ),
     "latency": Bench(

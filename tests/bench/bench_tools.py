@@ -28,6 +28,7 @@ class Task:
     rate: float = 0
     in_flight: int = 1
     orders: int = 0
+    settle_s: float = 0  # before the measurement: audits follow a start for 45 s
     journal: str = "memory"  # or a durability
     uvloop: bool = False
     uses_ws_api: bool = False
@@ -81,18 +82,26 @@ class Spread:
         }
 
 
+def resident_kib() -> int:
+    """Resident memory of this process."""
+    with open("/proc/self/status") as status:  # noqa: PTH123 - no disk
+        (line,) = (line for line in status if line.startswith("VmRSS:"))
+    return int(line.split()[1])
+
+
+async def tell_venue(task: Task, path: str) -> None:
+    """A word to `bench_venue`."""
+    place = urlsplit(task.places["rest"])
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(f"GET /bench/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
 async def start_burst(task: Task) -> asyncio.Task[None]:
     """Ask the venue for *count* events; done when they are written."""
-    place = urlsplit(task.places["rest"])
-    path = f"/bench/burst?count={task.count}&rate={task.rate}"
-
-    async def ask() -> None:
-        reader, writer = await asyncio.open_connection(place.hostname, place.port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        await reader.readuntil(b"\r\n\r\n")
-        writer.close()
-
-    return asyncio.create_task(ask())
+    path = f"burst?count={task.count}&rate={task.rate}"
+    return asyncio.create_task(tell_venue(task, path))
 
 
 async def in_flight(task: Task, send: Callable[[], Awaitable[Any]]) -> None:

@@ -9,6 +9,7 @@ wallet never moves, so what REST tells and what the stream told always agree.
 
     GET /bench/burst?count=N&rate=R    N events to every private socket, R a second
                                        (0: as fast as they are taken)
+    GET /bench/orders?count=N          so many resting orders, told to nobody
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Desk:
         self.next_id = 10_000_000
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def place(self, terms: dict[str, str]) -> dict[str, Any]:
+    def place(self, terms: dict[str, str], *, told: bool = True) -> dict[str, Any]:
         """A resting order, told on the private sockets."""
         self.next_id += 1
         now_ms = time.time_ns() // 1_000_000
@@ -125,7 +126,8 @@ class Desk:
         }  # fmt: skip
         self.orders[self.next_id] = order
         self.by_client[order["clientOrderId"]] = self.next_id
-        self.tell(order_event(order, "NEW", now_ms))
+        if told:
+            self.tell(order_event(order, "NEW", now_ms))
         return order
 
     def find(self, terms: dict[str, str]) -> dict[str, Any] | None:
@@ -275,6 +277,12 @@ class Peer(asyncio.Protocol):
     ) -> None:
         if path == "/bench/burst":
             await self.desk.burst(int(terms["count"]), float(terms.get("rate", 0)))
+            self.transport.write(http_answer(200, b"{}"))
+            return
+        if path == "/bench/orders":
+            for _ in range(int(terms["count"])):
+                order = {"side": "BUY", "quantity": "0.010", "price": "58000.0"}
+                self.desk.place(order, told=False)
             self.transport.write(http_answer(200, b"{}"))
             return
         self.transport.write(await self.desk.forward(head, body))

@@ -13,8 +13,10 @@ from bench_tools import (
     in_flight,
     measure,
     place_cancel,
+    resident_kib,
     serve,
     start_burst,
+    tell_venue,
 )
 
 SYMBOL = "BTC/USDT:USDT"
@@ -115,9 +117,25 @@ async def place_ws(task: Task) -> dict[str, Any]:
         await client.close()
 
 
+async def open_orders(task: Task) -> dict[str, Any]:
+    """fetch_open_orders of all that rest."""
+    await tell_venue(task, f"orders?count={task.count}")
+    client = await exchange(task)
+    try:
+        before_kib = resident_kib()
+        with measure() as spent:
+            orders = await client.fetch_open_orders(SYMBOL)
+        assert len(orders) == task.count
+        kib = (resident_kib() - before_kib) / task.count
+        return {**spent.per(task.count), "kib": kib}
+    finally:
+        await client.close()
+
+
 BENCHES = {
     "ingest": ingest,
     "latency": ingest,
+    "open_orders": open_orders,
     "place_rest": place_rest,
     "place_ws": place_ws,
 }

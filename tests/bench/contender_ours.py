@@ -14,8 +14,10 @@ from bench_tools import (
     in_flight,
     measure,
     place_cancel,
+    resident_kib,
     serve,
     start_burst,
+    tell_venue,
 )
 
 from connector.config import SessionConfig
@@ -51,9 +53,8 @@ def session_on(task: Task, *, ws_api: bool = False, **options: Any) -> Session:
 
 async def ingest(task: Task) -> dict[str, Any]:
     """Events of a burst until `events()` has given the user the last order."""
+    await tell_venue(task, f"orders?count={task.orders}")
     async with session_on(task) as session:
-        if task.orders:
-            await place_many(session, task.orders)
         events = session.events()
         closed = 0
         wanted = task.count // 3
@@ -81,18 +82,15 @@ async def ingest_callback(task: Task) -> dict[str, Any]:
             if closed == task.count // 3:
                 done.set()
 
-    async with session_on(task, on_event=on_event):
+    await tell_venue(task, f"orders?count={task.orders}")
+    async with session_on(task, on_event=on_event) as session:
+        assert len(session.orders) == task.orders
+        await asyncio.sleep(task.settle_s)
         with measure() as spent:
             burst = await start_burst(task)
             await done.wait()
         await burst
         return {**spent.per(task.count), "got": closed * 3}
-
-
-async def place_many(session: Session, count: int) -> None:
-    """Resting orders before the measurement."""
-    for _ in range(count):
-        await session.buy(SYMBOL, "0.010", limit="58000")
 
 
 async def priority(task: Task) -> dict[str, Any]:
@@ -237,13 +235,24 @@ async def limiter(task: Task) -> dict[str, Any]:
     return spent.per(task.count)
 
 
+async def open_orders(task: Task) -> dict[str, Any]:
+    """Resting orders read at the start, into state and journal; memory of each."""
+    await tell_venue(task, f"orders?count={task.count}")
+    before_kib = resident_kib()
+    with measure() as spent:
+        session = session_on(task)
+        await session.open()
+    assert len(session.orders) == task.count
+    kib = (resident_kib() - before_kib) / task.count
+    await session.close()
+    return {**spent.per(task.count), "kib": kib}
+
+
 async def memory(task: Task) -> dict[str, Any]:
     """Resident memory of a process with one live session."""
     async with session_on(task, ws_api=True) as session:
         assert session.is_live
-        with open("/proc/self/status") as status:  # noqa: ASYNC230, PTH123 - no disk
-            (line,) = (line for line in status if line.startswith("VmRSS:"))
-        return {"rss_mib": int(line.split()[1]) / 1024}
+        return {"rss_mib": resident_kib() / 1024}
 
 
 BENCHES = {
@@ -257,6 +266,7 @@ BENCHES = {
     "sign": sign,
     "limiter": limiter,
     "memory": memory,
+    "open_orders": open_orders,
 }
 
 if __name__ == "__main__":
