@@ -211,12 +211,9 @@ class Stream:
         Raises StreamLost, with *maybe_sent* False only if nothing was written. A
         peer that takes no bytes for the send timeout ends the stream.
         """
-        if not self.is_open or not self._wire.is_open:
-            raise self._lost()
-        data = text.encode()
-        if on_bytes_may_leave is not None:
-            on_bytes_may_leave()
-        self._wire.send_text(data)
+        self.send_nowait(text, on_bytes_may_leave=on_bytes_may_leave)
+        if self.has_room:
+            return
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 await self._wire.wait_room()
@@ -226,6 +223,25 @@ class Stream:
         else:
             return
         raise self._lost(maybe_sent=True)
+
+    @property
+    def has_room(self) -> bool:
+        """The peer keeps up: what is sent now leaves now."""
+        return self._wire.has_room
+
+    def send_nowait(
+        self, text: str, *, on_bytes_may_leave: Callable[[], None] | None = None
+    ) -> None:
+        """As `send`, without waiting for a peer that takes no bytes (`has_room`).
+
+        Raises StreamLost if nothing was written, and what *on_bytes_may_leave* does.
+        """
+        if not self.is_open or not self._wire.is_open:
+            raise self._lost()
+        data = text.encode()
+        if on_bytes_may_leave is not None:
+            on_bytes_may_leave()
+        self._wire.send_text(data)
 
     async def ping(self, timeout_s: float) -> float | None:
         """Round trip of a ping in seconds; None if no pong came in time.

@@ -94,6 +94,11 @@ class Wire(asyncio.Protocol):
         """Frames may be sent."""
         return self.protocol.state is State.OPEN
 
+    @property
+    def has_room(self) -> bool:
+        """The peer has taken most of what was written."""
+        return self._room is None
+
     # Out
 
     def send_text(self, data: bytes) -> None:

@@ -26,7 +26,11 @@ _NUMBERS = itertools.count(1)
 
 
 class Budget:
-    """What one account may spend, at one gate."""
+    """What one account may spend, at one gate.
+
+    *specs* are what is known before the venue was asked: where another session has
+    learnt better, they change nothing.
+    """
 
     def __init__(
         self,
@@ -41,7 +45,10 @@ class Budget:
         self._number = next(_NUMBERS)  # connections of other sessions have our names
         self._scopes: dict[str, BucketSpec] = {}
         self._charges: dict[tuple[Cost, str], Charge] = {}
-        self.learn(specs)
+        specs = tuple(specs)
+        self._scopes.update((spec.id, spec) for spec in specs)
+        in_force = {view.id for view in gate.snapshot().buckets}
+        self.learn(spec for spec in specs if self._id(spec.id, "") not in in_force)
 
     def learn(self, specs: Iterable[BucketSpec]) -> None:
         """Put limits in force."""
@@ -71,11 +78,7 @@ class Budget:
         self, cost: Cost, priority: Priority, deadline_ns: int, connection: str = ""
     ) -> Permit:
         """Wait until *cost* may be spent; raises RateLimited."""
-        key = (cost, connection)
-        charge = self._charges.get(key)
-        if charge is None:
-            bound = tuple((self._id(name, connection), units) for name, units in cost)
-            charge = self._charges[key] = self._gate.charge(bound)
+        charge = self._charge(cost, connection)
         permit = await self._gate.acquire(charge, priority, deadline_ns)
         if self.spending is not None:
             try:
@@ -84,6 +87,23 @@ class Budget:
                 permit.refund()
                 raise
         return permit
+
+    def try_acquire(self, cost: Cost, priority: Priority) -> Permit | None:
+        """A permit if nothing has to be waited for, else None."""
+        if self.spending is not None and self.spending.would_wait(cost, priority):
+            return None
+        permit = self._gate.try_acquire(self._charge(cost, ""), priority)
+        if permit is not None and self.spending is not None:
+            self.spending.count(cost)
+        return permit
+
+    def _charge(self, cost: Cost, connection: str) -> Charge:
+        key = (cost, connection)
+        charge = self._charges.get(key)
+        if charge is None:
+            bound = tuple((self._id(name, connection), units) for name, units in cost)
+            charge = self._charges[key] = self._gate.charge(bound)
+        return charge
 
     def inherit(self, spent: Sequence[Spent], run: str, now: Now) -> None:
         """Count what an earlier process (*run*) spent, unless this very process did

@@ -32,34 +32,22 @@ from connector.core.effects import (
     SetLimits,
 )
 from connector.core.inputs import (
-    CallAnswered,
-    CallFailed,
-    CallSigned,
     Input,
-    LinkRole,
     Start,
     Stop,
     Tick,
 )
-from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED
-from connector.dialect.wire import Host, HttpWire, Security, Send
 from connector.errors import (
     ConnectorError,
-    MaybeSent,
-    NotSent,
-    RateLimited,
     SessionClosed,
-    StreamLost,
 )
-from connector.model.clock import NS_PER_MS, NS_PER_S, Now
+from connector.model.clock import NS_PER_S, Now
 from connector.model.events import Alarm, Event
 from connector.model.ids import ClientOrderId
-from connector.model.noun import replace
 from connector.model.order import Fill
 from connector.session.audience import Audience
-from connector.session.departure import Departure, NotLiveError, TooLateError
+from connector.session.calls import Calls
 from connector.session.events import fill_of_json
-from connector.session.gate import Permit
 from connector.session.journaling import JournalWriter
 from connector.session.latency import Latency
 from connector.session.opening import Parts
@@ -85,7 +73,6 @@ class Shell:
         self.budget = parts.budget
         self.latency = Latency(parts.core)
         self._endpoints = parts.endpoints
-        self._signer = parts.signer
         self._journal = journal(self.post)
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,22 +81,28 @@ class Shell:
         self._is_arming = False
         self._tickets: dict[int, asyncio.Future[Any]] = {}
         self._ticket = 0
-        self._permits: dict[int, Permit] = {}
-        self._sent_ns: dict[int, int] = {}
         self._sockets = Sockets(
             parts.streams,
             parts.budget,
             post=self.post,
             spawn=self._spawn,
             now=self.now,
-            finish=self._finish_frame,
+            finish=lambda step: self._calls.finish_frame(step),
             logon_timeout_s=parts.config.logon_timeout_s,
+        )
+        self._calls = Calls(
+            parts,
+            self._sockets,
+            self.latency,
+            post=self.post,
+            take=self._take,
+            spawn=self._spawn,
+            now=self.now,
         )
         self.audience = Audience(self, on_event)
         self._inputs: deque[Input] = deque()
         self._is_posting = False
         self._changed: asyncio.Future[None] | None = None
-        self._clock_mono_ns: int | None = None
         self.fatal: ConnectorError | None = None
         self._end: BaseException | None = None
         self.is_closed = False
@@ -195,6 +188,8 @@ class Shell:
         try:
             while self._inputs:
                 self._take(self._inputs.popleft())
+                if not self._is_ending:
+                    self._calls.depart()
         finally:
             self._is_posting = False
             self._inputs.clear()
@@ -259,14 +254,9 @@ class Shell:
             case Publish(event=event):
                 self.audience.tell(event)
             case SendCall():
-                asked_ns = self.latency.asked_ns()
-                self._spawn(self._call(effect, asked_ns), f"call.{effect.request.op}")
+                self._calls.put(effect)
             case EndCall(call_id=call_id):
-                permit = self._permits.pop(call_id, None)
-                self._sent_ns.pop(call_id, None)
-                self.latency.frame_answered(call_id)
-                if permit is not None:
-                    permit.answered()
+                self._calls.end(call_id)
             case AppendJournal():
                 self.latency.journaling(effect)
                 self._journal.put(effect)
@@ -281,11 +271,9 @@ class Shell:
             case CloseStream():
                 self._sockets.close(effect)
             case ObserveLimits(call_id=call_id, used=used):
-                self.budget.observe(used, sent_ns=self._sent_ns.get(call_id))
+                self.budget.observe(used, sent_ns=self._calls.sent_ns(call_id))
             case RefundCall(call_id=call_id):
-                permit = self._permits.pop(call_id, None)
-                if permit is not None:
-                    permit.refund()
+                self._calls.refund(call_id)
             case CloseGate(throttle=throttle):
                 self.budget.close(throttle, self.core.clock.offset, self.now())
             case SetLimits(specs=specs):
@@ -352,140 +340,6 @@ class Shell:
         except Exception as error:
             # In a timer nobody would hear of it: let the group end with it.
             self._spawn(_raise(error), "timers")
-
-    # --- calls ---
-
-    async def _call(self, effect: SendCall, asked_ns: int) -> None:
-        call_id = effect.call_id
-        is_awaited = False  # its answer comes as a frame
-        try:
-            while True:
-                permit = await self._permit(effect)
-                self._permits[call_id] = permit
-                departure = Departure(
-                    permit,
-                    self.now,
-                    lambda: self._may_leave(effect),
-                    lambda left_ns: self.latency.sent(effect, asked_ns, left_ns),
-                )
-                is_awaited = await self._send_as_frame(effect, departure)
-                if is_awaited:
-                    return
-                if departure.was_too_late:
-                    continue
-                if effect.is_frame_only:
-                    self._refuse_http(effect, permit)
-                    return
-                if await self._exchange(effect, departure):
-                    return
-        except RateLimited as error:
-            self.post(CallFailed(call_id, False, RATE_LIMITED, str(error)))
-        finally:
-            if not is_awaited:
-                self.latency.answered(call_id, self.now(), is_read=False)
-                self._permits.pop(call_id, None)
-                self._sent_ns.pop(call_id, None)
-
-    async def _permit(self, effect: SendCall) -> Permit:
-        request = effect.request
-        try:
-            return await self.budget.acquire(
-                request.cost, request.priority, effect.give_up_mono_ns
-            )
-        except asyncio.CancelledError:
-            why = "the session closed before it could be sent"
-            self.post(CallFailed(effect.call_id, False, NOT_SENT, why))
-            raise
-
-    async def _send_as_frame(self, effect: SendCall, departure: Departure) -> bool:
-        """True if the frame left, or may have; False if nothing of it did."""
-        call_id, epoch = effect.call_id, effect.frame_epoch
-        stream = self._sockets.get(LinkRole.ORDERS, epoch) if epoch else None
-        if stream is None:
-            return False
-        wire = self.core.dialect.sign_request_frame(
-            effect.request, self._signer, str(call_id), self._venue_ms()
-        )
-        self.post(CallSigned(call_id, wire.deadline_ms, epoch))
-        try:
-            await stream.send(wire.text, on_bytes_may_leave=departure)
-        except (TooLateError, NotLiveError):
-            return False
-        except StreamLost as error:
-            if not error.maybe_sent:
-                return False
-            self.post(CallFailed(call_id, True, "", str(error)))
-            self._execute(EndCall(call_id))
-        except asyncio.CancelledError:
-            self.post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))
-            raise
-        if call_id in self._permits:  # else its answer was faster
-            self._sent_ns[call_id] = departure.left_ns
-        return True
-
-    async def _exchange(self, effect: SendCall, departure: Departure) -> bool:
-        """Sign and send by HTTP; False if the grant ran out before it left."""
-        call_id = effect.call_id
-        wire = self._sign(effect)
-        self.post(CallSigned(call_id, wire.deadline_ms))
-        try:
-            answer = await self._http.send(
-                wire,
-                timeout_s=self.core.config.answer_timeout_s,
-                on_bytes_may_leave=departure,
-            )
-        except NotSent as error:
-            departure.permit.refund()
-            if departure.was_too_late:
-                return False
-            is_ours = not self._may_leave(effect)
-            code = NOT_LIVE if is_ours else NOT_SENT
-            self.post(CallFailed(call_id, False, code, str(error)))
-        except MaybeSent as error:
-            self.post(CallFailed(call_id, True, "", str(error)))
-        except asyncio.CancelledError:
-            self.post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))
-            raise
-        else:
-            departure.permit.answered()
-            self._sent_ns[call_id] = departure.left_ns
-            self.latency.answered(call_id, self.now(), is_read=True)
-            self.post(CallAnswered(call_id, answer))
-            self._tell_clock()
-        return True
-
-    def _refuse_http(self, effect: SendCall, permit: Permit) -> None:
-        """Nothing of the frame was sent, and HTTP is no way for this call."""
-        permit.refund()
-        code = NOT_SENT if self._may_leave(effect) else NOT_LIVE
-        why = "order entry over WebSocket is not open"
-        self.post(CallFailed(effect.call_id, False, code, why))
-
-    def _may_leave(self, effect: SendCall) -> bool:
-        return self.core.may_expose or not effect.is_exposure
-
-    def _sign(self, effect: SendCall) -> HttpWire:
-        request = effect.request
-        base = self._endpoints.rest
-        if request.host is Host.KEY_INFO:
-            base = self._endpoints.key_info
-        signer = None if request.security is Security.NONE else self._signer
-        wire = self.core.dialect.sign(request, signer, base, self._venue_ms())
-        extra = self._endpoints.headers
-        return replace(wire, headers=wire.headers + extra) if extra else wire
-
-    def _finish_frame(self, step: Send) -> str:
-        return self.core.dialect.sign_frame(step, self._signer, self._venue_ms())
-
-    def _venue_ms(self) -> int:
-        """Late, never early: the venue allows little of the future."""
-        return self.core.clock.offset.venue_ns_late(self.now()) // NS_PER_MS
-
-    def _tell_clock(self) -> None:
-        clock = self.core.clock.offset
-        if clock.measured_mono_ns != self._clock_mono_ns:
-            self._clock_mono_ns = clock.measured_mono_ns
-            self.budget.set_clock(clock, self.now())
 
 
 async def _raise(error: Exception) -> None:

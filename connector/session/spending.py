@@ -104,8 +104,24 @@ class Spending:
     async def lend(self, cost: Cost, priority: Priority) -> None:
         """Count *cost* as spent; waits a little for a record if the loan is used up.
         Cancels do not wait."""
+        must_wait = self.would_wait(cost, priority)
+        self.count(cost)
+        if must_wait:
+            await self._wait()
+
+    def would_wait(self, cost: Cost, priority: Priority) -> bool:
+        """Whether `lend` would wait for a record."""
+        if priority is Priority.CANCEL or self._is_refused:
+            return False
+        for name, units in cost:
+            book = self._books.get(name)
+            if book is not None and units and book.since_written + units > book.loan:
+                return True
+        return False
+
+    def count(self, cost: Cost) -> None:
+        """Count *cost* as spent, without waiting."""
         wall_ns = self._now().wall_ns
-        is_over = False
         for name, units in cost:
             book = self._book(name)
             if book is None or not units:
@@ -118,9 +134,6 @@ class Spending:
             if 2 * book.since_made > book.loan and not self.wants_record:
                 self.wants_record = True
                 self.nudge()
-            is_over = is_over or book.since_written > book.loan
-        if is_over and priority is not Priority.CANCEL and not self._is_refused:
-            await self._wait()
 
     async def _wait(self) -> None:
         self._written.clear()

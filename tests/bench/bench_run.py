@@ -88,6 +88,15 @@ BENCHES: dict[str, Bench] = {
             ),
         ),
     ),
+    "sessions": Bench(
+        title="sessions in one process, CPU us per event and session",
+        metrics=("cpu_us",),
+        count=3_000,
+        rows=(
+            row("ours", "sessions", "1 session", count=30_000),
+            row("ours", "sessions", "20 sessions", sessions=20),
+        ),
+    ),
     "open_orders": Bench(
         title="5,000 open orders into typed state, CPU us and KiB per order",
         metrics=("cpu_us", "kib"),
@@ -202,11 +211,12 @@ def venue(core: int) -> Iterator[dict[str, str]]:
         process.stdout.close()
 
 
-def run_one(entry: Entry, count: int, places: dict[str, str], core: int) -> Any:
+def run_one(
+    entry: Entry, count: int, scale: float, places: dict[str, str], core: int
+) -> Any:
     """One contender in a fresh process; its numbers, or None if it failed."""
-    task = {"count": count, **entry.given, "bench": entry.bench, "places": places}
-    if "count" in entry.given:
-        task["count"] = min(count, entry.given["count"])
+    given = {**entry.given, "bench": entry.bench, "places": places}
+    task = {**given, "count": max(30, int(entry.given.get("count", count) * scale))}
     process = subprocess.run(
         [
             *("taskset", "-c", str(core)),
@@ -234,13 +244,12 @@ def compare(
 ) -> list[dict[str, Any]]:
     """All rows of one bench (those of *only*), best of *rounds*."""
     bench = BENCHES[name]
-    count = max(30, int(bench.count * scale))
     rows = [e for e in bench.rows if e.who in only and is_there(e.who)]
     best: dict[str, dict[str, float]] = {}
     for number in range(rounds):
         for entry in rows if number % 2 == 0 else rows[::-1]:
             with venue(cores[1]) as places:
-                told = run_one(entry, count, places, cores[0])
+                told = run_one(entry, bench.count, scale, places, cores[0])
             if told is None:
                 continue
             kept = best.setdefault(entry.label, dict(told))

@@ -28,6 +28,7 @@ class Task:
     rate: float = 0
     in_flight: int = 1
     orders: int = 0
+    sessions: int = 1
     settle_s: float = 0  # before the measurement: audits follow a start for 45 s
     journal: str = "memory"  # or a durability
     uvloop: bool = False

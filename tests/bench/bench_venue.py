@@ -26,6 +26,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from connector.paper.faces.binance_usdm.limits import LimitConfig
 from connector.paper.venue import paper_server
 
 VENUE = "binance-usdm"
@@ -328,6 +329,8 @@ async def main() -> None:
     """Serve until stdin ends."""
     async with paper_server(VENUE, api_key=API_KEY, api_secret=API_SECRET) as behind:
         behind.control.apply("freeze", {"symbol": SYMBOL, "frozen": True})
+        face: Any = behind.faces[0]
+        face.state.limits.config = LimitConfig(weight_1m=PLENTY)
         desk = Desk(behind.urls["rest"])
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Peer(desk), "127.0.0.1", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,6 +92,29 @@ async def ingest_callback(task: Task) -> dict[str, Any]:
             await done.wait()
         await burst
         return {**spent.per(task.count), "got": closed * 3}
+
+
+async def sessions(task: Task) -> dict[str, Any]:
+    """Several sessions of one process, all of which get the whole burst."""
+    closed = 0
+    wanted = task.sessions * (task.count // 3)
+    done = asyncio.Event()
+
+    def on_event(event: Event) -> None:
+        nonlocal closed
+        if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+            closed += 1
+            if closed == wanted:
+                done.set()
+
+    async with AsyncExitStack() as stack:
+        for _ in range(task.sessions):
+            await stack.enter_async_context(session_on(task, on_event=on_event))
+        with measure() as spent:
+            burst = await start_burst(task)
+            await done.wait()
+        await burst
+    return {**spent.per(task.count * task.sessions), "got": closed * 3}
 
 
 async def priority(task: Task) -> dict[str, Any]:
@@ -260,6 +284,7 @@ BENCHES = {
     "ingest_callback": ingest_callback,
     "latency": latency,
     "priority": priority,
+    "sessions": sessions,
     "place_rest": place_rest,
     "place_ws": place_ws,
     "http": http_place,

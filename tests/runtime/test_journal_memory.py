@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import JournalError, JournalFull, JournalLocked
@@ -39,6 +39,7 @@ RECORDS = st.builds(
 
 
 @given(st.lists(st.lists(RECORDS, max_size=4), max_size=8), st.integers(0, 9))
+@settings(deadline=None)  # fsync takes what the disk takes
 def test_memory_and_file_agree(batches: list[list[Record]], before_ns: int) -> None:
     """Law 14: the simulator's journal shows what the real one would."""
     with tempfile.TemporaryDirectory() as place:

@@ -11,6 +11,7 @@ from connector.dialect.wire import Throttle
 from connector.errors import RateLimited
 from connector.model.clock import NS_PER_MS, NS_PER_S, ClockOffset, Now
 from connector.model.limits import BucketScope, BucketSpec, Priority
+from connector.model.noun import replace
 from connector.session.budget import Budget
 from connector.session.gate import Gate
 
@@ -60,3 +61,17 @@ def test_a_throttle_without_names_closes_its_scope() -> None:
             await budget.acquire((("cancel", 1),), Priority.PLACE, soon_ns)
 
     asyncio.run(body())
+
+
+def test_who_comes_later_does_not_undo_what_others_have_learnt() -> None:
+    """A second session starts from published limits; those in force stay."""
+    gate = Gate(Limiter((), NS_PER_S), lambda: NS_PER_S)
+    first = Budget(gate, "me", SPECS)
+    learnt = tuple(replace(spec, limit=spec.limit * 4) for spec in SPECS)
+    first.learn(learnt)
+    before = {view.id: view.limit for view in gate.snapshot().buckets}
+    Budget(gate, "me", SPECS)
+    assert {view.id: view.limit for view in gate.snapshot().buckets} == before
+    Budget(gate, "somebody else", SPECS)
+    after = {view.id: view.limit for view in gate.snapshot().buckets}
+    assert after.items() >= before.items()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from venue import API_KEY, API_SECRET, desk, urls_of
 
@@ -28,6 +28,7 @@ VENUE = "binance-usdm"
 
 
 @given(st.integers(0, 2**62))
+@settings(deadline=None)
 def test_a_quantile_is_at_most_an_eighth_too_large(ns: int) -> None:
     """Never too small, never above the largest seen."""
     histogram = Histogram()
@@ -38,6 +39,7 @@ def test_a_quantile_is_at_most_an_eighth_too_large(ns: int) -> None:
 
 
 @given(st.lists(st.integers(-5, 2**70), max_size=50))
+@settings(deadline=None)
 def test_everything_is_counted_once(durations: list[int]) -> None:
     """Negative durations as 0, absurd ones in the last bucket; sums are exact."""
     histogram = Histogram()
