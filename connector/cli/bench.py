@@ -17,14 +17,13 @@ import typer
 
 from connector.cli.options import JsonOption
 from connector.cli.output import Column, Output
+from connector.cli.paper import DEFAULT_KEY, DEFAULT_SECRET
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import Unreachable
 
 if TYPE_CHECKING:
     from connector.config.hosts import EndpointUrls
 
-_API_KEY = "bench-key-0000000001"
-_API_SECRET = "bench-secret-0000000001"  # noqa: S105 - a simulated account
 _START_S = 30.0
 _MOST = 250  # simulated venues keep the real limits
 
@@ -119,7 +118,7 @@ async def _one_channel(
             f"paper:{venue}",
             endpoints=urls,
             credentials=Credentials(
-                api_key=ApiKey(_API_KEY), secret=Secret(_API_SECRET)
+                api_key=ApiKey(DEFAULT_KEY), secret=Secret(DEFAULT_SECRET)
             ),
             journal=Path(place) / "bench.db",
         ) as session:
@@ -147,7 +146,6 @@ async def _served(venue: str) -> AsyncIterator[EndpointUrls]:
 
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", "paper", "serve", venue, "--json"),
-        *("--api-key", _API_KEY, "--api-secret", _API_SECRET),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None

@@ -15,6 +15,9 @@ from connector.cli.output import Output
 from connector.config.venues import venue_of, venue_words
 from connector.errors import ConfigError
 
+DEFAULT_KEY = "paperkey"
+DEFAULT_SECRET = "papersecret"  # noqa: S105 - a simulated account
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
@@ -39,14 +42,14 @@ def serve(
     ] = 0,
     api_key: Annotated[
         str, typer.Option("--api-key", help="Key of the simulated account.")
-    ] = "paperkey",
+    ] = DEFAULT_KEY,
     api_secret: Annotated[
         str,
         typer.Option(
             "--api-secret",
             help="Its secret, a PEM text, or @FILE. No real secret belongs here.",
         ),
-    ] = "papersecret",  # noqa: S107 - a simulated account
+    ] = DEFAULT_SECRET,
     passphrase: Annotated[
         str | None, typer.Option("--passphrase", help="Of the key, where it has one.")
     ] = None,
