@@ -69,8 +69,8 @@ def test_placing_may_be_cancelled_at_any_point() -> None:
             order = await session.buy(at.symbol, "0.010", limit=at.price("0.97"))
             assert isinstance(order.outcome, Accepted)
             shell = session._open_shell
-            assert not shell._permits
-            assert not shell._sent_ns
+            assert not shell._calls._permits
+            assert not shell._calls._sent_ns
 
     run(body())
 
