@@ -19,6 +19,7 @@ from connector.errors import (
     NetworkError,
     RateLimited,
     SessionClosed,
+    Unreachable,
     UsageError,
     VenueRefused,
 )
@@ -27,7 +28,14 @@ from connector.paper.playbook import Market
 from connector.session import Session
 from connector.session.intents import OrderOptions, make_intent
 
-_EXPECTED = (JournalError, NetworkError, RateLimited, UsageError, VenueRefused)
+_EXPECTED = (
+    JournalError,
+    NetworkError,
+    RateLimited,
+    Unreachable,  # a venue that is away for longer than a reconciliation may wait
+    UsageError,
+    VenueRefused,
+)
 Prices = Callable[[str], Decimal]
 Note = Callable[[str], "Entry"]
 Work = Callable[["Entry"], Awaitable[list[Outcome]]]
