@@ -249,3 +249,18 @@ def test_positions_are_told_though_nothing_changed(desk: Desk) -> None:
     (listed,) = desk.get("position/list", settleCoin="USDT")["list"]
     assert held["seq"] == listed["seq"] > 0
     assert held["entryPrice"] == listed["avgPrice"]
+
+
+def test_a_refusal_may_come_after_the_acknowledgement(desk: Desk) -> None:
+    """Code 0, then Rejected on the stream; its id is used, and it can be asked for."""
+    desk.face.command("refuse_later", {"on": True}, desk.now)
+    desk.private("order")
+    order_id = desk.place(qty="100", orderLinkId="late")
+    (frame,) = desk.pushed()
+    row = frame["data"][0]
+    assert (row["orderId"], row["orderStatus"]) == (order_id, "Rejected")
+    assert desk.engine.open_orders("main") == []
+    (listed,) = desk.get("order/realtime", symbol="BTCUSDT", orderLinkId="late")["list"]
+    assert listed["orderStatus"] == "Rejected"
+    assert desk.post("order/create", **{**LIMIT, "orderLinkId": "late"}) == 110072
+    assert desk.post("order/create", **{**LIMIT, "qty": "0.0005"}) == 10001

@@ -14,6 +14,7 @@ from connector.paper.engine import Engine
 from connector.paper.faces.bybit_v5.apierrors import ApiError, bad
 from connector.paper.faces.bybit_v5.auth import ApiKey, KeyRing
 from connector.paper.faces.bybit_v5.limits import LimitConfig, Limits
+from connector.paper.faces.bybit_v5.refused import RefusedLater
 from connector.paper.faces.bybit_v5.render import Renderer
 from connector.paper.faces.replica import Replica
 from connector.paper.types import Instrument
@@ -58,6 +59,7 @@ class Venue:
     matching_delay_ms: int = 0
     history_lag_ms: int = 0
     forgotten_ms: int = 0
+    refused: RefusedLater = field(default_factory=RefusedLater)
     fundings: dict[str, deque[dict[str, Any]]] = field(default_factory=dict)
     isolated: set[str] = field(default_factory=set)
 

@@ -76,6 +76,11 @@ class Teller:
             view = self._venue.engine.account(account_id)
             yield account_id, "wallet", self._venue.renderer.wallet(view)
 
+    def refused(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Orders that were acknowledged and are refused now."""
+        untold, self._venue.refused.untold = self._venue.refused.untold, []
+        yield from ((account_id, _streamed(row)) for account_id, row in untold)
+
     def _trade(self, event: TradeEvent) -> Iterator[Told]:
         fill, account_id = event.fill, event.account_id
         venue = self._venue

@@ -166,6 +166,8 @@ class BybitV5:
         rest = [event for event in events if not isinstance(event, MarkEvent)]
         for account_id, topic, row in self._teller.rows(rest):
             self.outbox += self._sockets.told(account_id, topic, row, now_ms)
+        for account_id, row in self._teller.refused():
+            self.outbox += self._sockets.told(account_id, "order", row, now_ms)
         for event in marks:
             self.outbox += self._sockets.tickers(event.symbol, now_ms)
         self.outbox += self._sockets.idle(now_ms)
@@ -186,6 +188,7 @@ class BybitV5:
 
         ``revoke_api_key`` takes *key*; ``ban`` takes *peer* and *ms*; ``read_lag``,
         ``history_lag`` (order history alone) and ``matching_delay`` take *ms*;
+        ``refuse_later`` (*on*): some refusals come after the acknowledgement;
         ``forget``: the order query loses what has closed, as after a restart;
         ``exceedances`` lists what went above a limit. Raises KeyError for another.
         """
@@ -204,11 +207,14 @@ class BybitV5:
                 state.history_lag_ms = ms
             case "matching_delay":
                 state.matching_delay_ms = ms
+            case "refuse_later":
+                state.refused.is_on = bool(args.get("on", True))
             case "forget":
                 state.forgotten_ms = max(now_ms, state.engine.now_ms)
             case "heal":
                 state.replica.lag_ms = state.matching_delay_ms = 0
                 state.history_lag_ms = 0
+                state.refused.is_on = False
                 state.replica.remember(now_ms)
             case "exceedances":
                 return exceedance_rows(state.limits.exceedances)

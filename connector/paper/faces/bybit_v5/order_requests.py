@@ -67,15 +67,23 @@ def place(ask: Ask, params: Params) -> Order | Conditional:
     client_id = params.text("orderLinkId")
     if client_id is not None:
         _check_client_id(ask, client_id)
+    wished: NewOrder | NewConditional
+    placed: Order | Conditional | Refusal
     if params.decimal("triggerPrice"):
         wished = _conditional(ask, params, instrument, client_id)
-        placed: Order | Conditional | Refusal = ask.engine.place_conditional(
+        placed = ask.engine.place_conditional(
             ask.account_id, wished, now_ms=ask.engine_ms
         )
     else:
-        placed = _place(ask, _order(ask, params, instrument, client_id), instrument)
+        wished = _order(ask, params, instrument, client_id)
+        placed = _place(ask, wished, instrument)
     if not isinstance(placed, Refusal):
         return placed
+    later = ask.venue.refused.take(
+        ask.account_id, wished, placed, ask.venue.renderer, ask.engine_ms
+    )
+    if later is not None:
+        return later
     code = None
     if placed.reason is Reason.WOULD_TRIGGER:
         code = 110092 if _direction(params) == 1 else 110093
@@ -90,6 +98,7 @@ def _check_client_id(ask: Ask, client_id: str) -> None:
     if (
         engine.conditional_by_client_id(account_id, client_id) is not None
         or engine.order_by_client_id(account_id, client_id) is not None
+        or ask.venue.refused.find(account_id, client_id)
     ):
         raise ApiError(110072)
 

@@ -269,6 +269,9 @@ def realtime(ask: Ask) -> object:
     wanted = _of_filter(ask.params)
     order_id, client_id = ask.params.text("orderId"), ask.params.text("orderLinkId")
     if order_id or client_id:
+        refused = ask.venue.refused.find(account_id, order_id or client_id)
+        if refused:
+            return {"category": "linear", "list": refused, "nextPageCursor": ""}
         items = [
             item
             for item in found_by_ids(engine, account_id, order_id, client_id)[:1]

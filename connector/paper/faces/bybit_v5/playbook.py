@@ -110,6 +110,8 @@ PLAYBOOK = Playbook(
     read_frame=read_frame,
     own_faults=(
         ("forget", {}),
+        ("refuse_later", {"on": True}),
+        ("refuse_later", {"on": False}),
         ("history_lag", {"ms": 5000}),
         ("history_lag", {"ms": 0}),
     ),

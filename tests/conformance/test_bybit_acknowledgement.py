@@ -1,0 +1,74 @@
+"""Bybit over loopback: code 0 to an order says that it was received, no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from venue import Desk, desk
+
+from connector.model.events import OrderUpdate
+from connector.model.order import Accepted, OrderStatus, Rejected
+
+VENUE = "bybit-v5"
+
+
+def play(story: Callable[[Desk], Awaitable[None]]) -> None:
+    """Run *story* on a fresh venue, with a deadline."""
+
+    async def run() -> None:
+        async with asyncio.timeout(30), desk(VENUE) as at:
+            await story(at)
+
+    asyncio.run(run())
+
+
+def test_an_order_refused_after_its_acknowledgement_is_rejected() -> None:
+    """`await buy()` does not return Accepted on the acknowledgement: it waits for the
+    stream, which tells the refusal; the order never was NEW."""
+
+    async def story(at: Desk) -> None:
+        events = at.session.events()
+        at.control("refuse_later", on=True)
+        order = await at.session.sell(at.symbol, "0.010", reduce_only=True)
+        assert isinstance(order.outcome, Rejected)
+        assert order.status is OrderStatus.REJECTED
+        await asyncio.sleep(0.1)
+        states = []
+        while events.backlog:
+            event = await anext(events)
+            if isinstance(event, OrderUpdate):
+                states.append(event.order.status)
+        assert states == [OrderStatus.PENDING_NEW, OrderStatus.REJECTED]
+
+    play(story)
+
+
+def test_an_acknowledged_order_that_the_stream_never_tells_is_found() -> None:
+    """The topic is mute: the acknowledgement alone is no outcome, asking is."""
+
+    async def story(at: Desk) -> None:
+        at.control("mute", kind="private", event="order", hold=6)
+        order = await at.session.buy(at.symbol, "0.010", limit=at.price("0.97"))
+        assert isinstance(order.outcome, Accepted)
+        ids = [row["client_order_id"] for row in at.ledger()["orders"].values()]
+        assert ids == [order.client_order_id]
+
+    play(story)
+
+
+def test_what_the_fresh_store_forgot_is_found_in_the_history() -> None:
+    """The order query forgets closed orders when it restarts: an order that ended in
+    a gap is found in the history."""
+
+    async def story(at: Desk) -> None:
+        order = await at.session.buy(at.symbol, "0.010", limit=at.price("0.97"))
+        at.control("outage", hold=0.5)
+        rows = at.server.faces[0].engine
+        rows.cancel_all("main", now_ms=rows.now_ms)
+        at.control("forget")
+        await at.until(lambda: not at.session.is_live)
+        await at.session.wait_live(timeout_s=10)
+        assert order.status is OrderStatus.CANCELED
+
+    play(story)
