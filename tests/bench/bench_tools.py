@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+LONGEST_S = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -140,10 +142,15 @@ Bench = Callable[[Task], Awaitable[dict[str, Any]]]
 def serve(benches: Mapping[str, Bench]) -> None:
     """The contender's main program."""
     task = Task(**json.loads(sys.argv[1]))
+
+    async def bounded() -> dict[str, Any]:
+        async with asyncio.timeout(LONGEST_S):
+            return await benches[task.bench](task)
+
     if task.uvloop:
         import uvloop
 
-        result = uvloop.run(benches[task.bench](task))
+        result = uvloop.run(bounded())
     else:
-        result = asyncio.run(benches[task.bench](task))
+        result = asyncio.run(bounded())
     print(json.dumps(result), flush=True)

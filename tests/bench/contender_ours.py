@@ -25,7 +25,7 @@ from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
 from connector.dialect.wire import HttpWire
 from connector.model.credentials import ApiKey, Credentials, Secret
-from connector.model.events import Event, OrderUpdate
+from connector.model.events import Event, FillEvent, OrderUpdate
 from connector.runtime.hosts import AllowList
 from connector.runtime.http import HttpChannel
 from connector.session import Session
@@ -53,7 +53,7 @@ def session_on(task: Task, *, ws_api: bool = False, **options: Any) -> Session:
 
 
 async def ingest(task: Task) -> dict[str, Any]:
-    """Events of a burst until `events()` has given the user the last order."""
+    """Events of a burst until `events()` has given the user the last fill."""
     await tell_venue(task, f"orders?count={task.orders}")
     async with session_on(task) as session:
         events = session.events()
@@ -62,7 +62,7 @@ async def ingest(task: Task) -> dict[str, Any]:
         with measure() as spent:
             burst = await start_burst(task)
             async for event in events:
-                if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+                if isinstance(event, FillEvent):
                     closed += 1
                     if closed == wanted:
                         break
@@ -78,7 +78,7 @@ async def ingest_callback(task: Task) -> dict[str, Any]:
 
     def on_event(event: Event) -> None:
         nonlocal closed
-        if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+        if isinstance(event, FillEvent):
             closed += 1
             if closed == task.count // 3:
                 done.set()
@@ -102,7 +102,7 @@ async def sessions(task: Task) -> dict[str, Any]:
 
     def on_event(event: Event) -> None:
         nonlocal closed
-        if isinstance(event, OrderUpdate) and event.order.status == "FILLED":
+        if isinstance(event, FillEvent):
             closed += 1
             if closed == wanted:
                 done.set()
