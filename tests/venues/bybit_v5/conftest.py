@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from connector.dialect import Dialect
 from connector.dialect.facts import Fact
 from connector.venues.registry import dialect_for
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers beside the tests
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "bybit_v5"
 

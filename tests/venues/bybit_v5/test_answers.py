@@ -7,6 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from bybit_nouns import BTC, rules
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,28 +27,15 @@ from connector.dialect.facts import (
 )
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
 from connector.model.account import LedgerKind, MarginMode
-from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
-from connector.model.instrument import Instrument, InstrumentKind
+from connector.model.ids import ClientOrderId, VenueOrderId
 from connector.model.limits import BucketScope
 from connector.model.order import Order, OrderIntent, OrderStatus, OrderType, Side
 from connector.venues.bybit_v5.classify import CODES
 from connector.venues.registry import dialect_for
 
-BTC = Symbol("BTCUSDT")
 DIALECT = dialect_for("bybit-v5")
 AT_MS = 1_795_605_600_000
-RULES = Instrument(
-    symbol=BTC,
-    kind=InstrumentKind.PERPETUAL,
-    base="BTC",
-    quote="USDT",
-    settle="USDT",
-    tick_size=D("0.1"),
-    qty_step=D("0.001"),
-    min_qty=D("0.001"),
-    max_qty=D(1190),
-    market_max_qty=D(500),
-)
+RULES = rules()
 INTENT = OrderIntent(
     symbol=BTC,
     side=Side.BUY,

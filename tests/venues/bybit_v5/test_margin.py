@@ -6,15 +6,15 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from bybit_nouns import BTC, rules
 
 from connector.dialect import AccountView
 from connector.model.account import Balance, MarginMode, Position, Source, Stamp
-from connector.model.ids import ClientOrderId, Symbol
-from connector.model.instrument import Bracket, Instrument, InstrumentKind
+from connector.model.ids import ClientOrderId
+from connector.model.instrument import Bracket
 from connector.model.order import Order, OrderStatus, OrderType, PositionSide, Side
 from connector.venues.bybit_v5.margin import bracket_for, margin
 
-BTC = Symbol("BTCUSDT")
 TIERS = (
     Bracket(
         floor=D(0),
@@ -31,19 +31,7 @@ TIERS = (
         max_leverage=90,
     ),
 )
-RULES = Instrument(
-    symbol=BTC,
-    kind=InstrumentKind.PERPETUAL,
-    base="BTC",
-    quote="USDT",
-    settle="USDT",
-    tick_size=D("0.1"),
-    qty_step=D("0.001"),
-    min_qty=D("0.001"),
-    max_qty=D(1190),
-    market_max_qty=D(500),
-    brackets=TIERS,
-)
+RULES = rules(TIERS)
 STAMP = Stamp(source=Source.STREAM, venue_ns=1, received_mono_ns=1)
 
 

@@ -6,12 +6,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from bybit_nouns import BTC, rules
 
 from connector.dialect import Dialect
 from connector.errors import InvalidOrder
 from connector.model.account import MarginMode
-from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
-from connector.model.instrument import Instrument, InstrumentKind
+from connector.model.ids import ClientOrderId, VenueOrderId
 from connector.model.limits import Priority
 from connector.model.order import (
     Order,
@@ -25,20 +25,8 @@ from connector.model.order import (
     TriggerPriceType,
 )
 
-BTC = Symbol("BTCUSDT")
 NAME = ClientOrderId("c1-7f3a9b")
-RULES = Instrument(
-    symbol=BTC,
-    kind=InstrumentKind.PERPETUAL,
-    base="BTC",
-    quote="USDT",
-    settle="USDT",
-    tick_size=D("0.1"),
-    qty_step=D("0.001"),
-    min_qty=D("0.001"),
-    max_qty=D(1190),
-    market_max_qty=D(500),
-)
+RULES = rules()
 
 
 def intent(**terms: Any) -> OrderIntent:
