@@ -253,6 +253,7 @@ class Account:
             entry_id=fact.entry_id,
             venue_ns=fact.venue_ns,
             text=fact.text,
+            trade_id=fact.trade_id,
         )
 
     def merge_instrument(self, instrument: Instrument) -> None:

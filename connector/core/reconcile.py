@@ -37,6 +37,7 @@ from connector.dialect.facts import (
     PositionFact,
 )
 from connector.dialect.wire import Reply, Request, Verdict
+from connector.model.account import LedgerEntry
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import GapReason, ReconcileReport
 from connector.model.ids import ClientOrderId, Symbol
@@ -418,7 +419,7 @@ class Reconciler:
             external_orders=tuple(t.snapshot() for t in external.values()),
             in_doubt_resolved=tuple(t.snapshot() for t in resolved),
             in_doubt_left=tuple(t.snapshot() for t in left),
-            ledger_entries=tuple(run.ledger),
+            ledger_entries=self._beside_fills(run.ledger),
             duplicates_dropped=self._orders.duplicates_dropped - run.dropped_before,
             differences_left=tuple(run.differences),
             differences_watched=tuple(run.watched),
@@ -427,6 +428,14 @@ class Reconciler:
             weight=self._outbox.weight_used - run.weight_before,
         )
         self._ports.done(run, report, now)
+
+    def _beside_fills(self, entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+        """Without fees and profits of executions that are told as fills, of this gap
+        or before it: the fill says them."""
+        told = set()
+        if any(entry.trade_id is not None for entry in entries):
+            told = {(symbol, trade) for symbol, _, trade in self._orders.fill_keys}
+        return tuple(e for e in entries if (e.symbol, e.trade_id) not in told)
 
     # --- calls ---
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from connector.model.ids import Symbol
+from connector.model.ids import Symbol, TradeId
 from connector.model.money import ZERO
 from connector.model.noun import Noun, field
 from connector.model.order import PositionSide
@@ -187,7 +187,8 @@ class LedgerKind(StrEnum):
 
 
 class LedgerEntry(Noun, frozen=True, kw_only=True):
-    """One change of a wallet. *entry_id* is unique per *kind* and account."""
+    """One change of a wallet. *entry_id* is unique per *kind* and account;
+    *trade_id* names the execution it belongs to (a fee, a realised profit)."""
 
     kind: LedgerKind
     asset: str
@@ -196,3 +197,4 @@ class LedgerEntry(Noun, frozen=True, kw_only=True):
     entry_id: str
     venue_ns: int
     text: str = ""
+    trade_id: TradeId | None = None

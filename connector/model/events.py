@@ -144,11 +144,13 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
     """What a gap cost: data first, `text()` for people.
 
     *duration_ms* is the time to restore the state; *gap_start_ns* and
-    *gap_end_ns* are wall clock. *differences_left* are sums that no fact explains
-    even after the time that reads may lag; the venue's word was taken over.
-    *differences_watched* have not stood for that long: a later report names them, or
-    they were none. *unknowable* names what the venue no longer tells (retention
-    exceeded).
+    *gap_end_ns* are wall clock. *ledger_entries* are what moved a wallet, was not
+    heard of before and is no part of a fill: funding, transfers and the like (fees
+    and profits of executions are in the fills). *differences_left* are sums that no
+    fact explains even after the time that reads may lag; the venue's word was taken
+    over. *differences_watched* have not stood for that long: a later report names
+    them, or they were none. *unknowable* names what the venue no longer tells
+    (retention exceeded).
     """
 
     reason: GapReason
@@ -194,6 +196,7 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
         lines += [
             f"    {f.side.value} {f.qty} {f.symbol} @ {f.price}  "
             f"order {f.client_order_id}  trade {f.trade_id}"
+            + (f"  fee {f.fee} {f.fee_asset}" if f.fee is not None else "")
             for f in self.missed_fills
         ]
         lines.append(f"  orders changed      {len(self.orders_changed)}")
@@ -203,8 +206,9 @@ class ReconcileReport(Noun, frozen=True, kw_only=True):
         lines.append(f"  in doubt resolved   {len(self.in_doubt_resolved)}")
         lines += [f"    {_brief(order)}" for order in self.in_doubt_resolved]
         lines += [f"  STILL IN DOUBT      {_brief(o)}" for o in self.in_doubt_left]
+        lines.append(f"  other ledger        {len(self.ledger_entries)}")
         lines += [
-            f"  {entry.kind.value:<19} {entry.amount} {entry.asset}"
+            f"    {entry.kind.value:<17} {entry.amount} {entry.asset}"
             + (f" {entry.symbol}" if entry.symbol else "")
             for entry in self.ledger_entries
         ]

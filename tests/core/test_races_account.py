@@ -21,6 +21,7 @@ from connector.model.events import (
     LinkChanged,
     LinkState,
 )
+from connector.model.ids import Symbol, TradeId
 from connector.model.order import OrderStatus, Origin, PositionSide, Side
 
 S = OrderStatus
@@ -100,6 +101,32 @@ def test_an_entry_in_the_gap(trader: Any, kind: LedgerKind) -> None:
     assert desk.core.account.balances["USDT"].wallet == D("997.5")
     trader.check(trades=(), gaps=1)
     assert [event.recovered for event in desk.told(LedgerUpdate)] == [True]
+
+
+def test_fees_of_executions_are_told_by_their_fills(trader: Any) -> None:
+    """The ledger repeats the fee of every fill, of those told before the gap as well:
+    a report lists what no fill tells, and counts everything."""
+    desk = trader.desk
+    desk.push(desk.balance("1000"))
+    desk.entry("1000", LedgerKind.TRANSFER)
+    desk.wait(120)
+    order = trader.open_order("v2")
+    desk.push(
+        trader.fill(order, "v2", "t1", "1"),
+        trader.state(order, "v2", S.FILLED, "1"),
+        trader.position("1"),
+    )
+    desk.drop()
+    fee = {"symbol": Symbol("BTCUSDT"), "trade_id": TradeId("t1")}
+    desk.entry("-0.4", LedgerKind.FEE, **fee)
+    desk.entry("-2.5", LedgerKind.FUNDING, symbol="BTCUSDT")
+    desk.entry("-0.1", LedgerKind.FEE, symbol="BTCUSDT", trade_id=TradeId("never seen"))
+    report = desk.until_live()
+    told = [(entry.kind, entry.amount) for entry in report.ledger_entries]
+    assert told == [(LedgerKind.FUNDING, D("-2.5")), (LedgerKind.FEE, D("-0.1"))]
+    told_one_by_one = [event.entry.amount for event in desk.told(LedgerUpdate)]
+    assert told_one_by_one[-3:] == [D("-0.4"), D("-2.5"), D("-0.1")]
+    assert "  other ledger        2\n    funding           -2.5 USDT" in report.text()
 
 
 def test_a_wallet_that_no_entry_explains(trader: Any) -> None:
