@@ -82,6 +82,8 @@ def orders(
 
     async def act() -> None:
         async with opened(chosen) as session:
+            if symbol is not None:
+                session.instrument(symbol)  # or it says which there are
             found = [o for o in session.orders if symbol in (None, o.symbol)]
             found.sort(key=lambda o: (o.in_doubt_since_ns is None, o.created_ns))
             rows = [_order_row(order) for order in found]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from connector.errors import JournalError
 from connector.model.events import (
+    BalanceUpdate,
     Event,
     FillEvent,
     Gap,
@@ -21,20 +25,36 @@ from connector.model.order import Fill
 if TYPE_CHECKING:
     from connector.session.shell import Shell
 
-_CLOSED = object()
+_REPEATED = (FillEvent, OrderUpdate, PositionUpdate, BalanceUpdate, MarginUpdate)
+"""What is told again from the journal or the state of now."""
+
+
+@dataclass(slots=True, eq=False)
+class _Missed:
+    """One overflow: its first event, the fills from *first* to *last*, and the others
+    that no state repeats (the newest; *lost* older ones are only counted)."""
+
+    seq: int
+    wall_ns: int
+    first: int
+    others: deque[Event]
+    last: int = 0
+    lost: int = 0
 
 
 class EventStream:
     """Events in causal order; ``async for event in session.events()``.
 
-    Holds at most *most* unread events. When a slow consumer lets it run full,
-    nothing is lost: the consumer first reads what was queued, then a
-    `Gap(reason=overflow)`, then every fill it missed (from the journal, flagged
-    *recovered*), every order that changed meanwhile and the positions and margin
-    of now; then live events again.
+    Holds at most *most* unread events. When a slow consumer lets it run full, the
+    consumer first reads what was queued, then a `Gap(reason=overflow)`, then every
+    fill it missed (from the journal, flagged *recovered*), the newest *most* events
+    that are no state (ledger entries, alarms, reports, changes of the link; the gap's
+    *detail* counts older ones that are gone), every order that changed meanwhile and
+    is remembered (`keep_closed_s`), and the positions, balances and margin of now;
+    then live events again.
 
     Iteration ends when the session closes. Raises what ended the session if that
-    was an error.
+    was an error, and JournalError if the journal cannot be read after an overflow.
     """
 
     def __init__(self, shell: Shell, most: int) -> None:
@@ -44,9 +64,8 @@ class EventStream:
         self._wake: asyncio.Event = asyncio.Event()
         self.is_closed = False
         self._error: BaseException | None = None
-        self._overflow_seq: int | None = None
-        self._overflow_fills = 0
-        self._missed: tuple[int, int, int] | None = None
+        self._overflow: _Missed | None = None  # going on
+        self._missed: _Missed | None = None  # over, to be told
         self._replay: deque[Event] = deque()
         self.dropped = 0
         self.overflows = 0
@@ -64,8 +83,8 @@ class EventStream:
                 continue
             if self._queue:
                 return self._queue.popleft()
-            if self._overflow_seq is not None:
-                self._note_missed(self._overflow_seq)
+            if self._overflow is not None:
+                self._end_overflow()
                 continue
             if self.is_closed:
                 if self._error is not None:
@@ -81,27 +100,33 @@ class EventStream:
 
     def put(self, event: Event, fills_told: int) -> None:
         """Called by the session. *fills_told* counts fills before this event."""
-        if self._overflow_seq is not None:
-            self.dropped += 1
-            return
-        if len(self._queue) >= self._most:
+        if self._overflow is None:
+            if len(self._queue) < self._most:
+                self._queue.append(event)
+                self._wake.set()
+                return
             self.overflows += 1
-            self.dropped += 1
-            self._overflow_seq = event.seq
-            self._overflow_fills = fills_told
-            return
-        self._queue.append(event)
-        self._wake.set()
+            self._overflow = _Missed(
+                seq=event.seq,
+                wall_ns=self._shell.now().wall_ns,
+                first=fills_told,
+                others=deque(maxlen=self._most),
+            )
+        self.dropped += 1
+        if not isinstance(event, _REPEATED):
+            others = self._overflow.others
+            self._overflow.lost += len(others) == self._most
+            others.append(event)
 
-    async def settle(self) -> None:
+    def settle(self) -> None:
         """The journal is about to close: what overflowed is taken from it now."""
         if self._missed is not None:
-            await self._recover()
-        if self._overflow_seq is not None:
-            self._note_missed(self._overflow_seq)
-            assert self._missed is not None
-            missed, self._missed = self._missed, None
-            self._queue.extend(await self._resync(*missed))
+            self._replay.extend(self._last_words(self._missed))
+            self._missed = None
+        if self._overflow is not None:
+            missed = self._end_overflow()
+            self._missed = None
+            self._queue.extend(self._last_words(missed))
 
     def close(self, error: BaseException | None = None) -> None:
         """No more events; what is queued can still be read."""
@@ -109,53 +134,73 @@ class EventStream:
         self._error = error
         self._wake.set()
 
-    def _note_missed(self, since_seq: int) -> None:
+    def _end_overflow(self) -> _Missed:
         """From here on events are queued again; what was missed ends here."""
-        self._missed = (
-            since_seq,
-            self._overflow_fills,
-            self._shell.audience.fills_told,
-        )
-        self._overflow_seq = None
+        assert self._overflow is not None
+        missed, self._overflow = self._overflow, None
+        missed.last = self._shell.audience.fills_told
+        self._missed = missed
+        return missed
 
     async def _recover(self) -> None:
         """Replay what was missed; cancelled, it is still to be done."""
-        assert self._missed is not None
-        missed, self._missed = self._missed, None
+        missed = self._missed
+        assert missed is not None
         try:
-            self._replay.extend(await self._resync(*missed))
-        except BaseException:
-            self._missed = missed
-            raise
+            await self._shell.journal_flushed()
+            told = self._again(missed, self._shell.fills_between(*_span(missed)))
+        except JournalError:
+            if self._missed is missed:
+                raise
+            return  # told from the journal just before it closed
+        if self._missed is missed:
+            self._missed = None
+            self._replay.extend(told)
 
-    async def _resync(self, since_seq: int, first: int, last: int) -> list[Event]:
-        shell = self._shell
+    def _last_words(self, missed: _Missed) -> list[Event]:
+        """What was missed; a journal that cannot be read is told and stops nothing."""
+        try:
+            return self._again(missed, self._shell.fills_between(*_span(missed)))
+        except JournalError as error:
+            return self._again(missed, [], f"; its fills cannot be read: {error}")
+
+    def _again(
+        self, missed: _Missed, fills: Sequence[Fill], trouble: str = ""
+    ) -> list[Event]:
+        shell, seq = self._shell, missed.seq
         now = shell.now()
         core = shell.core
-        # All at once, before anything is told: the journal may be closed later.
-        fills = [fill async for fill in shell.fills_between(first, last)]
+        lost = f"; {missed.lost} of them are gone" if missed.lost else ""
         gap = Gap(
-            seq=since_seq,
+            seq=seq,
             reason=GapReason.OVERFLOW,
-            since_wall_ns=now.wall_ns,
-            detail=f"{self._most} events were unread",
+            since_wall_ns=missed.wall_ns,
+            detail=f"{self._most} events were unread{lost}{trouble}",
         )
-        orders = [t for t in core.orders.all() if t.last_seq >= since_seq]
-        open_orders = core.orders.snapshots(only_open=True)
-        positions = core.account.positions()
-        margin = core.account.margin(open_orders, now)
+        margin = core.account.margin(core.orders.snapshots(only_open=True), now)
         told: list[Event] = [gap]
-        told += [FillEvent(seq=since_seq, recovered=True, fill=f) for f in fills]
+        told += [FillEvent(seq=seq, recovered=True, fill=f) for f in fills]
+        told += missed.others
         told += [
-            OrderUpdate(seq=since_seq, recovered=True, order=t.snapshot())
-            for t in orders
+            OrderUpdate(seq=seq, recovered=True, order=t.snapshot())
+            for t in core.orders.all()
+            if t.last_seq >= seq
         ]
         told += [
-            PositionUpdate(seq=since_seq, recovered=True, position=p) for p in positions
+            PositionUpdate(seq=seq, recovered=True, position=p)
+            for p in core.account.positions()
+        ]
+        told += [
+            BalanceUpdate(seq=seq, recovered=True, balance=b)
+            for b in core.account.balances.values()
         ]
         if margin is not None:
-            told.append(MarginUpdate(seq=since_seq, recovered=True, margin=margin))
+            told.append(MarginUpdate(seq=seq, recovered=True, margin=margin))
         return told
+
+
+def _span(missed: _Missed) -> tuple[int, int]:
+    return missed.first, missed.last
 
 
 def fill_of_json(body: str) -> Fill:

@@ -81,18 +81,29 @@ class Reading:
     def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Lowest and highest signed position that open orders can lead to.
 
-        Orders in doubt count as open.
+        Orders in doubt count as open. Raises InvalidOrder for an instrument that
+        does not exist: a misspelt name must not look like "nothing at risk".
         """
-        return exposure_of(self.positions, self.orders, symbol)
+        orders, positions = self.orders, self.positions
+        known = {order.symbol for order in orders}
+        if symbol not in known.union(position.symbol for position in positions):
+            symbol = self.instrument(symbol).symbol
+        return exposure_of(positions, orders, symbol)
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """What can be traded, by symbol."""
         return {str(s): i for s, i in self._open_shell.core.account.instruments.items()}
 
+    def instrument(self, symbol: str) -> Instrument:
+        """The rules of one instrument; InvalidOrder, naming close ones, if the venue
+        has none of that name."""
+        return instrument_of(self._open_shell.core.account.instruments, symbol)
+
     def mark_price(self, symbol: str) -> Decimal | None:
-        """Newest known mark price; live while there is an order or a position."""
-        name = self._instrument(symbol).symbol
+        """Newest known mark price; live while there is an order or a position.
+        Raises InvalidOrder for an instrument that does not exist."""
+        name = self.instrument(symbol).symbol
         return self._open_shell.core.account.mark_of(name)
 
     @property
@@ -152,6 +163,3 @@ class Reading:
         if self._parts is None:
             raise SessionClosed(NOT_OPEN)
         return self._parts
-
-    def _instrument(self, symbol: str) -> Instrument:
-        return instrument_of(self._open_shell.core.account.instruments, symbol)

@@ -218,9 +218,16 @@ class Session(Reading):
         return (await self.cancel_batch([order]))[0]
 
     async def cancel_batch(self, orders: Sequence[OrderRef]) -> list[Outcome]:
-        """Cancel several orders, in as few requests as the venue allows."""
+        """Cancel several orders, in as few requests as the venue allows.
+
+        One outcome each, in their order. Raises UsageError, with nothing sent, if one
+        is not known here.
+        """
         shell = self._open_shell
         ids = tuple(client_order_id_of(order) for order in orders)
+        for client_order_id in ids:
+            if shell.core.orders.get(client_order_id) is None:
+                raise UsageError(f"no order {client_order_id} is known here")
         tickets, futures = self._tickets(len(ids))
         shell.post(Cancel(tickets, ids))
         return [cast(Outcome, await future) for future in futures]
@@ -235,7 +242,7 @@ class Session(Reading):
         shell = self._acting_shell
         open_orders = [o for o in self.orders if symbol in (None, o.symbol)]
         if symbol is not None and not open_orders:
-            self._instrument(symbol)
+            self.instrument(symbol)
         symbols = [symbol] if symbol else sorted({o.symbol for o in open_orders})
         waits = []
         for name in symbols:
@@ -273,7 +280,7 @@ class Session(Reading):
         self._need(Capability.SET_LEVERAGE)
         if isinstance(leverage, bool) or not isinstance(leverage, int) or leverage < 1:
             raise InvalidOrder("leverage", leverage, "a whole number from 1")
-        name = self._instrument(symbol).symbol
+        name = self.instrument(symbol).symbol
         await self._ask([self._dialect.set_leverage(name, leverage)], "set_leverage")
 
     async def set_margin_mode(self, symbol: str | None, mode: MarginMode | str) -> None:
@@ -284,7 +291,7 @@ class Session(Reading):
             wanted = MarginMode(str(mode).lower())
         except ValueError:
             raise InvalidOrder("margin_mode", mode, "cross or isolated") from None
-        name = None if symbol is None else self._instrument(symbol).symbol
+        name = None if symbol is None else self.instrument(symbol).symbol
         await self._ask([self._dialect.set_margin_mode(name, wanted)], "margin_mode")
 
     async def set_hedge_mode(self, *, is_hedge: bool) -> None:
@@ -315,7 +322,7 @@ class Session(Reading):
     ) -> list[Fill]:
         """Fills as the venue tells them, oldest first; changes no state."""
         core = self._open_shell.core
-        names = [self._instrument(symbol).symbol] if symbol else touched_symbols(core)
+        names = [self.instrument(symbol).symbol] if symbol else touched_symbols(core)
         now_ms = core.clock.offset.venue_ns(self._open_shell.now()) // NS_PER_MS
 
         async def ask(requests: Sequence[Request]) -> tuple[Reply, ...]:

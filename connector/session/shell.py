@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
 from connector.core.effects import (
@@ -131,12 +132,12 @@ class Shell:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self.core.config.close_timeout_s):
                         await self._journal.flush()
-                        for stream in self.audience.streams():
-                            await stream.settle()
                 writer.cancel()
         finally:
             # Also when cancelled or broken: what waits for the disk is written.
             self._journal.close()
+            for stream in self.audience.streams():
+                stream.settle()
 
     async def _end_calls(self) -> None:
         """Calls under way may end by themselves for a while; those that do not are
@@ -238,14 +239,14 @@ class Shell:
                 while any(is_open(one) for one in ids):
                     await self.changed()
 
-    async def fills_between(self, first: int, last: int) -> AsyncIterator[Fill]:
-        """Fills number *first* to *last* of this session, from the journal."""
+    async def journal_flushed(self) -> None:
+        """What happened until now is in the journal."""
         await self._journal.flush()
-        for index, body in enumerate(self._journal.rows_since_open("fill")):
-            if index >= last:
-                return
-            if index >= first:
-                yield fill_of_json(body)
+
+    def fills_between(self, first: int, last: int) -> list[Fill]:
+        """Fills number *first* to *last* of this session, from the journal."""
+        rows = self._journal.rows_since_open("fill")
+        return [fill_of_json(body) for body in itertools.islice(rows, first, last)]
 
     # --- out ---
 

@@ -75,11 +75,22 @@ def exposure_of(
     for order in orders:
         if order.symbol != symbol:
             continue
+        qty = order.leaves_qty
+        if order.qty is None:  # it closes whatever is held
+            qty = sum((abs(p.qty) for p in positions if _closes(order, p)), Decimal(0))
         if order.side is Side.BUY:
-            high += order.leaves_qty
+            high += qty
         else:
-            low -= order.leaves_qty
+            low -= qty
     return low, high
+
+
+def _closes(order: Order, position: Position) -> bool:
+    is_held = (position.symbol, position.position_side) == (
+        order.symbol,
+        order.position_side,
+    )
+    return is_held and (position.qty > 0) == (order.side is Side.SELL)
 
 
 def _channel(link: Link, now: Now) -> dict[str, Any]:

@@ -20,6 +20,11 @@ from connector.session.session import Session
 
 _T = TypeVar("_T")
 
+_FROM_INSIDE = (
+    "called from the session's own thread (a callback): this would wait for itself "
+    "for ever; hand it to another thread"
+)
+
 
 class SyncSession:
     """A `Session` for code without asyncio; takes the same arguments.
@@ -57,6 +62,8 @@ class SyncSession:
 
     def open(self) -> None:
         """As `Session.open`."""
+        if self._loop is not None:
+            raise UsageError("this session is open already: close it first")
         started = threading.Event()
         loop = self._loop = asyncio.new_event_loop()
 
@@ -81,6 +88,8 @@ class SyncSession:
 
     def close(self) -> None:
         """As `Session.close`; ends the thread."""
+        if threading.current_thread() is self._thread:
+            raise UsageError(_FROM_INSIDE)
         loop, self._loop = self._loop, None
         thread, self._thread = self._thread, None
         if loop is None or thread is None:
@@ -224,10 +233,7 @@ class SyncSession:
             raise SessionClosed("the session is closed")
         if threading.current_thread() is self._thread:
             work.close()
-            raise UsageError(
-                "called from the session's own thread (a callback): this would wait "
-                "for itself for ever; hand it to another thread"
-            )
+            raise UsageError(_FROM_INSIDE)
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()

@@ -126,3 +126,19 @@ def test_check_asks_the_venue(run: Run) -> None:
     assert key_of("live:binance").profile == "live:binance-usdm"
     assert key_of("connector:binance:live:x").name == "x"
     json.dumps(dict(found))
+
+
+def test_an_instrument_that_does_not_exist_is_a_usage_error(
+    run: Run, desk: Desk
+) -> None:
+    """Exit code 2 and names that do exist, from every command, with nothing sent."""
+    words = ("--qty", "0.01", "--limit", "59000")
+    for line in (
+        ("orders", "-s", "BTCUSD"),
+        ("fills", "-s", "BTCUSD"),
+        ("cancel-all", "BTCUSD"),
+        ("place", "buy", "BTCUSD", *words),
+        ("place", "buy", "BTCUSD", *words, "--dry-run"),
+    ):
+        ran = run(*line, *desk.options)
+        assert (ran.code, "BTCUSDT" in ran.err) == (2, True), line

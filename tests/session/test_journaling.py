@@ -57,3 +57,28 @@ def test_what_a_full_disk_refused_is_still_told() -> None:
     assert after == ['"a"', '"b"', '"c"']
     assert [type(item) for item in said] == [JournalFailed]
     assert not any(isinstance(item, JournalWritten) for item in said)
+
+
+def test_a_last_write_that_is_refused_is_told() -> None:
+    """What cannot be made durable when the session closes is no secret, and whoever
+    waits for the disk waits no longer."""
+
+    async def body() -> None:
+        faults = JournalFaults(is_full=True)
+        owner = Owner(profile="paper:x", venue="v")
+        said: list[Input] = []
+        writer = JournalWriter(
+            MemoryJournal(owner, faults=faults), _Clock(), said.append
+        )
+        writer.put(_fill("a"))
+        waits = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0)
+        assert not waits.done()
+        writer.close()
+        await waits
+        (failed,) = said
+        assert isinstance(failed, JournalFailed)
+        assert (failed.token, failed.is_full) == (0, True)
+        assert list(writer.rows_since_open("fill")) == ['"a"']
+
+    asyncio.run(body())

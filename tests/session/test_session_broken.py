@@ -395,15 +395,18 @@ def test_a_sync_session_refuses_calls_from_its_own_thread() -> None:
 
     def callback(event: Event) -> None:
         if isinstance(event, OrderUpdate) and not errors:
-            try:
-                holder[0].buy("BTCUSDT", "0.010")
-            except UsageError as error:
-                errors.append(error)
+            for wait in (lambda: holder[0].buy("BTCUSDT", "0.010"), holder[0].close):
+                try:
+                    wait()
+                except UsageError as error:
+                    errors.append(error)
 
     with SyncSession("paper:binance", on_event=callback) as s:
         holder.append(s)
+        with pytest.raises(UsageError, match="open already"):
+            s.open()
         s.buy("BTCUSDT", "0.010")
-    assert len(errors) == 1
+    assert len(errors) == 2
 
 
 # --- two sessions, broken machines ---

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -92,11 +91,10 @@ async def _never(self: JournalWriter) -> None:
 def overflow_loses_events(patch: Patch) -> None:
     """A slow consumer is not told what it missed."""
 
-    async def nothing(self: EventStream, *_: Any) -> AsyncIterator[Event]:
-        for event in ():
-            yield event
+    def nothing(self: EventStream, *_: Any) -> list[Event]:
+        return []
 
-    patch.setattr(EventStream, "_resync", nothing)
+    patch.setattr(EventStream, "_again", nothing)
 
 
 def events_come_twice(patch: Patch) -> None:
