@@ -37,6 +37,10 @@ VENUES: Mapping[str, VenueWords] = {
         live_hosts=frozenset(("api.bybit.com", "stream.bybit.com")),
         testnet_hosts=frozenset(("api-testnet.bybit.com", "stream-testnet.bybit.com")),
     ),
+    "deribit": VenueWords(
+        live_hosts=frozenset(("www.deribit.com",)),
+        testnet_hosts=frozenset(("test.deribit.com",)),
+    ),
 }
 
 

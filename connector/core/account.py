@@ -488,7 +488,9 @@ class Account:
         view = AccountView(
             balances=self.balances,
             positions=[
-                self._position(symbol, side, held, None)
+                replace(
+                    self._position(symbol, side, held, None), mark_price=held.mark_price
+                )
                 for (symbol, side), held in self._held.items()
             ],
             open_orders=open_orders,

@@ -180,6 +180,7 @@ class Reconciler:
         run.lost.clear()
         run.asked_ns = self._ports.clock().venue_ns_late(now)
         run.asked_mono_ns = now.mono_ns
+        run.assets = self._account.assets()
         parts = [Part.OPEN_ORDERS, Part.POSITIONS, Part.LEDGER]
         if run.with_settings:
             parts.append(Part.SETTINGS)
@@ -368,7 +369,9 @@ class Reconciler:
         if is_first:
             self._account.take_bases()
         differences = self._account.differences(quiet_since_ns=run.asked_ns)
-        unsettled = is_first and not self._account.is_quiet_since(run.asked_ns)
+        unsettled = is_first and not (
+            self._account.is_quiet_since(run.asked_ns) and self._asked_whole(run)
+        )
         hole = self._account.ledger_numbers.hole()
         is_news = any(not self.pending.is_watched(item) for item in differences)
         is_open = bool(short or is_news or unsettled or hole)
@@ -389,6 +392,13 @@ class Reconciler:
         run.watched = [d for d in differences if d not in run.differences]
         self._account.sums.accept(run.differences)
         self._finish(run, now)
+
+    def _asked_whole(self, run: Run) -> bool:
+        """The ledger of every wallet was asked for: what is in the first wallets told
+        must not be counted a second time by an entry that is read later."""
+        if not self._dialect.facts.ledger_per_asset:
+            return True
+        return set(self._account.assets()) <= set(run.assets)
 
     def _is_before_our_time(self, tracked: Tracked) -> bool:
         """Filled partly before this journal began: take that as the base."""

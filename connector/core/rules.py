@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import takewhile
 
 from connector.core.account import Account
 from connector.dialect import Capability, Dialect, VenueFacts
@@ -38,6 +39,9 @@ _WORDS: dict[str, type] = {
     "price_protect": bool,
 }
 
+_ALIKE = 3
+"""Letters that two names must share to be called close."""
+
 
 def instrument_of(
     instruments: Mapping[Symbol, Instrument], symbol: object
@@ -48,8 +52,15 @@ def instrument_of(
         return found
     shown = str(symbol)[:40].upper()
     letters = "".join(c for c in shown if c.isalnum())
-    near = [s for s in instruments if s.startswith(letters[:3])] if letters else []
-    some = ", ".join(sorted(near or instruments)[:5])
+
+    def distance(name: str) -> tuple[int, int, str]:
+        """Names that begin alike first, then short ones."""
+        plain = "".join(c for c in name if c.isalnum())
+        pairs = zip(plain, letters, strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return (-alike if alike >= _ALIKE else 0, len(name), name)
+
+    some = ", ".join(sorted(instruments, key=distance)[:5])
     raise InvalidOrder("symbol", symbol, f"the venue trades {some} and others")
 
 

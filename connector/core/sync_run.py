@@ -47,6 +47,7 @@ class Run:
     resume_ns: int | None = None
     retries: list[tuple[int, Callable[[Now], None]]] = field(default_factory=list)
     asked_ns: int = 0
+    assets: list[str] = field(default_factory=list)  # whose ledger was asked
     asked_mono_ns: int = 0
     facts: list[Fact] = field(default_factory=list)
     listed: list[OrderFact] = field(default_factory=list)

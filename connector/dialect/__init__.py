@@ -107,6 +107,8 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     instrument once it is at stake.
     *ping_interval_s*: pings at the protocol level; 0 where the venue promises no
     answer to them, its script pings then.
+    *ledger_per_asset*: the ledger is asked per currency, so not before wallets are
+    known.
     *dead_man*: None if the venue has no switch, or not for everybody.
     *margin_mode_of_account*: cross or isolated is chosen for the whole account.
     """
@@ -128,6 +130,7 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     snapshot_on_subscribe: bool = False
     counts_contracts: bool = False
     tiers_one_by_one: bool = False
+    ledger_per_asset: bool = False
     margin_mode_of_account: bool = False
     dead_man: DeadMan | None = None
 
@@ -201,7 +204,8 @@ class PositionNumbers(Noun, frozen=True, kw_only=True):
 
 
 class AccountView(Noun, frozen=True, kw_only=True):
-    """All that a margin model may look at."""
+    """All that a margin model may look at. *positions* show the mark that the venue
+    told with them, *marks* are the live ones."""
 
     balances: Mapping[str, Balance]
     positions: Sequence[Position]

@@ -60,6 +60,10 @@ class Amended:
 Sent = Placed | Amended
 
 
+def _digits(symbol: str, number: int) -> str:
+    return str(number)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
     """Words and habits of one venue.
@@ -72,10 +76,11 @@ class Playbook:
     (asset, amount) to be moved. *tight_options* make the face's limits so low that
     bots meet them; *cancels_kept* cancels a minute get through all the same.
     *with_passphrase*: keys have one.
+    *lag_max_ms*: how far reads may trail, by what the venue says of its stores.
 
     *read_call* and *read_frame* say which orders a request or a client's frame
     carries. *order_id*, *conditional_id* and *trade_id* write the machine's numbers
-    the way the wire shows them.
+    of a symbol the way the wire shows them.
     """
 
     markets: Mapping[str, Market]
@@ -94,9 +99,10 @@ class Playbook:
     has_bans: bool = False
     has_hedge: bool = False
     with_passphrase: bool = False
-    order_id: Callable[[int], str] = str
-    conditional_id: Callable[[int], str] = str
-    trade_id: Callable[[int], str] = str
+    lag_max_ms: int = 40_000
+    order_id: Callable[[str, int], str] = _digits
+    conditional_id: Callable[[str, int], str] = _digits
+    trade_id: Callable[[str, int], str] = _digits
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -60,10 +60,12 @@ def paper_server(
     rules = (
         ids_from(kit.rules or EngineRules(), start_ms) if ids_follow_time else kit.rules
     )
+    if instruments is None:
+        instruments = kit.list_at(start_ms) if kit.list_at else kit.instruments
     engine = Engine(
         seed=seed,
         now_ms=start_ms,
-        instruments=kit.instruments if instruments is None else instruments,
+        instruments=instruments,
         rules=rules,
     )
     engine.open_account(

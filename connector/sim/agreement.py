@@ -36,11 +36,12 @@ def _orders(
     session: Session, engine: Engine, book: Playbook, account_id: str
 ) -> Iterator[str]:
     resting: dict[tuple[str, str], VenueOrder | Conditional] = {
-        ("order", book.order_id(order.order_id)): order
+        ("order", book.order_id(order.symbol, order.order_id)): order
         for order in engine.open_orders(account_id)
     }
     for item in engine.open_conditionals(account_id):
-        resting["conditional", book.conditional_id(item.conditional_id)] = item
+        name = book.conditional_id(item.symbol, item.conditional_id)
+        resting["conditional", name] = item
     for order in session.orders:
         if order.status in _UNSETTLED:
             yield f"order {order.client_order_id} is still {order.status.value}"

@@ -315,7 +315,7 @@ class FaultKinds:
         return f"the bot's clock steps by {ms} ms"
 
     def _lag(self) -> str:
-        ms = (self._tape.draw("lag", 40) + 1) * 1000
+        ms = min((self._tape.draw("lag", 40) + 1) * 1000, self._book.lag_max_ms)
         hold_s = (self._tape.draw("hold", 10) + 1) * 3.0
         self._stage.lag_reads(ms)
         loop = asyncio.get_running_loop()

@@ -127,7 +127,7 @@ def _judge_change(witness: Witness, command: CommandRecord, outcome: Accepted) -
     if shown.order_type.is_conditional:
         return  # its numbers are its own
     for order in witness.engine.orders(ACCOUNT, limit=1 << 30):
-        if witness.book.order_id(order.order_id) != shown.venue_order_id:
+        if witness.book.order_id(order.symbol, order.order_id) != shown.venue_order_id:
             continue
         if command.kind.startswith("cancel") and order.status not in _ENDED:
             text = f"{shown.client_order_id} is {order.status.value}"

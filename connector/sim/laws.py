@@ -399,8 +399,9 @@ class Witness:
     def read_fills(self) -> None:
         found = self.engine.fills(ACCOUNT, limit=1 << 30)
         for fill in found[len(self.fills) :]:
-            order_id = self.book.order_id(fill.order_id)
-            key = f"{fill.symbol}/{order_id}/{self.book.trade_id(fill.trade_id)}"
+            order_id = self.book.order_id(fill.symbol, fill.order_id)
+            trade_id = self.book.trade_id(fill.symbol, fill.trade_id)
+            key = f"{fill.symbol}/{order_id}/{trade_id}"
             self.fills[key] = fill.qty * self.book.markets[fill.symbol].unit
             self._filled_s[key] = self.now_s
 

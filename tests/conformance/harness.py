@@ -20,13 +20,18 @@ class Harness:
     *symbol*: a linear contract settled in *asset*, of which 0.010 may be ordered.
     *order_event*: what faults call frames that tell of orders.
     *margin_fields*: names in ``Margin.venue_fields`` for wallet, equity, initial,
-    maintenance and available margin.
+    maintenance and available margin. *funding_kind*: what the ledger calls an entry
+    that holds funding, and *funding_verb* what makes the venue pay it, if not at once.
+    *has_band*: the venue tells how far from the mark a price may be.
     """
 
     symbol: str
     order_event: str
     margin_fields: Mapping[str, str]
     asset: str = "USDT"
+    funding_kind: str = "funding"
+    funding_verb: str = ""
+    has_band: bool = True
     wallet: str = "100000"
     others: Mapping[str, str] = field(default_factory=lambda: {"USDT": "1000000"})
 

@@ -13,6 +13,7 @@ from harness import HARNESSES, Harness
 
 from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
+from connector.dialect import Capability
 from connector.embedded import endpoints_of
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.events import Event, Resynced
@@ -38,6 +39,11 @@ class Desk:
     def symbol(self) -> str:
         """The contract that the cases trade."""
         return self.harness.symbol
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the venue can do."""
+        return self.session._open_shell.core.dialect.facts.capabilities
 
     def control(self, verb: str, **args: Any) -> dict[str, Any]:
         """Steer the venue (see connector.paper.control)."""

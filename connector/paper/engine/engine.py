@@ -341,14 +341,21 @@ class Engine(Views):
         return self._settled(account, amended)
 
     def cancel(
-        self, account_id: str, symbol: str, order_id: int, *, now_ms: int
+        self,
+        account_id: str,
+        symbol: str,
+        order_id: int,
+        *,
+        is_disconnect: bool = False,
+        now_ms: int,
     ) -> Order | Refusal:
-        """Cancel an open order."""
+        """Cancel an open order, for its user or because the connection ended."""
         account = self._enter(account_id, now_ms)
         order = orders.find_open(account, symbol, order_id)
         if isinstance(order, Refusal):
             return order
-        return orders.cancel(self._world, account, order)
+        reason = EndReason.COUNTDOWN if is_disconnect else EndReason.USER
+        return orders.cancel(self._world, account, order, reason)
 
     def cancel_all(
         self, account_id: str, symbol: str | None = None, *, now_ms: int

@@ -19,12 +19,15 @@ from connector.paper.types import EngineRules, Instrument
 _FACES = {
     "binance-usdm": "connector.paper.faces.binance_usdm",
     "bybit-v5": "connector.paper.faces.bybit_v5",
+    "deribit": "connector.paper.faces.deribit",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
     """What a face's package offers; *instruments* and *rules* None: the engine's.
+
+    *list_at* lists what is traded from a time on, where contracts expire.
 
     *build* makes a face over an engine with one key; it takes keyword arguments
     ``account_id``, ``api_key``, ``api_secret``, ``passphrase`` (or None), ``seed``
@@ -33,6 +36,7 @@ class Kit:
 
     build: Callable[..., Face]
     instruments: Sequence[Instrument] | None = None
+    list_at: Callable[[int], Sequence[Instrument]] | None = None
     rules: EngineRules | None = None
     balances: Mapping[str, Decimal] = field(
         default_factory=lambda: {"USDT": Decimal(100_000)}

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connector.dialect.facts import Fact, SettingFact, UnknownFact
+from connector.dialect.facts import Fact, MarkFact, SettingFact, UnknownFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
+from connector.model.clock import NS_PER_MS
+from connector.model.ids import Symbol
 from connector.model.noun import replace
 from connector.venues.deribit import questions, rows, wire, words
 from connector.venues.deribit.classify import failure, unreadable
@@ -116,12 +118,13 @@ def _labelled(request: Request, page: list[wire.OrderRow], at_ns: int) -> Reply:
 
 
 def _history(request: Request, page: wire.OrderPage, at_ns: int) -> Reply:
-    """The order asked for among those of the past."""
+    """The order asked for among those of the past, and what it became."""
     ids = request.context["ids"].split()
     found = [
         row
         for row in page.orders
         if row.order_id in ids
+        or row.trigger_order_id in ids
         or (not ids and row.label and row.label == request.client_order_id)
     ]
     if found:
@@ -183,8 +186,34 @@ def _instruments(request: Request, page: list[Any], at_ns: int) -> Reply:
     return _ok(*facts)
 
 
+def _protection(request: Request, answer: wire.CancelOnDisconnect, at_ns: int) -> Reply:
+    """OK only if orders of this connection end with it."""
+    if answer.enabled:
+        return _ok()
+    return Reply(
+        verdict=Verdict.REJECTED,
+        code="unprotected",
+        text="cancel-on-disconnect is off: switch it on for the account, on the "
+        "venue's web page",
+    )
+
+
 def _marks(request: Request, row: wire.Ticker, at_ns: int) -> Reply:
     return _ok(rows.mark_fact(row))
+
+
+def _all_marks(request: Request, page: list[wire.BookSummary], at_ns: int) -> Reply:
+    return _ok(
+        *(
+            MarkFact(
+                symbol=Symbol(row.instrument_name),
+                mark_price=row.mark_price,
+                venue_ns=row.creation_timestamp * NS_PER_MS,
+            )
+            for row in page
+            if row.mark_price
+        )
+    )
 
 
 def _reader(model: Any, translate: Callable[[Request, Any, int], Reply]) -> _Reader:
@@ -198,6 +227,7 @@ _READERS: dict[str, _Reader] = {
     "amend": _reader(wire.Placed, _amended),
     "cancel": _reader(int | wire.OrderRow, _cancelled),
     "cancel_all": _reader(int | Decimal | list[Any], _counted),
+    "protection": _reader(wire.CancelOnDisconnect, _protection),
     "server_time": _reader(int, _time),
     "query_order": _reader(wire.OrderRow, _order),
     "query_label": _reader(list[wire.OrderRow], _labelled),
@@ -210,4 +240,5 @@ _READERS: dict[str, _Reader] = {
     "ledger": _reader(wire.LogPage, _ledger),
     "instruments": _reader(list[Any], _instruments),
     "marks": _reader(wire.Ticker, _marks),
+    "all_marks": _reader(list[wire.BookSummary], _all_marks),
 }

@@ -33,7 +33,7 @@ def failure(request: Request, *, status: int, code: int | None, text: str) -> Re
             wait_ms=_BREATHER_MS,
         )
     return Reply(
-        verdict=_verdict(request, meaning),
+        verdict=_verdict(request, meaning, code),
         code=f"HTTP {status}" if code is None else str(code),
         text=text[:TEXT_MAX],
         throttle=throttle,
@@ -56,7 +56,10 @@ def _meaning(status: int, code: int | None) -> Meaning:
     return Meaning.NOT_EXECUTED if status == 429 else Meaning.UNKNOWN
 
 
-def _verdict(request: Request, meaning: Meaning) -> Verdict:
+def _verdict(request: Request, meaning: Meaning, code: int | None = None) -> Verdict:
+    if request.op == "fills" and code in codes.NO_INSTRUMENT:
+        # The log names futures that only exist while options are delivered.
+        return Verdict.NOT_FOUND
     match meaning:
         case Meaning.REFUSED:
             return Verdict.REJECTED

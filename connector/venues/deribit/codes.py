@@ -52,6 +52,8 @@ _GONE = (
 )
 ORDER_NOT_FOUND = 10004
 
+NO_INSTRUMENT = frozenset((10020, 13020))
+
 CODES = {
     **dict.fromkeys(_NOT_EXECUTED, Meaning.NOT_EXECUTED),
     **dict.fromkeys(_UNKNOWN, Meaning.UNKNOWN),

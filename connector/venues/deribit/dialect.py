@@ -9,6 +9,8 @@ from typing import NoReturn
 from connector.dialect import (
     AccountView,
     Capability,
+    DeadMan,
+    DeadManKind,
     Endpoints,
     FillCursor,
     LinkScript,
@@ -57,10 +59,14 @@ FACTS = VenueFacts(
             Capability.WEBSOCKET_ORDERS,
         )
     ),
+    # Cancel-on-disconnect covers what was placed on that connection. A dead peer is
+    # noticed by heartbeats, or after ten minutes.
+    dead_man=DeadMan(kind=DeadManKind.ORDER_CONNECTION, min_ms=10_000, max_ms=600_000),
     # Labels are never unique: what was not accepted is not sent again under its own.
     resend=ResendPolicy.NEVER,
     sequencing=Sequencing.LEDGER,
     ack_is_final=True,
+    ledger_per_asset=True,
     client_order_id_max=requests.LABEL_MAX,
     recv_window_ms=requests.VALID_MS,
     # A call may wait 5 s for the lock of the account, and whether its deadline is
@@ -127,11 +133,13 @@ class Deribit:
         """New total quantity and price."""
         return requests.amend(order, qty, price)
 
-    def cancel(self, order: Order) -> Request:
+    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by label."""
         return requests.cancel(order)
 
-    def cancel_batch(self, orders: Sequence[Order]) -> Request:
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None = None
+    ) -> Request:
         """There are no batches."""
         _lacks("batches of cancels", "cancel them one by one, or all of an instrument")
 
@@ -143,7 +151,7 @@ class Deribit:
         """Leverage follows from the margin model."""
         _lacks("leverage", "margin follows from the size of the position")
 
-    def set_margin_mode(self, symbol: Symbol, mode: MarginMode) -> Request:
+    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
         """Margin modes belong to the account, set on the web page."""
         _lacks("margin modes of an instrument", "the margin model is the account's")
 
@@ -151,9 +159,9 @@ class Deribit:
         """Positions always net."""
         _lacks("hedge mode", "positions net")
 
-    def dead_man(self, symbol: Symbol, timeout_ms: int) -> Request:
-        """There is no timer; the venue cancels when a connection ends."""
-        _lacks("a dead-man timer", "it cancels when the connection ends")
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        """Whether the venue cancels what was placed on this connection when it ends."""
+        return requests.protection()
 
     def server_time(self) -> Request:
         """The venue's clock."""
@@ -221,6 +229,10 @@ class Deribit:
     ) -> LinkScript:
         """Opens and keeps mark prices of *symbols*."""
         return scripts.PublicSocket(endpoints.public, symbols)
+
+    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Everything is told on one stream."""
+        return None
 
     def order_script(self, endpoints: Endpoints) -> LinkScript | None:
         """Opens and keeps order entry; None if there is none."""

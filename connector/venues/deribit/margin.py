@@ -18,7 +18,7 @@ from decimal import Decimal
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import Collateral, Position
 from connector.model.ids import Symbol
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, InstrumentKind
 from connector.model.money import ZERO
 
 
@@ -27,29 +27,48 @@ def margin(view: AccountView) -> MarginNumbers | None:
     if not view.collateral:
         return None
     head = max(view.collateral.values(), key=_urgency)
+    moved, moved_futures = _moved(view, head)
+    balance = head.margin_balance + moved_futures
     return MarginNumbers(
         currency=head.currency,
         wallet=head.wallet,
-        equity=head.equity,
-        unrealized_pnl=head.unrealized_pnl,
+        equity=head.equity + moved,
+        unrealized_pnl=head.unrealized_pnl + moved,
         initial_margin=head.initial_margin,
         maintenance_margin=head.maintenance_margin,
-        available=head.available,
-        margin_ratio=_ratio(head),
+        available=max(ZERO, head.available + moved_futures),
+        margin_ratio=_ratio(head.maintenance_margin, balance),
         positions=_positions(view),
     )
 
 
+def _moved(view: AccountView, head: Collateral) -> tuple[Decimal, Decimal]:
+    """What marks have changed since the venue spoke: (of all, of futures)."""
+    everything = futures = ZERO
+    for position in view.positions:
+        instrument = view.instruments.get(position.symbol)
+        mark, told = view.marks.get(position.symbol), position.mark_price
+        if instrument is None or instrument.settle != head.currency:
+            continue
+        if not mark or not told or not position.qty or head.is_shared:
+            continue
+        change = unrealized(instrument, position, mark)
+        change -= unrealized(instrument, position, told)
+        everything += change
+        if instrument.kind is not InstrumentKind.OPTION:
+            futures += change
+    return everything, futures
+
+
 def _urgency(row: Collateral) -> tuple[Decimal, Decimal, str]:
-    return _ratio(row) or ZERO, row.equity, row.currency
+    ratio = _ratio(row.maintenance_margin, row.margin_balance)
+    return ratio or ZERO, row.equity, row.currency
 
 
-def _ratio(row: Collateral) -> Decimal | None:
-    if not row.maintenance_margin:
+def _ratio(maintenance: Decimal, balance: Decimal) -> Decimal | None:
+    if not maintenance:
         return None
-    if row.margin_balance <= 0:
-        return Decimal("Infinity")
-    return row.maintenance_margin / row.margin_balance
+    return maintenance / balance if balance > 0 else Decimal("Infinity")
 
 
 def _positions(view: AccountView) -> dict[tuple[Symbol, str], PositionNumbers]:

@@ -27,6 +27,9 @@ from connector.venues.deribit.limits import (
 )
 
 PAGE = 1000
+CURRENCIES = ("BTC", "ETH", "USDC", "USDT")
+"""Where something is traded; a currency that has nothing answers an empty list."""
+
 LOG_PAGE = 250
 
 YEAR_S = 365 * 86_400
@@ -47,22 +50,25 @@ def server_time() -> Request:
 
 def query_order(order: Order) -> tuple[Request, ...]:
     """One order: its state by id or label (open and recent), and the historical
-    store. Untriggered and triggered object are asked for by their own ids."""
+    store. Untriggered and triggered object are asked for by their own ids; what a
+    stop became is found by the label, which it inherits."""
     ids = [one for one in (order.triggered_order_id, order.venue_order_id) if one]
-    if ids:
-        asked = [
-            _ask(
-                "query_order",
-                "private/get_order_state",
-                (("order_id", str(order_id)),),
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-            )
-            for order_id in ids
-        ]
-    else:
+    asked = [
+        _ask(
+            "query_order",
+            "private/get_order_state",
+            (("order_id", str(order_id)),),
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+        )
+        for order_id in ids
+    ]
+    may_have_become = (
+        order.order_type.is_conditional and order.triggered_order_id is None
+    )
+    if not ids or may_have_become:
         currency = words.currency_of(order.symbol)
-        asked = [
+        asked.append(
             _ask(
                 "query_label",
                 "private/get_order_state_by_label",
@@ -70,7 +76,7 @@ def query_order(order: Order) -> tuple[Request, ...]:
                 symbol=order.symbol,
                 client_order_id=order.client_order_id,
             )
-        ]
+        )
     return (*asked, _history(order, [str(one) for one in ids]))
 
 
@@ -184,6 +190,16 @@ def query(
             )
         case Part.KEY_INFO | Part.TIERS:
             return ()
+        case Part.MARKS if not symbols:
+            return tuple(
+                _ask(
+                    "all_marks",
+                    "public/get_book_summary_by_currency",
+                    (("currency", currency),),
+                    security=Security.NONE,
+                )
+                for currency in CURRENCIES
+            )
         case Part.MARKS:
             return tuple(
                 _ask(

@@ -27,7 +27,7 @@ from connector.model.order import (
     Side,
 )
 from connector.venues.deribit import words
-from connector.venues.deribit.limits import MATCHING_COST
+from connector.venues.deribit.limits import MATCHING_COST, REQUEST_COST
 
 VALID_MS = 2_000
 """From signing to `valid_until`: the shorter, the sooner a lost answer is settled."""
@@ -161,6 +161,24 @@ def cancel_all(symbol: Symbol) -> Request:
         [("instrument_name", symbol), ("detailed", "false")],
         priority=Priority.CANCEL,
         symbol=symbol,
+    )
+
+
+def protection() -> Request:
+    """Whether cancel-on-disconnect is on here.
+
+    Switching it on takes `account:read_write`, which could read the secrets of the
+    account's other keys: so it is switched on by hand, for the whole account, on the
+    web page, and only looked at here.
+    """
+    return Request(
+        op="protection",
+        method="GET",
+        path="/api/v2/private/get_cancel_on_disconnect",
+        params=(("scope", "connection"),),
+        cost=REQUEST_COST,
+        priority=Priority.CANCEL,
+        frame_method="private/get_cancel_on_disconnect",
     )
 
 

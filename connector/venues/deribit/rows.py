@@ -125,10 +125,11 @@ def summary_facts(
     row: wire.Summary, venue_ns: int
 ) -> tuple[BalanceFact | CollateralFact | AccountFact, ...]:
     """Wallet and collateral of one currency as of *venue_ns* (0: nobody told)."""
+    every = {**row.model_dump(exclude={"limits"}), **(row.model_extra or {})}
     told = {
         f"{row.currency}.{name}": str(value)
-        for name, value in (row.model_extra or {}).items()
-        if isinstance(value, (str, int, Decimal))
+        for name, value in every.items()
+        if isinstance(value, (str, int, Decimal)) and name != "currency"
     }
     unrealized = row.session_upl if row.session_upl is not None else ZERO
     return (
@@ -177,6 +178,7 @@ def log_facts(row: wire.LogRow) -> tuple[LedgerFact, ...]:
     if is_trade:
         kind = LedgerKind.REALIZED_PNL
     symbol = Symbol(row.instrument_name) if row.instrument_name else None
+    moved = None if is_trade else _moved(row)
     facts = [
         LedgerFact(
             kind=kind,
@@ -188,9 +190,11 @@ def log_facts(row: wire.LogRow) -> tuple[LedgerFact, ...]:
             trade_id=TradeId(row.trade_id) if row.trade_id else None,
             text=row.type,
             seq=row.user_seq,
-            position_change=None if is_trade else _moved(row),
+            position_change=moved,
         )
     ]
+    if fee and not (change + fee or moved):
+        facts.clear()  # nothing but the fee
     if fee:
         facts.append(
             LedgerFact(
@@ -201,6 +205,7 @@ def log_facts(row: wire.LogRow) -> tuple[LedgerFact, ...]:
                 symbol=symbol,
                 entry_id=f"{row.id}-fee",
                 text=row.type,
+                seq=row.user_seq,
             )
         )
     return tuple(facts)
@@ -227,11 +232,14 @@ def mark_fact(row: wire.Ticker) -> MarkFact:
 
 
 def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
-    """One instrument. No largest order is told: the venue judges by margin."""
+    """One instrument. No largest order is told, the venue judges by margin: what
+    stands here is a bound against slips of the hand."""
     kind = words.KINDS[row.kind]
     is_perpetual = row.settlement_period == "perpetual"
     if kind is InstrumentKind.FUTURE and is_perpetual:
         kind = InstrumentKind.PERPETUAL
+    is_inverse = row.instrument_type == "reversed" and kind is not InstrumentKind.OPTION
+    bound = _MOST_USD if is_inverse else _MOST_COINS
     return InstrumentFact(
         instrument=Instrument(
             symbol=Symbol(row.instrument_name),
@@ -246,11 +254,10 @@ def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
             ),
             qty_step=row.min_trade_amount,
             min_qty=row.min_trade_amount,
-            max_qty=_NO_LIMIT,
-            market_max_qty=_NO_LIMIT,
+            max_qty=bound,
+            market_max_qty=bound,
             qty_unit=row.contract_size,
-            is_inverse=row.instrument_type == "reversed"
-            and kind is not InstrumentKind.OPTION,
+            is_inverse=is_inverse,
             is_trading=row.is_active and row.state == "open",
             expiry_ms=None if is_perpetual else row.expiration_timestamp,
             strike=row.strike,
@@ -260,4 +267,4 @@ def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
     )
 
 
-_NO_LIMIT = Decimal(10**12)
+_MOST_USD, _MOST_COINS = Decimal(10**9), Decimal(10**6)

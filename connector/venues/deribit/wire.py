@@ -297,6 +297,14 @@ class Ticker(_Row):
     funding_8h: AmountOrNone = None
 
 
+class BookSummary(_Row):
+    """Prices of one instrument, among those of its currency."""
+
+    instrument_name: str
+    creation_timestamp: Millis
+    mark_price: AmountOrNone = None
+
+
 class CancelOnDisconnect(_Row):
     """Whether the venue cancels when a connection ends."""
 

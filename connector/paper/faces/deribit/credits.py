@@ -118,6 +118,11 @@ class Credits:
         )
         return False
 
+    def clock_stepped(self, by_ms: int) -> None:
+        """The clock was set: no credit comes or goes by that."""
+        for pool in self._pools.values():
+            pool.at_ms += by_ms
+
     def taken(self, owner: str, name: str) -> int:
         """Credits that *owner* has spent of a pool, ever."""
         pool = self._pools.get((owner, name))
