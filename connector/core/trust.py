@@ -72,6 +72,7 @@ class Trust:
         self._owes_settings = False
         self._live_since_venue_ns = 0
         self._tickets: list[int] = []
+        self._later: list[int] = []  # wished while an audit was asking already
         self._started = False
         self.last_report: ReconcileReport | None = None
         self.reports = 0
@@ -106,7 +107,7 @@ class Trust:
         """When `tick` has something to do."""
         times = [self._retry_ns, self._margin_ns]
         budget = self._budget_ns
-        if self._audits:
+        if self._audits and self._core.reconciler.run is None:
             times.append(self._audits[0])
         if self.state is LinkState.LIVE:
             times.append(min(self._echoes.values(), default=None))
@@ -208,10 +209,17 @@ class Trust:
     # --- wishes ---
 
     def resync(self, ticket: int, now: Now) -> None:
-        """Reconcile on demand; answered when the next run has finished."""
-        self._tickets.append(ticket)
-        if self._core.reconciler.run is not None:
+        """Reconcile on demand; answered by a run that asked after this wish, or by
+        the one that ends the gap."""
+        run = self._core.reconciler.run
+        if run is not None and run.mode is SyncMode.AUDIT:
+            self._later.append(ticket)
             return
+        self._tickets.append(ticket)
+        if run is None:
+            self._compare(now)
+
+    def _compare(self, now: Now) -> None:
         if self.state is LinkState.LIVE:
             self._core.reconciler.begin(
                 SyncMode.AUDIT, GapReason.REQUESTED, now.wall_ns, now
@@ -221,9 +229,10 @@ class Trust:
 
     def stop(self) -> None:
         """Closing: nobody waits any longer."""
-        for ticket in self._tickets:
+        for ticket in (*self._tickets, *self._later):
             self._core.outbox.emit(Resolve(ticket, SessionClosed("session closed")))
         self._tickets.clear()
+        self._later.clear()
         self._audits.clear()
         self._retry_ns = self._margin_ns = None
         self._set_state(LinkState.DISCONNECTED, "closed")
@@ -239,8 +248,10 @@ class Trust:
                 self._sync(now)
         if self.state is LinkState.LIVE:
             self._check_expectations(now)
-        if self._audits and self._audits[0] <= due:
-            self._audits.pop(0)
+        is_due = bool(self._audits) and self._audits[0] <= due
+        if is_due and self._core.reconciler.run is None:
+            # One does for all that are due; during a run they wait for its end.
+            self._audits = [later for later in self._audits if later > due]
             self._audit(now)
         if self._margin_ns is not None and self._margin_ns <= due:
             self._margin_ns = None
@@ -343,6 +354,8 @@ class Trust:
 
     def _done(self, run: Run, report: ReconcileReport, now: Now) -> None:
         core = self._core
+        if run.mode is SyncMode.GAP:
+            self._tickets += self._take_later()
         core.save_sync_point()
         core.merger.save_sums()
         found = bool(
@@ -364,6 +377,14 @@ class Trust:
                 self._plan_audit(now, core.config.audit_interval_s)
             self._watch_pending(now)
             self._suspect_stream(report, now)
+        later = self._take_later()
+        self._tickets += later
+        if later and core.reconciler.run is None:
+            self._compare(now)
+
+    def _take_later(self) -> list[int]:
+        later, self._later = self._later, []
+        return later
 
     def _watch_pending(self, now: Now) -> None:
         """A difference nobody may name yet is looked at again when one may."""
@@ -409,6 +430,7 @@ class Trust:
 
     def _failed(self, run: Run, why: str, now: Now) -> None:
         if run.mode is SyncMode.AUDIT:
+            self._tickets += self._take_later()
             interval_s = self._core.config.audit_interval_s
             self._plan_audit(now, _RETRY_SYNC_S if self._tickets else interval_s)
             return

@@ -6,7 +6,8 @@ mode of the database file, which is made 0600 here, whatever the umask.
 
 The lock is flock on a file beside the journal: it belongs to one open file, so that a
 second object in the same process is refused too, and the kernel drops it when the
-process dies, however it dies. The lock file stays; removing it would let two
+process dies, however it dies; children that it forked let go at once. The lock file
+stays; removing it would let two
 processes lock two different files of the same name.
 """
 
@@ -19,6 +20,7 @@ import grp
 import os
 import pwd
 import stat
+import weakref
 from pathlib import Path
 
 from connector.errors import JournalError, JournalFull, JournalLocked
@@ -116,6 +118,7 @@ class WriterLock:
             os.close(self._descriptor)
             raise os_failure(exc, f"lock file {file}") from exc
         os.fchmod(self._descriptor, 0o600)
+        _held.add(self)
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -125,6 +128,19 @@ class WriterLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+_held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A forked child keeps no journal: its copy of the descriptor would hold the lock
+    for as long as the child lives, also when the session's process was killed."""
+    for lock in list(_held):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def _make(directory: Path) -> None:

@@ -61,7 +61,10 @@ class Sockets:
         """Begin to open; StreamOpened or StreamClosed follows."""
         task = self._spawn(self._stream(effect), f"stream.{effect.role}")
         if task is not None:
-            self._readers[effect.role, effect.epoch] = task
+            key = effect.role, effect.epoch
+            self._readers[key] = task
+            # Also of one that is cancelled before its first step.
+            task.add_done_callback(lambda _: self._readers.pop(key, None))
 
     def send(self, effect: SendStream) -> None:
         """Send a frame when the limiter lets it."""
@@ -72,7 +75,7 @@ class Sockets:
         self._spawn(self._ping(effect), "stream.ping")
 
     def close(self, effect: CloseStream) -> None:
-        """Close; StreamClosed follows."""
+        """Close; nothing follows: whoever closes knows."""
         reader = self._readers.get((effect.role, effect.epoch))
         if reader is not None:
             reader.cancel()
@@ -105,7 +108,6 @@ class Sockets:
         except (NetworkError, RateLimited) as error:
             why = str(error)
         finally:
-            self._readers.pop((role, epoch), None)
             self._budget.close_connection(connection)
         self._post(StreamClosed(role, epoch, why))
 

@@ -11,7 +11,15 @@ from connector.core.inputs import Stop
 from connector.dialect.facts import UnknownFact
 from connector.dialect.wire import Verdict
 from connector.errors import SessionClosed
-from connector.model.events import Alarm, Gap, GapReason, LinkState, UnknownMessage
+from connector.model.events import (
+    Alarm,
+    Gap,
+    GapReason,
+    LedgerUpdate,
+    LinkState,
+    UnknownMessage,
+)
+from connector.model.noun import replace
 from connector.model.order import OrderStatus
 
 S = OrderStatus
@@ -170,3 +178,38 @@ def test_a_request_while_disconnected_waits_for_the_stream(desk: Any) -> None:
     desk.streams_auto = True
     desk.wait(15)
     assert desk.outcomes[ticket].reason is GapReason.DISCONNECT
+
+
+def test_a_request_is_answered_by_a_run_that_asked_after_it(desk: Any) -> None:
+    """Law 6: what an audit asked before the wish is no answer to "compare now"."""
+    desk.wait(120)
+    desk.hold("balances")
+    desk.wait(120)
+    assert desk.open_calls("balances")
+    desk.state("x", "v9")  # entered on the web page; its event is on its way
+    tickets = [desk.resync(), desk.resync()]
+    asked = len(desk.asked("open_orders"))
+    desk.release("balances")
+    desk.wait(1)
+    for ticket in tickets:
+        report = desk.outcomes[ticket]
+        assert [order.venue_order_id for order in report.external_orders] == ["v9"]
+    assert len(desk.asked("open_orders")) == asked + 1
+
+
+def test_what_was_announced_during_an_audit_is_asked_for_after_it(desk: Any) -> None:
+    """Law 13: the audit that a notice of the ledger wants is not lost because another
+    one is slow; those that are due together are one."""
+    desk.wait(120)
+    desk.hold("balances")
+    desk.wait(120)
+    for _ in range(5):
+        desk.push(replace(desk.entry("-1"), entry_id=""))
+    desk.book.ledger[:] = desk.book.ledger[:1]
+    asked = len(desk.asked("ledger"))
+    desk.wait(4)
+    assert len(desk.asked("ledger")) == asked
+    desk.release("balances")
+    desk.wait(2)
+    assert len(desk.asked("ledger")) == asked + 1
+    assert [event.entry.amount for event in desk.told(LedgerUpdate)] == [D("-1")]

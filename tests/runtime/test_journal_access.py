@@ -12,6 +12,7 @@ from journals import killable, mode, opened, record
 from connector.errors import JournalError, JournalLocked
 from connector.runtime.journal import Owner
 from connector.runtime.journal_file import FileJournal
+from connector.runtime.journal_guard import WriterLock
 
 # Who may have it
 
@@ -181,3 +182,29 @@ def test_the_account_may_become_known_later(file: Path) -> None:
             Owner(profile="paper:binance", venue="binance", account="8"),
             wall_ns=1,
         )
+
+
+def test_a_forked_child_does_not_keep_the_lock(file: Path) -> None:
+    """A session's process is killed while children it forked live on: the next session
+    opens the journal all the same."""
+    journal = opened(file)
+    ready, told = os.pipe()
+    wait, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(told, b"x")
+        os.read(wait, 1)
+        os._exit(0)
+    try:
+        os.read(ready, 1)
+        # What the kernel does when the process dies.
+        os.close(journal._writer_lock._descriptor)
+        journal._writer_lock._descriptor = -1
+        lock = WriterLock(file)
+        lock.release()
+    finally:
+        os.write(end, b"x")
+        os.waitpid(child, 0)
+        for descriptor in (ready, told, wait, end):
+            os.close(descriptor)
+        journal.close()

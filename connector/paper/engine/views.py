@@ -7,6 +7,7 @@ from decimal import Decimal
 from connector.paper.engine import margin, queries
 from connector.paper.engine.state import World
 from connector.paper.types import (
+    ZERO,
     AccountView,
     Amendment,
     Conditional,
@@ -249,6 +250,17 @@ class Views:
     def quote(self, symbol: str) -> Quote:
         """Mark, index, last, best prices and funding."""
         return queries.quote(self._world, symbol)
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """Base units that accounts hold; the street holds the other side."""
+        held = [
+            position.qty
+            for account in self._world.accounts.values()
+            if symbol in account.symbols
+            for position in account.symbols[symbol].positions.values()
+        ]
+        longs = sum((qty for qty in held if qty > 0), ZERO)
+        return max(longs, longs - sum(held, ZERO))
 
     def depth(self, symbol: str, limit: int = 20) -> Depth:
         """Aggregated book of accounts and house."""

@@ -18,6 +18,13 @@ ALGO = {
 
 NEEDS: dict[str, dict[str, Any]] = {
     "/fapi/v1/klines": {"interval": "1m"},
+    "/fapi/v1/continuousKlines": {
+        "pair": "BTCUSDT",
+        "contractType": "PERPETUAL",
+        "interval": "1m",
+    },
+    "/fapi/v1/markPriceKlines": {"interval": "1m"},
+    "/fapi/v1/indexPriceKlines": {"pair": "BTCUSDT", "interval": "1m"},
     "/fapi/v1/order": {"origClientOrderId": "known"},
     "/fapi/v1/openOrder": {"origClientOrderId": "known"},
     "/fapi/v1/algoOrder": {"clientAlgoId": "stop"},

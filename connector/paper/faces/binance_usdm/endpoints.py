@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from connector.paper.faces.binance_usdm import algos, listen, orders, prices, settings
+from connector.paper.faces.binance_usdm import (
+    algos,
+    candles,
+    listen,
+    orders,
+    prices,
+    settings,
+)
 from connector.paper.faces.binance_usdm.context import Endpoint
 
 
@@ -62,7 +69,11 @@ PUBLIC: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/trades"): Route(prices.trades, N, 5),
     ("GET", "/fapi/v1/historicalTrades"): Route(prices.trades, K, 20),
     ("GET", "/fapi/v1/aggTrades"): Route(prices.agg_trades, N, 20),
-    ("GET", "/fapi/v1/klines"): Route(prices.klines, N, 5),
+    ("GET", "/fapi/v1/klines"): Route(candles.klines, N, 5),
+    ("GET", "/fapi/v1/continuousKlines"): Route(candles.continuous_klines, N, 5),
+    ("GET", "/fapi/v1/markPriceKlines"): Route(candles.mark_klines, N, 5),
+    ("GET", "/fapi/v1/indexPriceKlines"): Route(candles.index_klines, N, 5),
+    ("GET", "/fapi/v1/openInterest"): Route(candles.open_interest, N),
     ("GET", "/fapi/v1/fundingRate"): Route(prices.funding_rate, N),
     ("GET", "/fapi/v1/fundingInfo"): Route(prices.funding_info, N),
 }

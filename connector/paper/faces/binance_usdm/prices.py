@@ -1,8 +1,5 @@
 """Public endpoints: exchangeInfo, prices, book, trades.
 
-Candles and 24-hour statistics are minimal: they are computed from the trades the
-machine still keeps, enough for clients that ask at load, not a history.
-
 Source: Binance USDⓈ-M docs, "Market Data" section, read 2026-11.
 """
 
@@ -12,28 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from connector.paper.faces.binance_usdm.apierrors import ApiError
+from connector.paper.faces.binance_usdm.candles import day_row
 from connector.paper.faces.binance_usdm.context import Ask
 from connector.paper.faces.binance_usdm.render import fixed, money, plain
-from connector.paper.types import ZERO, Instrument, PublicTrade, Quote
+from connector.paper.types import Instrument, Quote
 
-MINUTE_MS = 60_000
-INTERVALS_MS = {
-    "1m": MINUTE_MS,
-    "3m": 3 * MINUTE_MS,
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": 60 * MINUTE_MS,
-    "2h": 120 * MINUTE_MS,
-    "4h": 240 * MINUTE_MS,
-    "6h": 360 * MINUTE_MS,
-    "8h": 480 * MINUTE_MS,
-    "12h": 720 * MINUTE_MS,
-    "1d": 1440 * MINUTE_MS,
-}
-DAY_MS = 1440 * MINUTE_MS
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
-TRADES_KEPT = 1000
 
 
 def ping(ask: Ask) -> object:
@@ -216,36 +197,8 @@ def ticker_price(ask: Ask) -> object:
 def ticker_24hr(ask: Ask) -> object:
     """GET ticker/24hr, over the trades still kept."""
     quotes, is_one = _per_symbol(ask)
-    rows = [_day_row(ask, quote) for quote in quotes]
+    rows = [day_row(ask.venue, quote, ask.now_ms) for quote in quotes]
     return _one_or_all(rows, is_one=is_one)
-
-
-def _day_row(ask: Ask, quote: Quote) -> dict[str, Any]:
-    symbol = quote.symbol
-    trades = ask.venue.engine.public_trades(symbol, TRADES_KEPT)
-    prices = [trade.price for trade in trades] or [quote.last]
-    volume = sum((trade.qty for trade in trades), ZERO)
-    turnover = sum((trade.qty * trade.price for trade in trades), ZERO)
-    price = ask.venue.renderer.price
-    change = quote.last - prices[0]
-    return {
-        "symbol": symbol,
-        "priceChange": price(symbol, change),
-        "priceChangePercent": f"{change / prices[0] * 100:.3f}",
-        "weightedAvgPrice": price(symbol, turnover / volume if volume else quote.last),
-        "lastPrice": price(symbol, quote.last),
-        "lastQty": ask.venue.renderer.qty(symbol, trades[-1].qty if trades else ZERO),
-        "openPrice": price(symbol, prices[0]),
-        "highPrice": price(symbol, max(prices)),
-        "lowPrice": price(symbol, min(prices)),
-        "volume": ask.venue.renderer.qty(symbol, volume),
-        "quoteVolume": fixed(turnover, Decimal("0.01")),
-        "openTime": ask.now_ms - DAY_MS,
-        "closeTime": ask.now_ms,
-        "firstId": trades[0].trade_id if trades else 0,
-        "lastId": trades[-1].trade_id if trades else 0,
-        "count": len(trades),
-    }
 
 
 def depth(ask: Ask) -> object:
@@ -304,45 +257,6 @@ def agg_trades(ask: Ask) -> object:
             "m": trade.taker_side == "SELL",
         }
         for trade in ask.venue.engine.public_trades(symbol, ask.params.limit(500, 1000))
-    ]
-
-
-def klines(ask: Ask) -> object:
-    """GET klines, from the trades still kept."""
-    symbol = ask.symbol()
-    interval = ask.params.need("interval")
-    length = INTERVALS_MS.get(interval)
-    if length is None:
-        raise ApiError(-1120, "Invalid interval.")
-    candles: dict[int, list[PublicTrade]] = {}
-    for trade in ask.venue.engine.public_trades(symbol, TRADES_KEPT):
-        candles.setdefault(trade.time_ms - trade.time_ms % length, []).append(trade)
-    limit = ask.params.limit(500, 1500)
-    newest = sorted(candles.items())[-limit:]
-    return [_candle(ask, symbol, start, length, rows) for start, rows in newest]
-
-
-def _candle(
-    ask: Ask, symbol: str, start: int, length: int, rows: list[PublicTrade]
-) -> list[Any]:
-    price, qty = ask.venue.renderer.price, ask.venue.renderer.qty
-    prices = [row.price for row in rows]
-    bought = [row for row in rows if row.taker_side == "BUY"]
-    volume = sum((row.qty for row in rows), ZERO)
-    turnover = sum((row.qty * row.price for row in rows), ZERO)
-    return [
-        start,
-        price(symbol, prices[0]),
-        price(symbol, max(prices)),
-        price(symbol, min(prices)),
-        price(symbol, prices[-1]),
-        qty(symbol, volume),
-        start + length - 1,
-        plain(turnover),
-        len(rows),
-        qty(symbol, sum((row.qty for row in bought), ZERO)),
-        plain(sum((row.qty * row.price for row in bought), ZERO)),
-        "0",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Public streams: mark price, best prices, trades, book.
+"""Public streams: mark price, best prices, trades, book (candles: `candles`).
 
 Everything is derived from the machine when something changed; a stream sends
 nothing for what nobody subscribed to.
@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.paper.faces import Frame
+from connector.paper.faces.binance_usdm.candles import Made, SummaryStreams
 from connector.paper.faces.binance_usdm.context import Venue
 from connector.paper.faces.binance_usdm.render import money
 from connector.paper.types import Depth, MarkEvent, PublicTrade, Quote
@@ -34,18 +35,19 @@ class PublicStreams:
         self._best: dict[str, tuple[Decimal, ...]] = {}
         self._trade_id: dict[str, int] = {}
         self._books: dict[str, Depth] = {}
+        self._summaries = SummaryStreams(venue)
 
     def frames(self, marks: list[MarkEvent], now_ms: int) -> Iterator[Frame]:
         """Frames for everything that changed since the last call."""
         names = self._venue.streams.public_names()
         if not names:
             return
-        made: dict[str, list[tuple[Any, str]]] = {}
+        made = self._summaries.made(names, now_ms)
         if marks:
             self._add_marks(made, names, marks, now_ms)
         for symbol in self._venue.engine.instruments:
             low = symbol.lower()
-            if f"{low}@bookTicker" in names:
+            if f"{low}@bookTicker" in names or "!bookTicker" in names:
                 self._add_best(made, symbol, now_ms)
             if f"{low}@aggTrade" in names or f"{low}@trade" in names:
                 self._add_trades(made, symbol, now_ms)
@@ -59,7 +61,7 @@ class PublicStreams:
 
     def _add_marks(
         self,
-        made: dict[str, list[tuple[Any, str]]],
+        made: Made,
         names: Collection[str],
         marks: list[MarkEvent],
         now_ms: int,
@@ -77,9 +79,7 @@ class PublicStreams:
             if name in names:
                 made[name] = [(every, "markPriceUpdate")]
 
-    def _add_best(
-        self, made: dict[str, list[tuple[Any, str]]], symbol: str, now_ms: int
-    ) -> None:
+    def _add_best(self, made: Made, symbol: str, now_ms: int) -> None:
         quote = self._venue.engine.quote(symbol)
         best = (
             quote.best_bid,
@@ -91,6 +91,7 @@ class PublicStreams:
             self._best[symbol] = best
             payload = self._book_ticker(quote, now_ms)
             made[f"{symbol.lower()}@bookTicker"] = [(payload, "bookTicker")]
+            made.setdefault("!bookTicker", []).append((payload, "bookTicker"))
 
     def _book_ticker(self, quote: Quote, now_ms: int) -> dict[str, Any]:
         price, qty = self._venue.renderer.price, self._venue.renderer.qty
@@ -107,9 +108,7 @@ class PublicStreams:
             "A": qty(symbol, quote.best_ask_qty),
         }
 
-    def _add_trades(
-        self, made: dict[str, list[tuple[Any, str]]], symbol: str, now_ms: int
-    ) -> None:
+    def _add_trades(self, made: Made, symbol: str, now_ms: int) -> None:
         rows = self._venue.engine.public_trades(symbol, TRADES_MAX)
         last = self._trade_id.get(symbol)
         if rows:
@@ -150,7 +149,7 @@ class PublicStreams:
 
     def _add_depth(
         self,
-        made: dict[str, list[tuple[Any, str]]],
+        made: Made,
         symbol: str,
         wanted: list[str],
         now_ms: int,

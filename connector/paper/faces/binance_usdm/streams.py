@@ -116,7 +116,7 @@ def parse_route(call: Call, socket_id: int) -> Socket:
             socket.names.update(dict.fromkeys(value.split("/")))
         elif name == "events" and last:
             socket.events[last] = frozenset(value.split("/"))
-    if not category and any("@" in name for name in socket.names):
+    if not category and any("@" in n or n.startswith("!") for n in socket.names):
         socket.kind = SocketKind.PUBLIC
     return socket
 
@@ -209,7 +209,7 @@ class Streams:
             for socket in self._sockets.values()
             if socket.category != "private"
             for name in socket.names
-            if "@" in name
+            if "@" in name or name.startswith("!")
         }
 
     def public_frames(self, name: str, payload: Any, event: str) -> Iterator[Frame]:
