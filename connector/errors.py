@@ -24,7 +24,7 @@
     ├── VenueError               the venue said no, or said nonsense
     │   └── VenueRefused         a call other than an order was refused by code
     ├── RateLimited              the limiter could not let it go before its deadline
-    └── Unreachable              the session could not be opened in time
+    └── Unreachable              not live, or not reconciled, in time
 
 What a venue may legitimately answer to an order is a value
 (`connector.model.Outcome`), not an exception. Exceptions carry fields; the text
@@ -90,7 +90,7 @@ class NotLive(UsageError):
         self.reason = reason
         super().__init__(
             f"new exposure refused: {reason}; cancels and reduce-only orders go "
-            "through, or wait with `await session.wait_live()`"
+            "through, or wait with `await session.wait_live(timeout_s=30)`"
         )
 
 
@@ -143,7 +143,7 @@ class JournalLocked(JournalError):
 
 
 class JournalFull(JournalError):
-    """The disk is full: no new orders, cancels allowed."""
+    """The disk is full: no new orders and no amends, cancels allowed."""
 
 
 class NetworkError(ConnectorError):
@@ -228,7 +228,7 @@ class RateLimited(ConnectorError):
 
 
 class Unreachable(ConnectorError):
-    """The session could not be opened within its deadline.
+    """The session was not live, or not reconciled, within its deadline.
 
     *trouble* is what went wrong last: a venue's code and text, or words of ours.
     """

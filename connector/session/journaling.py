@@ -127,8 +127,17 @@ class JournalWriter:
         records, self._unsaved = self._unsaved, {}
         for effect in effects:
             for item in effect.records:
-                records[item.kind, item.key] = Record(
-                    kind=item.kind, key=item.key, wall_ns=wall_ns, body=item.body
+                try:
+                    body = item.body
+                except UnicodeEncodeError:
+                    # Half a character, from a stranger's text: alone it must not
+                    # keep everything else from the disk.
+                    why = f"{item.kind} {item.key!r:.60} is no text: it is not kept"
+                    self._post(JournalFailed(0, why, is_full=False))
+                    continue
+                key = item.key.replace("\0", "\ufffd")  # which no file keeps either
+                records[item.kind, key] = Record(
+                    kind=item.kind, key=key, wall_ns=wall_ns, body=body
                 )
         return list(records.values())
 

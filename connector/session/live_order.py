@@ -116,7 +116,8 @@ class LiveOrder:
         return await self._session.amend(self, qty=qty, price=price)
 
     async def wait_done(self, timeout_s: float) -> Order:
-        """Wait until the order is final; raises TimeoutError."""
+        """Wait until the order is final. Raises TimeoutError after *timeout_s*, and
+        what ended the session if that is first (SessionClosed after `close`)."""
         async with asyncio.timeout(timeout_s):
             while self.order.is_open:
                 await self._session.changed()

@@ -175,9 +175,10 @@ class Session(Reading):
     ) -> LiveOrder:
         """Place a buy order; see `connector.session.intents.make_intent`.
 
-        Returns when the venue has answered (or after `doubt_patience_s`): look
-        at `outcome`. Raises InvalidOrder, Unsupported or NotLive before anything
-        is journaled, JournalError if the intent cannot be made durable.
+        Returns when the venue has answered, or as InDoubt `doubt_patience_s` after
+        it should have: look at `outcome`. Raises InvalidOrder, Unsupported, NotLive,
+        Unprotected or SessionClosed before anything is journaled, JournalError if
+        the intent cannot be made durable.
         """
         return await self.submit(make_intent(Side.BUY, symbol, qty, **options))
 
@@ -194,7 +195,9 @@ class Session(Reading):
     async def submit_batch(self, intents: Sequence[OrderIntent]) -> list[LiveOrder]:
         """Place several orders, in as few requests as the venue allows.
 
-        Each has its own outcome. All are checked before any is sent.
+        Each has its own outcome. All are checked before any is sent. Raises as `buy`;
+        if the disk refuses one request of several, what the others did is told by
+        `orders` and the events.
         """
         shell = self._acting_shell
         core = shell.core
@@ -213,7 +216,8 @@ class Session(Reading):
         """Cancel an order.
 
         Accepted when it ended cancelled; Rejected (TOO_LATE) when it had ended
-        otherwise, InDoubt when nobody knows yet.
+        otherwise, InDoubt when nobody knows yet. Raises UsageError, with nothing
+        sent, if it is not known here, or not any more (`keep_closed_s`).
         """
         return (await self.cancel_batch([order]))[0]
 
@@ -261,9 +265,17 @@ class Session(Reading):
         qty: Number | None = None,
         price: Number | None = None,
     ) -> Outcome:
-        """Change the total quantity (filled part included), the price, or both."""
+        """Change the total quantity (filled part included), the price, or both.
+
+        Outcome as of `buy`; Rejected (TOO_LATE) if the order had ended. Raises
+        UsageError (unknown here, nothing to change), InvalidOrder, Unsupported or,
+        for a larger quantity, NotLive before anything is sent; JournalError if the
+        new terms cannot be made durable.
+        """
         shell = self._open_shell
         client_order_id = client_order_id_of(order)
+        if qty is None and price is None:
+            raise UsageError("say what to change: qty, price or both")
         known = self.order(client_order_id)
         if known is None:
             raise UsageError(f"no order {client_order_id} is known here")
@@ -276,7 +288,8 @@ class Session(Reading):
         return cast(Outcome, await future)
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
-        """Leverage of an instrument. Raises VenueRefused or MaybeSent."""
+        """Leverage of an instrument. Raises Unsupported or InvalidOrder before
+        anything is sent; NotSent, MaybeSent or VenueRefused."""
         self._need(Capability.SET_LEVERAGE)
         if isinstance(leverage, bool) or not isinstance(leverage, int) or leverage < 1:
             raise InvalidOrder("leverage", leverage, "a whole number from 1")
@@ -284,7 +297,10 @@ class Session(Reading):
         await self._ask([self._dialect.set_leverage(name, leverage)], "set_leverage")
 
     async def set_margin_mode(self, symbol: str | None, mode: MarginMode | str) -> None:
-        """Cross or isolated margin of an instrument, or (None) of the account."""
+        """Cross or isolated margin of an instrument, or (None) of the account.
+
+        Raises as `set_leverage`.
+        """
         self._need(Capability.ISOLATED_MARGIN)
         check_margin_scope(symbol, self._dialect.facts)
         try:
@@ -295,7 +311,7 @@ class Session(Reading):
         await self._ask([self._dialect.set_margin_mode(name, wanted)], "margin_mode")
 
     async def set_hedge_mode(self, *, is_hedge: bool) -> None:
-        """One-way or hedge mode of the account."""
+        """One-way or hedge mode of the account. Raises as `set_leverage`."""
         self._need(Capability.HEDGE_MODE)
         request = self._dialect.set_hedge_mode(is_hedge=is_hedge)
         await self._ask([request], "hedge_mode")
@@ -320,7 +336,12 @@ class Session(Reading):
     async def recent_fills(
         self, symbol: str | None = None, *, since_ms: int
     ) -> list[Fill]:
-        """Fills as the venue tells them, oldest first; changes no state."""
+        """Fills as the venue tells them, oldest first; changes no state.
+
+        Of *symbol*, or of all instruments with an order or a position in this session;
+        *since_ms* is UTC. Raises InvalidOrder for an instrument that does not exist;
+        NotSent, MaybeSent or VenueRefused.
+        """
         core = self._open_shell.core
         names = [self.instrument(symbol).symbol] if symbol else touched_symbols(core)
         now_ms = core.clock.offset.venue_ns(self._open_shell.now()) // NS_PER_MS

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from decimal import Decimal
 
 from connector.core.effects import AppendJournal, JournalRecord
 from connector.core.inputs import Input, JournalFailed, JournalWritten
+from connector.model.account import LedgerEntry, LedgerKind
 from connector.model.clock import Now
 from connector.runtime.journal import Owner
 from connector.runtime.journal_memory import JournalFaults, MemoryDisk, MemoryJournal
@@ -80,5 +82,41 @@ def test_a_last_write_that_is_refused_is_told() -> None:
         assert isinstance(failed, JournalFailed)
         assert (failed.token, failed.is_full) == (0, True)
         assert list(writer.rows_since_open("fill")) == ['"a"']
+
+    asyncio.run(body())
+
+
+def test_a_text_that_no_file_keeps_stops_nothing() -> None:
+    """Law 11: a NUL or half a character in a stranger's order id is not the end of the
+    journal: everything else is kept, and what is not is told."""
+
+    async def body() -> None:
+        said: list[Input] = []
+        journal = MemoryJournal(Owner(profile="paper:x", venue="v"))
+        writer = JournalWriter(journal, _Clock(), said.append)
+        running = asyncio.create_task(writer.run())
+        half = LedgerEntry(
+            kind=LedgerKind.OTHER,
+            asset="\ud800",
+            amount=Decimal(1),
+            symbol=None,
+            entry_id="1",
+            venue_ns=0,
+        )
+        records = (
+            JournalRecord("order", "a\0b", '"nul"'),
+            JournalRecord("order", "half", half),
+            JournalRecord("order", "good", '"good"'),
+        )
+        writer.put(AppendJournal(records, is_durable=False))
+        await writer.flush()
+        assert list(writer.rows_since_open("order")) == ['"nul"', '"good"']
+        (failed,) = said
+        assert isinstance(failed, JournalFailed)
+        assert (failed.token, failed.is_full) == (0, False)
+        assert "half" in failed.why
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
     asyncio.run(body())

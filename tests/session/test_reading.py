@@ -53,3 +53,15 @@ def test_an_order_that_closes_a_position_leads_to_flat() -> None:
             assert at.session.exposure(at.symbol) == (D(0), D("0.010"))
 
     asyncio.run(body())
+
+
+def test_an_amend_of_nothing_is_refused() -> None:
+    """Law 11: before anything is sent."""
+
+    async def body() -> None:
+        async with desk(VENUE) as at:
+            order = await at.session.buy(at.symbol, "0.010", limit=at.price("0.97"))
+            with pytest.raises(UsageError, match="what to change"):
+                await order.amend()
+
+    asyncio.run(body())

@@ -57,6 +57,7 @@ _TICKER = {
     "n": "count",
 }
 _TICKERS = ("ticker", "miniTicker")
+_EVERY = ("!ticker@arr", "!miniTicker@arr")
 _MINI_TICKER = {name: _TICKER[name] for name in "cohlvq"}
 
 Made = dict[str, list[tuple[Any, str]]]
@@ -271,8 +272,8 @@ class SummaryStreams:
         """Payloads for those of *names* that have news."""
         made: Made = {}
         wants_tickers = any(
-            name.partition("@")[2] in _TICKERS for name in names
-        ) or any(f"!{ticker}@arr" in names for ticker in _TICKERS)
+            name in _EVERY or name.partition("@")[2] in _TICKERS for name in names
+        )
         for symbol in self._venue.engine.instruments:
             prefix = f"{symbol.lower()}@kline_"
             for name in names:
