@@ -60,19 +60,24 @@ async def _demo(out: Output, venue: str) -> ExitCode:
 
 def stage(venue: str) -> PaperServer:
     """A venue with a small account, so that its margin has something to show."""
+    from connector.paper.faces.registry import kit_of
     from connector.paper.venue import paper_server
 
-    return paper_server(venue, balances={"USDT": START_USDT})
+    usual = kit_of(venue).balances
+    balances = {"USDT": START_USDT} if usual.keys() == {"USDT"} else usual
+    return paper_server(venue, balances=balances)
 
 
 async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
     """Tell the story on a fresh *server*; the last record is the report."""
     from connector import Session
     from connector.cli.story import Story
+    from connector.cli.story_options import OptionStory, has_options
     from connector.embedded import endpoints_of
     from connector.model.credentials import ApiKey, Credentials, Secret
 
-    story = Story(narrator, server)
+    kind = OptionStory if has_options(server) else Story
+    story = kind(narrator, server)
     await narrator.step(
         "A session on a simulated venue",
         "Real HTTP and WebSocket on this machine; entered when in sync with the venue.",

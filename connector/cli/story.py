@@ -39,17 +39,29 @@ _OTHER = "other"
 
 
 class Story:
-    """One telling; `events` is filled by the session's ``on_event``."""
+    """One telling; `events` is filled by the session's ``on_event``.
+
+    *symbol* is traded in the cable's part, by *sizes*: what rests, what is lost, what
+    somebody enters on the web page.
+    """
+
+    symbol = SYMBOL
+    tick = TICK
+    sizes = ("0.015", "0.025", "0.005")
 
     def __init__(self, narrator: Narrator, server: PaperServer) -> None:
         self._tell = narrator
         self._server = server
         self._session: Session | None = None
         self.events: list[Event] = []
-        face = server.faces[0]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Somebody to trade with, and a price that stands still."""
+        server, face = self._server, self._server.faces[0]
         at_ms = max(server.venue_ms(), face.engine.now_ms)
         face.engine.open_account(_OTHER, {"USDT": Decimal(1_000_000)}, now_ms=at_ms)
-        self._control("volatility", symbol=SYMBOL, per_step="0")
+        self._control("volatility", symbol=self.symbol, per_step="0")
 
     def on_event(self, event: Event) -> None:
         """Keep it, and tell what a person would want to know at once."""
@@ -116,7 +128,9 @@ class Story:
             "The cable is pulled, at the worst moment",
             "An order rests, another has just left: its reply never comes.",
         )
-        resting = await session.buy(SYMBOL, "0.015", limit=self._bid - 20 * TICK)
+        resting = await session.buy(
+            self.symbol, self.sizes[0], limit=self._bid - 20 * self.tick
+        )
         self._order(resting)
         lost = await self._lose_a_reply(session)
         self._meanwhile(resting)
@@ -133,10 +147,10 @@ class Story:
         for method, words in self._server.faces[0].order_entry:
             self._control("lose_reply", method=method, path=words)
         self._control("mute", kind="private", hold=CABLE_OUT_S)
-        price = self._bid - 100 * TICK
+        price = self._bid - 100 * self.tick
         # The one task of the story: it waits for the outcome while the story goes on.
         lost = asyncio.create_task(
-            session.buy(SYMBOL, "0.025", limit=price), name="demo.lost"
+            session.buy(self.symbol, self.sizes[1], limit=price), name="demo.lost"
         )
         await self._until(lambda: len(self._ledger()["orders"]) > known)
         self._control("restart", hold=CABLE_OUT_S)
@@ -149,12 +163,12 @@ class Story:
     def _meanwhile(self, resting: LiveOrder) -> None:
         """What happens at the venue while nobody listens."""
         assert resting.price is not None
-        self._control("trade", symbol=SYMBOL, price=str(resting.price - TICK))
+        self._control("trade", symbol=self.symbol, price=str(resting.price - self.tick))
         self._control(
             "manual",
-            symbol=SYMBOL,
+            symbol=self.symbol,
             side="SELL",
-            qty="0.005",
+            qty=self.sizes[2],
             price=str((self._bid * Decimal("1.03")).quantize(Decimal(1))),
         )
         self._tell.fact(
@@ -166,7 +180,7 @@ class Story:
     async def _refused(self, session: Session) -> None:
         await self._until(lambda: not session.is_live)
         try:
-            await session.buy(SYMBOL, "0.010", limit=self._bid)
+            await session.buy(self.symbol, "0.010", limit=self._bid)
         except NotLive as exc:
             self._tell.fact(
                 f"STALE  {session.age_s:.2f} s; new exposure is refused: {exc.reason}",
@@ -216,12 +230,12 @@ class Story:
 
     @property
     def _bid(self) -> Decimal:
-        return self._server.faces[0].engine.quote(SYMBOL).best_bid
+        return self._server.faces[0].engine.quote(self.symbol).best_bid
 
     def _mark(self) -> Decimal:
-        position = self._s.position(SYMBOL)
+        position = self._s.position(self.symbol)
         if position is None or position.mark_price is None:
-            return self._server.faces[0].engine.quote(SYMBOL).mark
+            return self._server.faces[0].engine.quote(self.symbol).mark
         return position.mark_price
 
     def _control(self, verb: str, **arguments: Any) -> dict[str, Any]:

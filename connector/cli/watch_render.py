@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -20,7 +20,7 @@ from connector.cli.watch_view import (
     fullest,
     liquidation_distance,
 )
-from connector.model.account import Margin, Position
+from connector.model.account import Greeks, Margin, Position
 from connector.model.events import ReconcileReport
 from connector.model.money import text_of
 from connector.model.order import Fill, Order, Side
@@ -45,7 +45,13 @@ def render(view: WatchView, width: int, rows: int = ROWS_MAX) -> RenderableType:
         _fills(view.fills, rows, is_tiny=is_tiny),
     )
     bar_width = max(8, min(24, width - 24))
-    right = (_margin(view.margin, bar_width), _limits(view.limits), _report(view))
+    greeks = (_greeks(view.greeks),) if view.greeks else ()
+    right = (
+        _margin(view.margin, bar_width),
+        *greeks,
+        _limits(view.limits),
+        _report(view),
+    )
     is_narrow = width < TWO_COLUMNS_FROM
     if is_narrow:
         body: RenderableType = Group(right[0], *left, *right[1:])
@@ -170,6 +176,23 @@ def _margin(margin: Margin | None, bar_width: int) -> RenderableType:
     line.append_text(bar(float(ratio), bar_width, _ratio_style(ratio)))
     line.append(f" {ratio * 100:.2f} %", style=f"bold {_ratio_style(ratio)}")
     return _panel("margin", Group(grid, line), margin.currency)
+
+
+def _greeks(found: Mapping[str, Greeks]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    names = ("", "delta", "gamma", "vega", "theta")
+    for name in names:
+        grid.add_column(justify="right" if name else "left")
+    grid.add_row(*(Text(name, style="dim") for name in names))
+    for currency, row in sorted(found.items()):
+        grid.add_row(
+            Text(currency, style="dim"),
+            Text(f"{row.delta:+.3f}", style="bold"),
+            f"{row.gamma:+.5f}",
+            f"{row.vega:+,.1f}",
+            f"{row.theta:+,.1f}",
+        )
+    return _panel("greeks", grid)
 
 
 def _ratio_style(ratio: Decimal) -> str:

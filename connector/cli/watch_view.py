@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from connector.model.account import Margin, Position
+from connector.model.account import Greeks, Margin, Position
 from connector.model.events import ReconcileReport
 from connector.model.order import Fill, Order
 
@@ -74,6 +74,7 @@ class WatchView:
     requests: int
     duplicates_dropped: int
     latency: tuple[LatencyView, ...] = ()
+    greeks: Mapping[str, Greeks] = field(default_factory=dict)
 
 
 def view_of(session: Session, fills: Iterable[Fill], wall_ns: int) -> WatchView:
@@ -108,6 +109,7 @@ def view_of(session: Session, fills: Iterable[Fill], wall_ns: int) -> WatchView:
             for name, numbers in stats["latency"].items()
             if numbers["count"]
         ),
+        greeks=session.greeks,
     )
 
 

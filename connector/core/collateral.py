@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from connector.dialect.facts import CollateralFact
 from connector.model.account import Collateral, Greeks, Position
+from connector.model.ids import Symbol
+from connector.model.instrument import Instrument
 from connector.model.money import ZERO
 
 
@@ -30,14 +32,30 @@ class Collaterals:
         return self._told_ns.get(currency, 0)
 
 
-def greeks_of(positions: Iterable[Position]) -> Greeks:
-    """Sum over *positions*, as far as the venue tells them."""
-    total = Greeks()
-    for row in positions:
-        total += Greeks(
-            delta=row.delta or ZERO,
-            gamma=row.gamma or ZERO,
-            vega=row.vega or ZERO,
-            theta=row.theta or ZERO,
+def greeks_of(
+    collaterals: Mapping[str, Collateral],
+    positions: Iterable[Position],
+    instruments: Mapping[Symbol, Instrument],
+) -> dict[str, Greeks]:
+    """Greeks by settlement currency: the venue's newest sum where it tells one, whose
+    delta counts futures too, else the sum over *positions* as far as it is told."""
+    found = {
+        currency: Greeks(
+            delta=row.delta_total,
+            gamma=row.greeks.gamma,
+            vega=row.greeks.vega,
+            theta=row.greeks.theta,
         )
-    return total
+        for currency, row in collaterals.items()
+    }
+    for held in positions:
+        instrument = instruments.get(held.symbol)
+        if instrument is None or instrument.settle in collaterals or held.delta is None:
+            continue
+        found[instrument.settle] = found.get(instrument.settle, Greeks()) + Greeks(
+            delta=held.delta,
+            gamma=held.gamma or ZERO,
+            vega=held.vega or ZERO,
+            theta=held.theta or ZERO,
+        )
+    return {name: greeks for name, greeks in found.items() if greeks != Greeks()}

@@ -74,9 +74,11 @@ class Reading:
         return shell.core.account.margin(self.orders, shell.now())
 
     @property
-    def greeks(self) -> Greeks:
-        """Delta, gamma, vega and theta of all positions together, live."""
-        return greeks_of(self.positions)
+    def greeks(self) -> Mapping[str, Greeks]:
+        """Delta, gamma, vega and theta by settlement currency, live; delta counts
+        futures too. Empty where the venue tells none."""
+        account = self._open_shell.core.account
+        return greeks_of(account.collaterals.rows, self.positions, account.instruments)
 
     def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Lowest and highest signed position that open orders can lead to.

@@ -16,6 +16,7 @@ from connector.cli.watch_view import (
     fullest,
     liquidation_distance,
 )
+from connector.model.account import Greeks
 from connector.model.order import OrderStatus
 from tests.cli import frames
 from tests.cli.conftest import Desk, Run
@@ -49,6 +50,27 @@ def test_a_tiny_terminal_shows_less_but_whole(view: WatchView, width: int) -> No
     for title in ("positions", "open orders", "last fills"):
         box = text.partition(f"╭─ {title}")[2].partition("╰")[0]
         assert "…" not in box
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_greeks_are_shown_where_there_are_any(width: int) -> None:
+    """Per currency, because deltas of two coins are no sum."""
+    greeks = {
+        "BTC": Greeks(
+            delta=Decimal("-1.25"),
+            gamma=Decimal("0.00021"),
+            vega=Decimal("1215.29"),
+            theta=Decimal("-1809.04"),
+        ),
+        "ETH": Greeks(delta=Decimal(3)),
+    }
+    text = drawn(replace(frames.busy_view(), greeks=greeks), width)
+    box = text.partition("╭─ greeks")[2]
+
+    for number in ("BTC", "-1.250", "+0.00021", "+1,215.3", "-1,809.0", "+3.000"):
+        assert number in box
+    assert max(map(len, text.splitlines())) <= width
+    assert "greeks" not in drawn(frames.busy_view(), width)
 
 
 def test_one_line_per_limit() -> None:

@@ -40,6 +40,10 @@ class Views:
         """True when the account was opened."""
         return account_id in self._world.accounts
 
+    def holds(self, account_id: str, symbol: str) -> bool:
+        """True while the account has a position in *symbol*."""
+        return account_id in self._world.holders[symbol]
+
     def order(self, account_id: str, order_id: int) -> Order | None:
         """One order, open or not."""
         found = self._world.accounts[account_id].orders_by_id.get(order_id)

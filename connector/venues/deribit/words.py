@@ -75,8 +75,16 @@ LEDGER_KINDS = {
     "correction": LedgerKind.OTHER,
 }
 
-# What ends an order that its owner did not cancel.
-ENDED_BY_ITSELF = frozenset(("settlement", "oco_other_closed", "oto_primary_closed"))
+ASKED_FOR = frozenset(
+    (
+        "",
+        "user_request",
+        "cancel_on_disconnect",
+        "mmp_trigger",
+        "mmp_config_curtailment",
+    )
+)
+"""Reasons of a cancel that the user asked for, at once or in advance."""
 
 
 def currency_of(symbol: Symbol) -> str:
@@ -93,11 +101,11 @@ def currency_of(symbol: Symbol) -> str:
 def status_of(state: str, tif: str, reason: str) -> OrderStatus:
     """FIX status; KeyError for a state of a new kind.
 
-    The rest of an IOC or FOK order, and what ended with its instrument or its
-    partner, expired: nobody asked for it to be cancelled.
+    The rest of an IOC or FOK order, and what ended with its instrument, its partner
+    or the venue's risk rules, expired: nobody asked for it to be cancelled.
     """
     status = STATES[state]
-    ended = reason in ENDED_BY_ITSELF or (
+    ended = reason not in ASKED_FOR or (
         tif in ("immediate_or_cancel", "fill_or_kill")
         and reason in ("", "user_request")
     )

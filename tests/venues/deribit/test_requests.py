@@ -12,7 +12,14 @@ from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.instrument import Instrument
 from connector.model.limits import Priority
 from connector.model.noun import replace
-from connector.model.order import Order, OrderIntent, OrderType, PriceUnit, Side
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    PriceUnit,
+    Side,
+)
 from connector.model.order import TimeInForce as Tif
 from connector.venues.deribit import questions, requests, words
 
@@ -153,6 +160,41 @@ def test_an_order_is_asked_for_in_both_stores(order: Order) -> None:
     assert dict(old.params)["historical"] == "true"
     assert dict(old.params)["include_unfilled"] == "true"
     assert int(old.context["since"]) < order.created_ns // 10**6
+
+
+def test_what_a_stop_became_has_its_label(order: Order) -> None:
+    """A stop known by its id, whose order is not: the label finds both."""
+    stop = replace(
+        order,
+        order_type=OrderType.STOP_MARKET,
+        venue_order_id=VenueOrderId("SLMS-1"),
+    )
+    assert [r.op for r in questions.query_order(stop)] == [
+        "query_order",
+        "query_label",
+        "order_history",
+    ]
+    known = replace(stop, triggered_order_id=VenueOrderId("80"))
+    asked = questions.query_order(known)
+    assert [dict(r.params).get("order_id") for r in asked[:2]] == ["80", "SLMS-1"]
+    assert asked[2].context["ids"] == "80 SLMS-1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "tif", "status"),
+    [
+        ("user_request", "good_til_cancelled", OrderStatus.CANCELED),
+        ("cancel_on_disconnect", "good_til_cancelled", OrderStatus.CANCELED),
+        ("user_request", "immediate_or_cancel", OrderStatus.EXPIRED),
+        ("risk_mitigation", "good_til_cancelled", OrderStatus.EXPIRED),
+        ("autoliquidation", "good_til_cancelled", OrderStatus.EXPIRED),
+        ("settlement", "good_til_cancelled", OrderStatus.EXPIRED),
+        ("something_new", "good_til_cancelled", OrderStatus.EXPIRED),
+    ],
+)
+def test_who_wanted_the_end(reason: str, tif: str, status: OrderStatus) -> None:
+    """Cancelled is what the user asked for; the rest ended without them."""
+    assert words.status_of("cancelled", tif, reason) is status
 
 
 def test_fills_come_from_both_stores() -> None:

@@ -285,12 +285,28 @@ class Deribit:
         self._tell_left_over()
         for at_ms, symbol, word in engine.drain_states():
             self._tell_state(at_ms, symbol, word)
+        self._touch_holders(marks, touched)
         for account_id, asset in touched:
             self._tell_portfolio(account_id, asset, now_ms)
         self._tell_marks(marks)
         self.outbox += self.state.streams.beat(now_ms)
         if events:
             self.state.replica.remember(now_ms, is_urgent=len(events) > len(marks))
+
+    def _touch_holders(
+        self, marks: list[MarkEvent], touched: dict[tuple[str, str], None]
+    ) -> None:
+        """Sums of a currency follow the marks of what is held in it."""
+        names = {
+            socket.account_id: None
+            for socket in self.state.streams.sockets.values()
+            if socket.account_id is not None
+        }
+        for event in marks:
+            for account_id in names:
+                if self.engine.holds(account_id, event.symbol):
+                    settle = self.engine.instruments[event.symbol].settle
+                    touched[account_id, settle] = None
 
     def _tell(self, event: Event, touched: dict[tuple[str, str], None]) -> None:
         match event:

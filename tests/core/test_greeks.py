@@ -1,0 +1,83 @@
+"""Greeks by currency: the venue's sums, else those of positions."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+from connector.core.collateral import greeks_of
+from connector.model.account import Collateral, Greeks, Position, Source, Stamp
+from connector.model.ids import Symbol
+from connector.model.instrument import Instrument, InstrumentKind
+from connector.model.noun import replace
+from connector.model.order import PositionSide
+
+STAMP = Stamp(source=Source.STREAM, venue_ns=1, received_mono_ns=1)
+CALL = Instrument(
+    symbol=Symbol("BTC-C"),
+    kind=InstrumentKind.OPTION,
+    base="BTC",
+    quote="BTC",
+    settle="BTC",
+    tick_size=D("0.0001"),
+    qty_step=D("0.1"),
+    min_qty=D("0.1"),
+    max_qty=D(100),
+    market_max_qty=D(100),
+)
+LINEAR = replace(CALL, symbol=Symbol("BTC-L"), quote="USDC", settle="USDC")
+LISTED = {CALL.symbol: CALL, LINEAR.symbol: LINEAR}
+
+
+def held(symbol: str, delta: str | None) -> Position:
+    return Position(
+        symbol=Symbol(symbol),
+        position_side=PositionSide.NET,
+        qty=D(1),
+        entry_price=D(1),
+        stamp=STAMP,
+        delta=None if delta is None else D(delta),
+    )
+
+
+def pool(currency: str, delta_total: str, greeks: Greeks) -> Collateral:
+    return Collateral(
+        currency=currency,
+        wallet=D(1),
+        equity=D(1),
+        margin_balance=D(1),
+        unrealized_pnl=D(0),
+        initial_margin=D(0),
+        maintenance_margin=D(0),
+        available=D(1),
+        delta_total=D(delta_total),
+        greeks=greeks,
+    )
+
+
+def test_the_sums_of_the_venue_come_first() -> None:
+    """Its delta counts futures; positions of that currency are in it already."""
+    told = Greeks(delta=D("0.5"), gamma=D("0.1"), vega=D(2), theta=D(-3))
+    found = greeks_of({"BTC": pool("BTC", "-0.25", told)}, [held("BTC-C", "9")], LISTED)
+    assert found == {
+        "BTC": Greeks(delta=D("-0.25"), gamma=D("0.1"), vega=D(2), theta=D(-3))
+    }
+
+
+def test_positions_add_up_per_currency() -> None:
+    """Never across currencies; what tells no delta is not counted."""
+    positions = [
+        held("BTC-C", "0.5"),
+        held("BTC-C", "0.25"),
+        held("BTC-L", "1"),
+        held("BTC-L", None),
+        held("unlisted", "7"),
+    ]
+    assert greeks_of({}, positions, LISTED) == {
+        "BTC": Greeks(delta=D("0.75")),
+        "USDC": Greeks(delta=D(1)),
+    }
+
+
+def test_nothing_at_stake_is_not_shown() -> None:
+    """A currency without greeks has no row."""
+    assert greeks_of({"ETH": pool("ETH", "0", Greeks())}, [], LISTED) == {}
