@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connector.core.buffer import without_repeats
 from connector.core.effects import Resolve
 from connector.core.sums import PositionKey, position_name
 from connector.core.sync_run import Run, SyncMode, SyncPorts
@@ -150,6 +151,8 @@ class Trust:
             self._after_facts(facts, now)
             return
         self._buffer.extend(facts)
+        if len(self._buffer) > self._core.config.buffer_max:
+            self._buffer = without_repeats(self._buffer)
         if len(self._buffer) > self._core.config.buffer_max:
             self._buffer.clear()
             self.gap(GapReason.OVERFLOW, "too many messages while syncing", now)
