@@ -24,6 +24,7 @@ from connector.core.inputs import (
     Cancel,
     CancelAll,
     Input,
+    JournalFailed,
     JournalWritten,
     StreamFrame,
     Submit,
@@ -147,7 +148,7 @@ class Latency:
         self._is_answer = kind is StreamFrame
         if kind in _WISHES:
             self._asked_ns = now.mono_ns
-        elif isinstance(happened, JournalWritten):
+        elif isinstance(happened, JournalWritten | JournalFailed):
             self._asked_ns = self._journaling.pop(happened.token, 0)
         else:
             self._asked_ns = 0

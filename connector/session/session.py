@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,12 @@ from connector.model.money import decimal_of
 from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
-from connector.session.history import fills_since, touched_symbols
+from connector.session.history import (
+    Asker,
+    fills_since,
+    learn_open_orders,
+    traded_symbols,
+)
 from connector.session.intents import Number, OrderOptions, groups_of, make_intent
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
@@ -239,17 +244,31 @@ class Session(Reading):
     async def cancel_all(self, symbol: str | None = None) -> list[Order]:
         """Cancel every open order of *symbol*, or of all instruments.
 
-        Returns the orders that were open, as they are after the venue answered;
-        those still ending are followed. Raises InvalidOrder for an instrument that
-        does not exist, VenueRefused or MaybeSent.
+        While not live there may be orders that nobody told of: after the known ones
+        the venue is asked for all. Returns the orders that were open, as they are
+        after the venue answered; those still ending are followed. Raises InvalidOrder
+        for an instrument that does not exist; NotSent, MaybeSent or VenueRefused.
         """
+        if symbol is not None:
+            if not any(order.symbol == symbol for order in self.orders):
+                self.instrument(symbol)
+            return await self._cancel_known([symbol])
+        was_live = self.is_live
+        ended = await self._cancel_known({order.symbol for order in self.orders})
+        if not was_live:
+            core = self._open_shell.core
+            await learn_open_orders(core, self._venue_ms(), self._asker("open orders"))
+            done = {order.client_order_id for order in ended}
+            left = {o.symbol for o in self.orders if o.client_order_id not in done}
+            ended += await self._cancel_known(left)
+        return ended
+
+    async def _cancel_known(self, symbols: Iterable[str]) -> list[Order]:
         shell = self._acting_shell
-        open_orders = [o for o in self.orders if symbol in (None, o.symbol)]
-        if symbol is not None and not open_orders:
-            self.instrument(symbol)
-        symbols = [symbol] if symbol else sorted({o.symbol for o in open_orders})
+        names = sorted(symbols)
+        open_orders = [order for order in self.orders if order.symbol in names]
         waits = []
-        for name in symbols:
+        for name in names:
             ticket, future = shell.new_ticket()
             shell.post(CancelAll(ticket, Symbol(name)))
             waits.append(future)
@@ -338,17 +357,16 @@ class Session(Reading):
     ) -> list[Fill]:
         """Fills as the venue tells them, oldest first; changes no state.
 
-        Of *symbol*, or of all instruments with an order or a position in this session;
-        *since_ms* is UTC. Raises InvalidOrder for an instrument that does not exist;
-        NotSent, MaybeSent or VenueRefused.
+        Of *symbol*, or of all instruments that have an order or a position or that the
+        venue's ledger names since then; *since_ms* is UTC. Raises InvalidOrder for an
+        instrument that does not exist; NotSent, MaybeSent or VenueRefused.
         """
         core = self._open_shell.core
-        names = [self.instrument(symbol).symbol] if symbol else touched_symbols(core)
-        now_ms = core.clock.offset.venue_ns(self._open_shell.now()) // NS_PER_MS
-
-        async def ask(requests: Sequence[Request]) -> tuple[Reply, ...]:
-            return await self._ask(requests, "fills", is_merged=False)
-
+        now_ms, ask = self._venue_ms(), self._asker("fills", is_merged=False)
+        if symbol is None:
+            names = await traded_symbols(core, since_ms, now_ms, ask)
+        else:
+            names = [self.instrument(symbol).symbol]
         return await fills_since(core, names, since_ms, now_ms, ask)
 
     # --- how ---
@@ -399,6 +417,16 @@ class Session(Reading):
     def _tickets(self, count: int) -> tuple[tuple[int, ...], list[asyncio.Future[Any]]]:
         pairs = [self._open_shell.new_ticket() for _ in range(count)]
         return tuple(ticket for ticket, _ in pairs), [future for _, future in pairs]
+
+    def _venue_ms(self) -> int:
+        shell = self._open_shell
+        return shell.core.clock.offset.venue_ns(shell.now()) // NS_PER_MS
+
+    def _asker(self, call: str, *, is_merged: bool = True) -> Asker:
+        async def ask(requests: Sequence[Request]) -> tuple[Reply, ...]:
+            return await self._ask(requests, call, is_merged=is_merged)
+
+        return ask
 
     async def _ask(
         self, requests: Sequence[Request], call: str, *, is_merged: bool = True

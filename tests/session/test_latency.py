@@ -15,9 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from venue import API_KEY, API_SECRET, desk, urls_of
 
+from connector.errors import JournalFull
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.events import Event
 from connector.paper.venue import paper_server
+from connector.runtime.journal import Owner
+from connector.runtime.journal_memory import JournalFaults, MemoryJournal
 from connector.session import Session
 from connector.session.gate import forget_gates
 from connector.session.latency import Histogram
@@ -142,3 +145,21 @@ def test_a_slow_handler_shows() -> None:
     handler = asyncio.run(main())
     assert handler["count"] > 0
     assert handler["p50_ms"] >= 1
+
+
+def test_intents_that_the_disk_refused_are_not_remembered() -> None:
+    """Law 12: a disk that is full for days costs no memory per refused order."""
+
+    async def body() -> None:
+        faults = JournalFaults()
+        owner = Owner(profile=f"paper:{VENUE}", venue=VENUE)
+        journal = MemoryJournal(owner, faults=faults)
+        async with desk(VENUE, journal=journal) as at:
+            faults.is_full = True
+            for _ in range(3):
+                with pytest.raises(JournalFull):
+                    await at.session.buy(at.symbol, "0.010")
+            assert at.session._open_shell.latency._journaling == {}
+            faults.is_full = False
+
+    asyncio.run(body())
