@@ -51,6 +51,12 @@ MAX_WAITING = 10_000
 UNSAID_ANSWER_NS = NS
 """How long ago a request is taken to have left if its answer does not say."""
 
+FOLLOW_NS = NS
+"""A request without an answer is counted anew this often: it may still arrive."""
+
+LOST_NS = 60 * NS
+"""A request without an answer is followed for no longer than this."""
+
 _GRANTED = TicketState.GRANTED  # an enum member costs two look-ups
 
 
@@ -68,6 +74,8 @@ class Limiter:
         self._waiting = 0
         self._waiting_by = [0 for _ in Priority]
         self._keys = 0
+        self._under_way: dict[Ticket, int] = {}  # without an answer, since when
+        self._follow_ns = NEVER_NS
         self.set_limits(specs, now_ns)
 
     # Asking
@@ -89,6 +97,8 @@ class Limiter:
             now_ns = self._now
         else:
             self._now = now_ns
+        if now_ns >= self._follow_ns:
+            self._follow()
         if self._waiting or now_ns < self._closed_ns:
             ticket = self.submit(charge, priority, NEVER_NS, now_ns)
             if ticket.state is TicketState.GRANTED:
@@ -176,6 +186,7 @@ class Limiter:
         if ticket.state is not TicketState.GRANTED:
             return False
         ticket.state = TicketState.REFUNDED
+        self._under_way.pop(ticket, None)
         for bucket, amount in ticket.charge.parts:
             bucket.give_back(amount, ticket.key, self._now)
         if self._waiting:
@@ -208,15 +219,19 @@ class Limiter:
         for bucket, amount in charge.parts:
             bucket.take(amount, ticket.key, now)
         ticket.counted_ns = now
+        self._under_way[ticket] = now
+        self._follow_ns = min(self._follow_ns, now + FOLLOW_NS)
         return True
 
     def answered(self, ticket: Ticket, now_ns: int) -> None:
-        """The answer is here: the request arrived by now.
+        """The answer is here, or none will come: the request arrived by now, if ever.
 
         One that may have arrived later than the jitter margin allows is counted
-        from the latest instant it may have arrived. Cheap when in time.
+        from the latest instant it may have arrived. Cheap when in time. Until this
+        is said, a request that departed is counted anew from time to time.
         """
         self._tick(now_ns)
+        self._under_way.pop(ticket, None)
         if ticket.state is not TicketState.GRANTED:
             return
         for bucket, amount in ticket.charge.parts:
@@ -462,4 +477,17 @@ class Limiter:
     def _tick(self, now_ns: int) -> int:
         if now_ns > self._now:
             self._now = now_ns
+            if now_ns >= self._follow_ns:
+                self._follow()
         return self._now
+
+    def _follow(self) -> None:
+        """Whatever is under way may arrive only now: a window that begins here."""
+        now = self._now
+        for ticket, left_ns in list(self._under_way.items()):
+            if now - left_ns > LOST_NS:
+                del self._under_way[ticket]
+            elif now - left_ns >= FOLLOW_NS:
+                for bucket, amount in ticket.charge.parts:
+                    bucket.move(amount, ticket.key, now, now)
+        self._follow_ns = now + FOLLOW_NS if self._under_way else NEVER_NS

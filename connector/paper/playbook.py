@@ -71,10 +71,13 @@ class Playbook:
     *events* and *calls* are what faults on frames and calls may choose ("" is any);
     *placing* are the calls that place orders: method ("WS" is a frame) and path.
     *not_executed* and *executed* are names of the face's presets that may be
-    answered instead of executing, and after it. *key_faults* are verbs that end the
+    answered instead of executing, and after it; *stops* are those that ask to wait.
+    *key_faults* are verbs that end the
     stream's key; *own_faults* more verbs with their arguments. *transfers* are
     (asset, amount) to be moved. *tight_options* make the face's limits so low that
     bots meet them; *cancels_kept* cancels a minute get through all the same.
+    *stop_sign*: what a 429 or 418 says if it means every request, not orders alone.
+    *other_hosts*: beginnings of paths that other hosts with other limits serve.
     *with_passphrase*: keys have one.
     *lag_max_ms*: how far reads may trail, by what the venue says of its stores.
 
@@ -92,10 +95,13 @@ class Playbook:
     read_call: Callable[[str, str, bytes], tuple[Sent, ...]]  # method, target, body
     read_frame: Callable[[str], tuple[Sent, ...]]
     placing: tuple[tuple[str, str], ...] = (("", ""),)
+    stops: tuple[str, ...] = ("too_many_requests", "banned")
     key_faults: tuple[str, ...] = ()
     own_faults: tuple[tuple[str, Mapping[str, object]], ...] = ()
     tight_options: Mapping[str, Any] = field(default_factory=dict)
     cancels_kept: int = 0
+    other_hosts: tuple[str, ...] = ()
+    stop_sign: bytes = b""
     has_bans: bool = False
     has_hedge: bool = False
     with_passphrase: bool = False

@@ -213,6 +213,7 @@ class Calls:
             code = NOT_LIVE if is_ours else NOT_SENT
             self._post(CallFailed(call_id, False, code, str(error)))
         except MaybeSent as error:
+            departure.permit.answered()  # not later than now, if it arrived
             self._post(CallFailed(call_id, True, "", str(error)))
         except asyncio.CancelledError:
             self._post(CallFailed(call_id, departure.has_left, NOT_SENT, "cancelled"))

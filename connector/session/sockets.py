@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,12 +16,15 @@ from connector.core.inputs import (
     StreamFrame,
     StreamOpened,
 )
-from connector.dialect.wire import Send
-from connector.errors import NetworkError, RateLimited, StreamLost
-from connector.model.clock import NS_PER_S, Now
-from connector.model.limits import FREE, Priority
+from connector.dialect.wire import Send, Throttle
+from connector.errors import NetworkError, RateLimited, StreamLost, StreamRefused
+from connector.model.clock import NS_PER_S, ClockOffset, Now
+from connector.model.limits import FREE, BucketScope, Priority
 from connector.runtime.stream import Stream, StreamChannel
 from connector.session.budget import Budget
+
+_BANNED = 418
+_STOPPED = (429, _BANNED)
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
 
@@ -107,9 +111,21 @@ class Sockets:
                 await stream.close()
         except (NetworkError, RateLimited) as error:
             why = str(error)
+            if isinstance(error, StreamRefused) and error.status in _STOPPED:
+                self._obey(error)
         finally:
             self._budget.close_connection(connection)
         self._post(StreamClosed(role, epoch, why))
+
+    def _obey(self, refused: StreamRefused) -> None:
+        """A handshake was refused for the limits: everything of this address waits."""
+        wait_s = refused.retry_after_s
+        throttle = Throttle(
+            scope=BucketScope.IP,
+            wait_ms=None if wait_s is None else math.ceil(wait_s * 1000),
+            is_ban=refused.status == _BANNED,
+        )
+        self._budget.close(throttle, ClockOffset(), self._now())
 
     async def _send_frame(self, effect: SendStream) -> None:
         role, epoch = effect.role, effect.epoch

@@ -60,7 +60,7 @@ class Draw:
         venues = Random(f"venue/{seed}")  # noqa: S311 - reproducible on purpose
         venue = venue or venues.choice(venue_names())
         book = playbook_of(venue)
-        is_tight = random.random() < 0.15 and bool(book.tight_options)
+        is_tight = random.random() < 0.2 and bool(book.tight_options)
         return cls(
             venue=venue,
             style=draw_style(random, can_hedge=book.has_hedge, is_hurried=is_tight),
@@ -71,7 +71,7 @@ class Draw:
             ),
             skew_ns=random.randint(-3000, 3000) * 1_000_000,
             seconds=random.choice((15.0, 30.0, 60.0)),
-            fault_chance=random.choice((0.1, 0.3, 0.6)),
+            fault_chance=random.choice((0.1, 0.4, 0.8)),
             uses_ws_api=random.random() < 0.4,
             event_queue_max=random.choice((5, 40, 10_000)),
             buffer_max=random.choice((10, 200_000, 200_000)),

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from connector.paper.control import BadArgument
+from connector.paper.faces import SocketKind
 from connector.paper.playbook import Playbook
 from connector.paper.server import PaperServer
 from connector.runtime.journal_memory import JournalFaults
@@ -173,7 +174,8 @@ class FaultKinds:
             preset = self._pick("preset", self._book.executed)
             return self._control("answer_after", preset=preset, path=path, times=times)
         preset = self._pick("preset", self._book.not_executed)
-        self._stage.venue_says_stop()
+        if preset in self._book.stops:
+            self._stage.venue_says_stop()
         return self._control("answer", preset=preset, path=path, times=times)
 
     def _cut(self) -> str | None:
@@ -214,8 +216,13 @@ class FaultKinds:
         return self._control("hang_up", **self._kind(), code=code, reason="bye")
 
     def _strange(self) -> str:
-        body = self._pick("body", _STRANGE)
-        return self._control("inject", **self._kind(), body=body)
+        kind = self._kind()["kind"]
+        if not self._stage.server.connections_of(SocketKind(kind)):
+            raise BadArgument("no socket")
+        first = self._tape.draw("body", len(_STRANGE))
+        for body in _STRANGE[first:]:
+            self._control("inject", kind=kind, body=body)
+        return f"{len(_STRANGE) - first} frames on {kind}"
 
     def _mute(self) -> str:
         hold_s = (self._tape.draw("hold", 16) + 1) * 2
@@ -345,7 +352,7 @@ class FaultKinds:
 
     def _brownout(self) -> str:
         """The venue takes orders and tells nobody: no answers, no events, old reads."""
-        hold_s = (self._tape.draw("hold", 8) + 1) * 1.0
+        hold_s = (self._tape.draw("hold", 8) + 1) * 2.0
         lag_ms = (self._tape.draw("lag", 40) + 1) * 1000
         hides = bool(self._tape.draw("hides", 2))
         verb = self._pick("call", ("hang_after", "lose_reply", "delay_request"))

@@ -10,23 +10,26 @@ from connector.core.effects import JournalRecord
 from connector.core.machine import SessionCore
 from connector.core.outbox import RATE_LIMITED
 from connector.dialect import Endpoints
-from connector.model.clock import Now
+from connector.model.clock import NS_PER_MS, Now
 from connector.model.order import Accepted, Outcome, Rejected
 from connector.paper.ledger import LedgerError
 from connector.paper.words import OrderStatus
 from connector.runtime.journal_memory import MemoryDisk
 from connector.session import Session
+from connector.sim.hearing import ACCOUNT
 from connector.sim.laws import (
-    ACCOUNT,
     COMMAND_BOUND_S,
     LONGEST_WINDOW_S,
     CommandRecord,
     Witness,
 )
+from connector.sim.world import EPOCH_NS
 from connector.venues.registry import dialect_for
 
 _PLACING = ("quote", "take", "reduce", "batch", "conditional")
 _ENDED = (OrderStatus.CANCELED,)
+_STREAMS_MAX = 4  # of two roles, each with one that comes and one that goes
+_VENUE_CLOCK_MS = 6_000
 _NOWHERE = Endpoints(rest="", stream="", public="")
 
 
@@ -38,6 +41,9 @@ def judge(witness: Witness) -> None:
     _judge_commands(witness)
     _judge_reports(witness)
     _judge_journal(witness)
+    count = len(witness.private_connections())
+    if count > _STREAMS_MAX:
+        witness.broken("bounded", f"{count} private streams are open")
     witness.watch_limits()
     try:
         witness.engine.audit()
@@ -115,10 +121,21 @@ def _judge_outcome(
     exists = counts[name] > 0 or _has_conditional(witness, name)
     if isinstance(outcome, Rejected) and exists:
         is_adopted = known is not None and known.venue_order_id is not None
-        if not (outcome.by_proof and is_adopted):
+        is_late = _is_accepted_after(witness, name, command.ended_s)
+        if not (outcome.by_proof and is_adopted and is_late):
             witness.broken("no-guess", f"{name} ended Rejected but was accepted")
     if isinstance(outcome, Accepted) and not exists:
         witness.broken("no-guess", f"{name} ended Accepted but never existed")
+
+
+def _is_accepted_after(witness: Witness, name: str, at_s: float | None) -> bool:
+    """The venue took the order only then, by its clock, which may be wrong a bit."""
+    at_ms = EPOCH_NS // NS_PER_MS + (at_s or 0.0) * 1000
+    return all(
+        order.created_ms + _VENUE_CLOCK_MS > at_ms
+        for order in witness.engine.orders(ACCOUNT, limit=1 << 30)
+        if order.client_order_id == name
+    )
 
 
 def _judge_change(witness: Witness, command: CommandRecord, outcome: Accepted) -> None:

@@ -13,7 +13,9 @@ Names of laws:
                 ended Accepted happened: orders, amends and cancels
     one-order   a client id means one order for ever; what left, a bot asked for
     intent      the intent is durable before its order leaves
-    limits      no window of the venue is exceeded
+    limits      no window of the venue is exceeded, its word to wait is obeyed
+    final       what was told to have ended stays so, what was filled stays filled,
+                positions and wallets are never told as they were before
     starved     cancels get their turn although the limits are met
     exposure    no new exposure leaves while the session is not LIVE
     calm        without any fault the session stays LIVE
@@ -40,26 +42,28 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connector.model.events import (
+    BalanceUpdate,
     Event,
     FillEvent,
     LinkChanged,
     LinkState,
     OrderUpdate,
+    PositionUpdate,
     Resynced,
 )
-from connector.model.order import Fill, Outcome
+from connector.model.order import Fill, Order, Outcome
 from connector.paper.faces import SocketKind
 from connector.paper.playbook import Amended, Placed, Playbook, Sent
 from connector.paper.server import PaperServer
-from connector.paper.types import Order
+from connector.paper.types import Order as VenueOrder
 from connector.paper.words import PositionSide, Side
 from connector.runtime.journal_memory import MemoryDisk
 from connector.session import Session
 from connector.sim.agreement import disagreements
+from connector.sim.hearing import ACCOUNT, Hearing
 from connector.sim.link import Connection
 from connector.sim.world import Party, World
 
-ACCOUNT = "main"
 _CLOSING = (
     (PositionSide.LONG, Side.SELL),
     (PositionSide.SHORT, Side.BUY),
@@ -72,6 +76,8 @@ LONGEST_WINDOW_S = 62.0
 """The longest window of the venue's limits, and a margin."""
 ROTATION_BOUND_S = 45.0
 """A failed rotation is tried again, with pauses."""
+STOP_MARGIN_S = 0.5
+"""A request that is being written when the venue says stop may still leave."""
 COMMAND_BOUND_S = 75.0
 """Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
 
@@ -120,7 +126,8 @@ class Life:
     reports: list[Resynced] = field(default_factory=list)
     owes_report: bool = False
     recovered: set[str] = field(default_factory=set)  # told, in no report yet
-    statuses: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)  # as last told
+    stamps: dict[str, int] = field(default_factory=dict)  # venue times last told
     sent: set[str] = field(default_factory=set)  # client ids that left
 
 
@@ -157,12 +164,17 @@ class Witness:
         self.reconnects = 0
         self.had_lag = False
         self.was_stopped = False
-        self.transitions: Counter[tuple[str, str]] = Counter()
+        self.hearing = Hearing(self.engine, playbook, self.broken)
         self.fills: dict[str, Decimal] = {}
         self.sent_ids: dict[str, str] = {}
+        self.hearing.own = self.sent_ids
         self._filled_s: dict[str, float] = {}
+        self._names: dict[str, str] = {}
         self._deaf_since_s: float | None = None
         self._exceedances = 0
+        self._private_ids: set[int] = set()
+        self._was_closed = False
+        self._stop: tuple[Life | None, float] = None, 0.0
 
     # --- notes ---
 
@@ -203,6 +215,8 @@ class Witness:
         life.consumed.clear()
         life.recovered.clear()
         life.owes_report = False
+        life.orders.clear()
+        life.stamps.clear()
 
     @property
     def life(self) -> Life:
@@ -226,11 +240,14 @@ class Witness:
             )
             self._on_state(life, event)
         elif isinstance(event, OrderUpdate):
-            order = event.order
-            before = life.statuses.get(order.client_order_id, "none")
-            life.statuses[order.client_order_id] = order.status.value
-            if before != order.status.value:
-                self.transitions[before, order.status.value] += 1
+            self.hearing.on_order(life.orders, event.order)
+        elif isinstance(event, PositionUpdate):
+            position = event.position
+            key = f"position {position.symbol} {position.position_side.value}"
+            self.hearing.on_stamp(life.stamps, key, position.stamp)
+        elif isinstance(event, BalanceUpdate):
+            key = f"wallet {event.balance.asset}"
+            self.hearing.on_stamp(life.stamps, key, event.balance.stamp)
         elif isinstance(event, Resynced):
             self._on_report(life, event)
 
@@ -256,6 +273,10 @@ class Witness:
         self.read_fills()
         if key not in self.fills:
             self.broken("once", f"fill {key} is invented")
+        elif (name := self._names[key]) in self.sent_ids and (
+            name != fill.client_order_id
+        ):
+            self.broken("once", f"fill {key} of {name}, told of {fill.client_order_id}")
         elif self.fills[key] != fill.qty:
             self.broken("once", f"fill {key}: {fill.qty}, truly {self.fills[key]}")
 
@@ -290,6 +311,20 @@ class Witness:
         else:
             self._on_amend(sent)
 
+    def on_request(self, name: str) -> None:
+        """A request left the bot: not while the venue said to wait."""
+        life, until_s = self._stop
+        if name.partition(" ")[2].startswith(self.book.other_hosts):
+            return
+        if life is self.life and self.now_s < until_s:
+            self.broken("limits", f"{name} left {until_s - self.now_s:.1f} s too early")
+
+    def on_stop(self, wait_s: int) -> None:
+        """The venue's word to wait arrived."""
+        until_s = self.now_s + wait_s - STOP_MARGIN_S
+        if self._stop[0] is not self.life or until_s > self._stop[1]:
+            self._stop = self.life, until_s
+
     def _on_order(self, order: Placed) -> None:
         name = order.client_order_id
         row = self.disk.rows.get(("intent", name))
@@ -310,7 +345,7 @@ class Witness:
         if terms.qty > order.qty and not is_closing:
             self._expect_live(f"amend of {order.client_order_id}")
 
-    def _order_of(self, terms: Amended) -> Order | None:
+    def _order_of(self, terms: Amended) -> VenueOrder | None:
         if terms.order_id is not None:
             return self.engine.order(ACCOUNT, terms.order_id)
         for order in self.engine.open_orders(ACCOUNT):
@@ -353,6 +388,12 @@ class Witness:
             self.broken("limits", str(row))
 
     def _watch_stream(self, life: Life, *, is_live: bool) -> None:
+        open_ids = self._world.network.connections.keys()
+        self._private_ids.update(c.id for c in self.private_connections())
+        self._private_ids &= open_ids
+        if is_live and not self._private_ids and self._was_closed:
+            self.broken("stale", "LIVE without a stream for a second")
+        self._was_closed = not self._private_ids
         if not is_live or self._hears():
             self._deaf_since_s = None
             return
@@ -368,12 +409,13 @@ class Witness:
             bound_s += 2 * LONGEST_WINDOW_S
         ages = [
             self.now_s - connection.opened_ns / 1e9
-            for connection in self._private_connections()
+            for connection in self.private_connections()
         ]
         if ages and min(ages) > bound_s:
             self.broken("rotation", f"no stream is younger than {bound_s:g} s")
 
-    def _private_connections(self) -> list[Connection]:
+    def private_connections(self) -> list[Connection]:
+        """Private streams of the client that the venue serves."""
         ports = {
             connection.peer_port
             for connection in self.server.connections_of(SocketKind.PRIVATE)
@@ -404,6 +446,7 @@ class Witness:
             key = f"{fill.symbol}/{order_id}/{trade_id}"
             self.fills[key] = fill.qty * self.book.markets[fill.symbol].unit
             self._filled_s[key] = self.now_s
+            self._names[key] = self.hearing.name_of(fill.order_id)
 
     # --- the end ---
 

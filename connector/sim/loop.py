@@ -159,7 +159,7 @@ class VirtualTimeLoop(ConnectingLoop):
     def extend_limits(self) -> None:
         """Grant a short extension, so that a stopped world can still be cleaned up."""
         self._limit_ns = self.now_ns + 3_600 * NS
-        self._wall_deadline = _perf_counter() + 5.0
+        self._wall_deadline = _perf_counter() + 120.0
         self._instant_steps = 0
         self.steps = min(self.steps, self._limits.steps - 100_000)
 

@@ -37,7 +37,8 @@ from connector.session import Session
 from connector.session.gate import forget_gates
 from connector.sim.coverage import KINDS
 from connector.sim.draw import Draw
-from connector.sim.laws import ACCOUNT, Violation
+from connector.sim.hearing import ACCOUNT
+from connector.sim.laws import Violation
 from connector.sim.loop import Limits
 from connector.sim.tape import shrink
 from connector.sim.theatre import Piece, Theatre

@@ -32,8 +32,9 @@ from connector.session.gate import forget_gates
 from connector.sim.bots import Bot, on_grid, shown
 from connector.sim.draw import Draw
 from connector.sim.faultplan import FaultPlan
+from connector.sim.hearing import ACCOUNT
 from connector.sim.judgement import judge, replays
-from connector.sim.laws import ACCOUNT, CommandRecord, Life, Witness
+from connector.sim.laws import CommandRecord, Life, Witness
 from connector.sim.past import make_past
 from connector.sim.phases import Phase, phase_of
 from connector.sim.wiretap import Wiretap
@@ -166,7 +167,9 @@ class Theatre:
         world, network = self.world, self.world.network
         network.profile = self.draw.profile
         network.chaos = self.draw.chaos
-        network.on_sent.append(Wiretap(self.playbook, self.witness.on_sent).on_sent)
+        tap = Wiretap(self.playbook, self.witness)
+        network.on_sent.append(tap.on_sent)
+        network.on_bytes.append(tap.on_arrived)
         network.on_connect.append(
             lambda c: setattr(self, "bot_address", c.client_address[0])
         )
@@ -420,7 +423,9 @@ class Theatre:
 
     def _heal(self) -> None:
         self.world.note("heal")
+        skew_ms = self.server.faults.skew_ms
         self.server.control.apply("heal")
+        self.server.faults.skew_ms = skew_ms  # a clock that is wrong is no fault
         self.world.network.heal()
         faults = self.journal_faults
         faults.is_full, faults.delay_s = False, 0.0

@@ -8,7 +8,8 @@ the venue's playbook which orders they carry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from typing import Protocol
 
 from connector.paper.playbook import Playbook, Sent
 from connector.sim.link import Connection, Direction
@@ -17,12 +18,28 @@ _HEADS = (b"GET ", b"POST", b"PUT ", b"DELE")
 _MASKED = 0x80
 
 
-class Wiretap:
-    """Reassembles requests per connection and tells each order once it is sent."""
+_STOP = re.compile(rb"HTTP/1\.1 4(?:29|18) .*?retry-after: *([0-9]+)\r\n", re.I | re.S)
 
-    def __init__(self, playbook: Playbook, tell: Callable[[Sent], None]) -> None:
+
+class Listener(Protocol):
+    """Who is told what the wire carries."""
+
+    def on_sent(self, sent: Sent) -> None:
+        """An order, or new terms of one, left the bot."""
+
+    def on_request(self, name: str) -> None:
+        """A request left the bot: method and path."""
+
+    def on_stop(self, wait_s: int) -> None:
+        """The venue's word to wait arrived: 429 or 418 with Retry-After."""
+
+
+class Wiretap:
+    """Reassembles requests per connection and tells what they carry once sent."""
+
+    def __init__(self, playbook: Playbook, listener: Listener) -> None:
         self._playbook = playbook
-        self._tell = tell
+        self._listener = listener
         self._buffers: dict[int, bytearray] = {}
         self._sockets: set[int] = set()
 
@@ -36,6 +53,13 @@ class Wiretap:
             self._read_frames(buffer)
         else:
             self._read_requests(connection.id, buffer)
+
+    def on_arrived(self, way: Direction, connection: Connection, data: bytes) -> None:
+        """A hook for `Network.on_bytes`."""
+        if way is Direction.TO_CLIENT and data.startswith(b"HTTP/1.1 4"):
+            found = _STOP.match(data)
+            if found is not None and self._playbook.stop_sign in data:
+                self._listener.on_stop(int(found[1]))
 
     def _read_requests(self, number: int, buffer: bytearray) -> None:
         while buffer[:4] in _HEADS:
@@ -53,8 +77,9 @@ class Wiretap:
                 self._read_frames(buffer)
                 return
             method, target, _ = lines[0].split(" ")
+            self._listener.on_request(f"{method} {target.partition('?')[0]}")
             for sent in self._playbook.read_call(method, target, rest[:length]):
-                self._tell(sent)
+                self._listener.on_sent(sent)
 
     def _read_frames(self, buffer: bytearray) -> None:
         while len(buffer) >= 6:
@@ -71,7 +96,7 @@ class Wiretap:
             del buffer[: at + 4 + size]
             if opcode == 1:
                 for sent in self._playbook.read_frame(_unmasked(payload, mask)):
-                    self._tell(sent)
+                    self._listener.on_sent(sent)
 
 
 def _unmasked(payload: bytes, mask: bytes) -> str:

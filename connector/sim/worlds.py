@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from connector.session.gate import forget_gates
 from connector.sim.draw import Draw
-from connector.sim.laws import ACCOUNT, Violation
+from connector.sim.hearing import ACCOUNT
+from connector.sim.laws import Violation
 from connector.sim.loop import Limits
 from connector.sim.secretsearch import searched
 from connector.sim.theatre import Theatre
@@ -64,7 +65,8 @@ def play(
             await theatre.play()
 
     config = WorldConfig(
-        limits=Limits(virtual_s=3_600, wall_s=120, steps=5_000_000),
+        # Steps bound it; real time does not: the machine may be busy.
+        limits=Limits(virtual_s=3_600, wall_s=3_600, steps=5_000_000),
         trace_lines=200_000 if with_trace else 1_000,
         trace_preview=160 if with_trace else 0,
     )
@@ -94,7 +96,7 @@ def _report(result: Result[None], theatre: Theatre, *, with_trace: bool) -> Repo
         faults=tuple(theatre.plan.log),
         fault_counts=dict(theatre.plan.counts),
         matrix=dict(theatre.plan.matrix),
-        transitions=dict(witness.transitions),
+        transitions=dict(witness.hearing.transitions),
         tape=tuple(result.tape),
         trace_hash=result.trace_hash,
         virtual_s=ended_s,

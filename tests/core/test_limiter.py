@@ -367,6 +367,7 @@ def test_a_late_departure_counts_from_then() -> None:
     of = limiter()
     ticket = fill(of, "ip", 10)
     assert of.departed(ticket, 5 * S)
+    of.answered(ticket, 5 * S)
     assert used(of, SPAN + 5 * S - 1)["ip"] == 10
     assert used(of, SPAN + 5 * S)["ip"] == 0
 
@@ -400,3 +401,28 @@ def test_an_answer_in_time_moves_nothing_and_a_late_one_does() -> None:
     of.answered(late, SPAN + 3 * S)
     assert used(of, 2 * SPAN + 3 * S - 20 * MS - 1)["ip"] == 6
     assert used(of, 2 * SPAN + 3 * S - 20 * MS)["ip"] == 0
+
+
+# Under way
+
+
+def test_a_request_without_an_answer_may_still_arrive() -> None:
+    """Law 8: it is counted as if it arrived now, for as long as nobody answers."""
+    of = limiter()
+    ticket = fill(of, "orders@a", 4)
+    assert of.departed(ticket, 0)
+    charge = of.charge((("orders@a", 1),))
+    assert of.try_acquire(charge, Priority.PLACE, SPAN) is None
+    of.answered(ticket, SPAN)
+    assert of.try_acquire(charge, Priority.PLACE, SPAN + 9 * S) is None
+    assert of.try_acquire(charge, Priority.PLACE, 2 * SPAN) is not None
+
+
+def test_a_request_nobody_speaks_of_is_given_up() -> None:
+    """A minute later it arrives no more, and its place is free."""
+    of = limiter()
+    assert of.departed(fill(of, "orders@a", 4), 0)
+    charge = of.charge((("orders@a", 1),))
+    for second in range(1, 61):
+        assert of.try_acquire(charge, Priority.PLACE, second * S) is None
+    assert of.try_acquire(charge, Priority.PLACE, 61 * S + SPAN) is not None

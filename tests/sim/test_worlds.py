@@ -10,13 +10,16 @@ from typer.testing import CliRunner
 
 from connector.cli.main import app
 from connector.core.command import Command
+from connector.core.inputs import CallFailed
 from connector.core.orders import Change, Orders
+from connector.core.outbox import Outbox
 from connector.core.outcomes import Outcomes
 from connector.core.trust import Trust
 from connector.dialect.wire import Reply, Verdict
 from connector.model.events import LinkState
 from connector.model.order import Origin
 from connector.sim.runner import run_seeds, smallest_tape
+from connector.sim.tape import shrink
 from connector.sim.worlds import play
 
 # A killed process leaves coroutines behind that nobody awaits; that is the point.
@@ -29,6 +32,7 @@ SEEDS = range(1000, 1012)
 MUTANT_SEEDS = range(60)
 
 _merge_fill = Orders.merge_fill
+_on_failed = Outbox.on_failed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -96,6 +100,28 @@ def mutant(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_broken_core_is_caught(mutant: str) -> None:
     """The laws have teeth: each mutant breaks one within a few seeds."""
     assert any(play(seed).violations for seed in MUTANT_SEEDS), mutant
+
+
+def fail_as_not_sent(self: Outbox, happened: CallFailed, now: Any) -> None:
+    """A core that takes a lost answer for a request that was not sent."""
+    _on_failed(self, CallFailed(happened.call_id, False, "NOT_SENT", "guess"), now)
+
+
+def test_forty_decisions_become_a_handful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From more than 40 decisions to 6 or fewer in 62 worlds (half a minute of an
+    idle core): what is left is one lost answer."""
+    monkeypatch.setattr(Outbox, "on_failed", fail_as_not_sent)
+    report = next(
+        r
+        for r in (play(seed, venue="binance-usdm") for seed in (13, *range(60)))
+        if "no-guess" in r.laws and len([n for n in r.tape if n]) > 40
+    )
+
+    def fails(tape: list[int]) -> bool:
+        return "no-guess" in play(report.seed, tape, venue=report.venue).laws
+
+    tape = shrink(list(report.tape), fails, max_steps=62)
+    assert len([n for n in tape if n]) <= 6
 
 
 def test_a_failure_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 
-from connector.core import outcomes, proof
+from connector.core import outcomes
 from connector.core.command import Command, CommandKind
 from connector.core.commands import Commands
-from connector.core.effects import AppendJournal, Resolve
+from connector.core.effects import AppendJournal
 from connector.core.inputs import CallFailed, JournalWritten
 from connector.core.machine import SessionCore
 from connector.core.outbox import NO_ANSWER, Outbox
 from connector.core.outcomes import Outcomes
 from connector.core.restore import replay
-from connector.core.timekeeping import Timekeeper
 from connector.dialect.wire import Reply, Verdict
 from connector.model.ids import ClientOrderId
-from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.model.order import Accepted, OrderStatus
 from connector.session.journaling import JournalWriter
@@ -81,24 +79,6 @@ def forget_the_doubtful(patch: Patch) -> None:
     patch.setattr(Outcomes, "doubt", drop)
 
 
-def one_not_found_is_proof(patch: Patch) -> None:
-    """An order that one query does not know never was accepted."""
-
-    def count_proof(command: Any, replies: Any, *_: Any) -> bool:
-        return all(reply.verdict is Verdict.NOT_FOUND for reply in replies)
-
-    patch.setattr(outcomes, "count_proof", count_proof)
-
-
-def no_lag_budget(patch: Patch) -> None:
-    """Queries are believed to be up to date."""
-
-    def is_past(command: Any, asked_ms: int, now: Any, facts: Any) -> bool:
-        return command.deadline_ms is not None and asked_ms > command.deadline_ms
-
-    patch.setattr(proof, "_is_past_deadline", is_past)
-
-
 def never_prove(patch: Patch) -> None:
     """Doubt is never left by proof."""
     patch.setattr(outcomes, "count_proof", lambda *_: False)
@@ -125,19 +105,6 @@ def resend_under_a_new_id(patch: Patch) -> None:
         self._ports.save_order(twin.tracked)
         self.start(twin)
         self._resend(twin, now)
-
-    patch.setattr(Outcomes, "doubt", again)
-
-
-def resend_while_in_doubt(patch: Patch) -> None:
-    """An order in doubt is sent again at once, with the same client id."""
-    doubt = Outcomes.doubt
-
-    def again(self: Outcomes, command: Command, why: str, now: Any) -> None:
-        is_first = command.doubt_ns is None and command.intent is not None
-        doubt(self, command, why, now)
-        if is_first and self.is_running(command):
-            self._resend(command, now)
 
     patch.setattr(Outcomes, "doubt", again)
 
@@ -260,35 +227,3 @@ def reuse_client_ids(patch: Patch) -> None:
 def expose_while_stale(patch: Patch) -> None:
     """Send whatever was asked for, live or not."""
     patch.setattr(SessionCore, "may_expose", property(lambda self: True))
-
-
-def cancels_come_last(patch: Patch) -> None:
-    """Cancels wait for everything else."""
-    call = Outbox.call
-
-    def slow(self: Outbox, request: Any, *args: Any, **options: Any) -> int:
-        if request.priority is Priority.CANCEL:
-            request = replace(request, priority=Priority.QUERY)
-        return call(self, request, *args, **options)
-
-    patch.setattr(Outbox, "call", slow)
-
-
-def ignore_clock_errors(patch: Patch) -> None:
-    """A refused timestamp does not make anybody look at the clock."""
-    patch.setattr(Timekeeper, "on_clock_error", lambda self, now: None)
-    patch.setattr(Timekeeper, "tick", lambda self, now: None)
-
-
-def doubt_is_told_twice(patch: Patch) -> None:
-    """A command is answered with a doubt and then never ends."""
-    tell = Outcomes._tell_doubt
-
-    def once_more(self: Outcomes, command: Command, now: Any) -> None:
-        tell(self, command, now)
-        if command.kind is CommandKind.CANCEL:
-            self._outbox.emit(Resolve(command.ticket, None))
-            group = self._running[command.tracked.client_order_id]
-            group.remove(command)
-
-    patch.setattr(Outcomes, "_tell_doubt", once_more)

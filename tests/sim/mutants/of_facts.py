@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.core import account, order_state, orders
+from connector.core import order_state, orders
 from connector.core.account import Account
 from connector.core.merge import Merger
 from connector.core.orders import Change, Orders
@@ -49,27 +49,9 @@ def skip_dedupe(patch: Patch) -> None:
     patch.setattr(Orders, "merge_fill", merge_fill)
 
 
-def dedupe_by_trade_alone(patch: Patch) -> None:
-    """One trade, one fill: but a trade with oneself has two."""
-    merge = Orders.merge_fill
-
-    def merge_fill(self: Orders, fact: Any) -> Any:
-        known = {(key[0], key[2]) for key in self._fill_keys}
-        if (fact.symbol, fact.trade_id) in known:
-            return Change()
-        return merge(self, fact)
-
-    patch.setattr(Orders, "merge_fill", merge_fill)
-
-
 def forget_that_fills_were_told(patch: Patch) -> None:
     """After a restart the fills of the journal count again."""
     patch.setattr(Orders, "restore_fill_keys", lambda self, keys: None)
-
-
-def last_arrival_wins(patch: Patch) -> None:
-    """Whatever is told last is the state of an order, however old it is."""
-    patch.setattr(order_state, "_rank", lambda *_: (0, Decimal(0), 0))
 
 
 def an_end_is_not_the_end(patch: Patch) -> None:
@@ -143,17 +125,6 @@ def ignore_expiry(patch: Patch) -> None:
     _filter(patch, change)
 
 
-def forget_triggers(patch: Patch) -> None:
-    """What a conditional order became is a stranger."""
-
-    def change(fact: Any) -> Any:
-        if isinstance(fact, OrderFact) and fact.triggered_order_id is not None:
-            return replace(fact, triggered_order_id=None)
-        return fact
-
-    _filter(patch, change)
-
-
 def ignore_amended_terms(patch: Patch) -> None:
     """An order keeps the terms it was placed with."""
     merge = order_state.merge_state
@@ -166,39 +137,9 @@ def ignore_amended_terms(patch: Patch) -> None:
     patch.setattr(orders, "merge_state", merge_state)
 
 
-def inferred_fills_count_twice(patch: Patch) -> None:
-    """The real fill does not replace the one that was inferred."""
-    count = order_state.count_fill
-
-    def count_fill(tracked: Any, fact: Any) -> Decimal:
-        tracked.provisional_qty = Decimal(0)
-        return count(tracked, fact)
-
-    patch.setattr(orders, "count_fill", count_fill)
-
-
 def ignore_positions(patch: Patch) -> None:
     """Do not take what the venue says about positions."""
     _filter(patch, lambda f: None if isinstance(f, PositionFact) else f)
-
-
-def old_position_overwrites(patch: Patch) -> None:
-    """The position told last stands, however old it is."""
-    patch.setattr(account, "_is_older", lambda fact, held: False)
-
-
-def old_balance_overwrites(patch: Patch) -> None:
-    """The wallet told last stands, however old it is."""
-    merge = Account.merge_balance
-
-    def merge_balance(self: Account, fact: BalanceFact, source: Any, now: Any) -> bool:
-        held = self.balances.get(fact.asset)
-        if held is not None:
-            newest = max(fact.venue_ns, held.stamp.venue_ns)
-            fact = replace(fact, venue_ns=newest)
-        return merge(self, fact, source, now)
-
-    patch.setattr(Account, "merge_balance", merge_balance)
 
 
 def ignore_balances(patch: Patch) -> None:
@@ -246,11 +187,6 @@ def _ignore_entries(patch: Patch, kind: LedgerKind) -> None:
     _filter(patch, change)
 
 
-def ignore_funding(patch: Patch) -> None:
-    """Funding is not booked."""
-    _ignore_entries(patch, LedgerKind.FUNDING)
-
-
 def ignore_transfers(patch: Patch) -> None:
     """Transfers are not booked."""
     _ignore_entries(patch, LedgerKind.TRANSFER)
@@ -281,25 +217,6 @@ def both_sides_are_one(patch: Patch) -> None:
 def absent_means_nothing(patch: Patch) -> None:
     """A position that a complete list does not name is kept."""
     patch.setattr(Account, "flatten_absent", lambda self, *args, **options: [])
-
-
-def absent_means_flat(patch: Patch) -> None:
-    """A position that a lagging list does not name is flat at once."""
-
-    def flatten_absent(
-        self: Account, told: Any, venue_ns: int, now: Any, *, lag_ns: int
-    ) -> Any:
-        flat = []
-        for key, held in self._held.items():
-            if key not in told and held.qty:
-                held.qty = Decimal(0)
-                self.sums.move_position(
-                    key, -self.sums.position(key), held.stamp.venue_ns
-                )
-                flat.append(key)
-        return flat
-
-    patch.setattr(Account, "flatten_absent", flatten_absent)
 
 
 def orders_are_not_saved(patch: Patch) -> None:

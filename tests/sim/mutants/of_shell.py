@@ -12,7 +12,6 @@ from connector.core.outbox import Outbox
 from connector.dialect.wire import Throttle
 from connector.model.events import Alarm, Event
 from connector.model.limits import Cost, Priority
-from connector.runtime.http import HttpChannel
 from connector.session import opening
 from connector.session.budget import Budget
 from connector.session.events import EventStream
@@ -176,16 +175,6 @@ def streams_are_left_open(patch: Patch) -> None:
             execute(self, effect)
 
     patch.setattr(Shell, "_execute", forget)
-
-
-def answers_have_no_bound(patch: Patch) -> None:
-    """An answer is waited for without a limit."""
-    send = HttpChannel.send
-
-    async def patient(self: HttpChannel, wire: Any, **options: Any) -> Any:
-        return await send(self, wire, **{**options, "timeout_s": 1e6})
-
-    patch.setattr(HttpChannel, "send", patient)
 
 
 def throttles_close_for_ever(patch: Patch) -> None:

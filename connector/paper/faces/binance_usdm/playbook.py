@@ -130,6 +130,8 @@ PLAYBOOK = Playbook(
         )
     },
     cancels_kept=10,
+    other_hosts=("/sapi/",),
+    stop_sign=b"-1003",
     own_faults=(("matching_delay", {"ms": 1500}),),
     key_faults=("expire_key", "delete_key"),
     has_bans=True,
