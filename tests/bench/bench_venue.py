@@ -307,12 +307,16 @@ class Peer(asyncio.Protocol):
         self._flush()
 
     def _call(self, frame: dict[str, Any]) -> bytes:
-        given = {k: str(v) for k, v in (frame.get("params") or {}).items()}
+        params = frame.get("params")
+        given = (
+            {k: str(v) for k, v in params.items()} if isinstance(params, dict) else {}
+        )
         method = {"order.place": "POST", "order.cancel": "DELETE"}.get(frame["method"])
         status, result = 200, {}
         if method is not None:
             status, result = self.desk.answer(method, ORDER_PATHS[0], given)
         body: dict[str, Any] = {"id": frame.get("id"), "status": status}
+        body["rateLimits"] = []  # the official SDK does not answer without
         body["result" if status == 200 else "error"] = result
         return json.dumps(body, separators=(",", ":")).encode()
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any
 
-from bench_tools import Spread, Task, measure, place_cancel, serve, start_burst
+from bench_tools import Task, place_cancel, serve
 from binance_common.configuration import (
     ConfigurationRestAPI,
     ConfigurationWebSocketAPI,
@@ -32,33 +30,6 @@ def client_of(task: Task) -> Any:
         config_ws_streams=ConfigurationWebSocketStreams(stream_url=places["stream"]),
         config_ws_api=ConfigurationWebSocketAPI(**keys, stream_url=places["ws_api"]),
     )
-
-
-async def ingest(task: Task) -> dict[str, Any]:
-    """Its user data stream with a message callback."""
-    spread = Spread()
-    done = asyncio.Event()
-    got = 0
-
-    def on_message(message: Any) -> None:
-        nonlocal got
-        got += 1
-        order = getattr(message.actual_instance, "o", None)
-        if order is not None and order.X == "NEW":
-            spread.add_ns(time.time_ns() - int(order.c[1:]))
-        if got == task.count:
-            done.set()
-
-    streams = await client_of(task).websocket_streams.create_connection()
-    handle = await streams.user_data(listenKey="sdk")
-    handle.on("message", on_message)
-    with measure() as spent:
-        burst = await start_burst(task)
-        async with asyncio.timeout(300):
-            await done.wait()
-    await burst
-    await streams.close_connection(close_session=True)
-    return {**spread.summary(), **spent.per(task.count), "got": got}
 
 
 async def place_rest(task: Task) -> dict[str, Any]:
@@ -91,8 +62,6 @@ async def place_ws(task: Task) -> dict[str, Any]:
 
 
 BENCHES = {
-    "ingest": ingest,
-    "latency": ingest,
     "place_rest": place_rest,
     "place_ws": place_ws,
 }
