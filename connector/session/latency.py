@@ -60,16 +60,15 @@ class Histogram:
 
     def record(self, ns: int) -> None:
         """Count one duration."""
-        ns = max(ns, 0)
+        if ns < 0:
+            ns = 0
         shift = ns.bit_length() - _SHIFT - 1
-        if shift < 0:
-            index = ns
-        else:
-            index = min((shift << _SHIFT) + (ns >> shift), _BUCKETS - 1)
-        self._counts[index] += 1
+        index = ns if shift < 0 else (shift << _SHIFT) + (ns >> shift)
+        self._counts[index if index < _BUCKETS else -1] += 1
         self.count += 1
         self.total_ns += ns
-        self.max_ns = max(self.max_ns, ns)
+        if ns > self.max_ns:
+            self.max_ns = ns
 
     def quantile_ns(self, part: float) -> int:
         """The upper end of the bucket that *part* (0 to 1) of all reach; 0 if empty."""

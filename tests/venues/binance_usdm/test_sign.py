@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connector.dialect.wire import Request, Security, Send
 from connector.errors import Unsupported
@@ -262,3 +264,16 @@ def test_conditional_orders_have_frames_too(vectors, signer_of, intent) -> None:
     frame = json.loads(wire.text)
     assert frame["method"] == "algoOrder.place"
     assert frame["params"]["reduceOnly"] == "true"
+
+
+@given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=12)), max_size=5))
+@settings(deadline=None)
+def test_plain_or_not_the_encoding_is_the_same(pairs: list[tuple[str, str]]) -> None:
+    """Texts that need no encoding take a short cut to the same result."""
+    plain = [(f"p{n}", "a-Z0.9_~") for n in range(len(pairs))]
+    for given_pairs in (pairs, plain, plain + pairs):
+        text = "&".join(
+            f"{quote(name, safe='')}={quote(value, safe='')}"
+            for name, value in given_pairs
+        )
+        assert sign.encode(given_pairs) == text
