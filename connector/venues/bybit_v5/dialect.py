@@ -52,6 +52,7 @@ FACTS = VenueFacts(
     lag_budget_ms=30_000,
     # No maximum age is published; drops every 6 to 12 h are reported as normal.
     rotate_after_s=6 * 3600,
+    # Answered, though only the JSON ping is documented: the official SDK relies on it.
     ping_interval_s=15.0,
     unfilled_retention_s=questions.UNFILLED_RETENTION_S,
     fill_retention_s=questions.FILL_RETENTION_S,

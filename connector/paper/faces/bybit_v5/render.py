@@ -1,6 +1,8 @@
 """The machine's values in the venue's words: orders, executions, positions, wallets.
 
-Rows of REST and of the stream are the same but for a few names.
+Rows of REST and of the stream are the same but for a few names. Ids are the
+machine's numbers as text, where the real venue has UUIDs: clients take them as they
+come.
 
 Source: Bybit v5 docs, "Get Open & Closed Orders", "Get Trade History", "Get
 Position Info", "Get Wallet Balance", "Enums Definitions", read 2026-11.
