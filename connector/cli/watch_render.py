@@ -161,15 +161,15 @@ def _margin(margin: Margin | None, bar_width: int) -> RenderableType:
         grid.add_column(justify="right")
     grid.add_row(
         "equity",
-        Text(grouped(margin.equity, 2), style="bold"),
+        Text(_amount(margin.equity, margin.currency), style="bold"),
         "pnl",
         _signed(margin.unrealized_pnl),
     )
     grid.add_row(
         "available",
-        grouped(margin.available, 2),
+        _amount(margin.available, margin.currency),
         "maint.",
-        grouped(margin.maintenance_margin, 2),
+        _amount(margin.maintenance_margin, margin.currency),
     )
     ratio = margin.margin_ratio or Decimal(0)
     line = Text().append("ratio ", style="dim")
@@ -450,9 +450,16 @@ def _side_style(side: Side) -> str:
 
 
 def _signed(value: Decimal | None) -> Text:
+    """Profit: to the cent, or to the last digits where it is counted in coin."""
     if value is None or value == 0:
         return Text(DASH if value is None else "0", style="dim")
-    return Text(f"{value:+,.2f}", style="green" if value > 0 else "red")
+    shown = f"{value:+,.2f}" if abs(value) >= 1 else f"{value:+.5f}"
+    return Text(shown, style="green" if value > 0 else "red")
+
+
+def _amount(value: Decimal, currency: str) -> str:
+    """Dollars to the cent, coins finer."""
+    return grouped(value, 2 if currency.startswith("USD") else 5)
 
 
 def _price(value: Decimal | None) -> str:
