@@ -55,6 +55,7 @@ FACTS = VenueFacts(
             Capability.AMEND,
             Capability.CANCEL_ALL,
             Capability.CONDITIONAL,
+            Capability.DEAD_MAN_TIMER,
             Capability.PRICE_UNITS,
             Capability.WEBSOCKET_ORDERS,
         )
