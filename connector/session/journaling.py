@@ -45,13 +45,15 @@ class JournalWriter:
         self._settled.set()
         self._writing: list[Record] = []
         self._unsaved: dict[tuple[str, str], Record] = {}
-        rows = journal.load()
-        self.restored: list[JournalRecord] = []
         self._first_seq = 0
-        for row in rows:
-            self.restored.append(JournalRecord(row.kind, row.key, row.body))
-            self._first_seq = row.seq
         self.is_failing = False
+
+    def restore(self) -> Iterator[JournalRecord]:
+        """What earlier runs kept, once, before anything is written; page by page, a
+        journal of a million fills must not be in memory at once."""
+        for row in self._journal.load():
+            self._first_seq = row.seq
+            yield JournalRecord(row.kind, row.key, row.body)
 
     def put(self, effect: AppendJournal) -> None:
         """Queue records; never blocks."""
