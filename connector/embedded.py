@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from connector.config.hosts import EndpointUrls
 from connector.model.credentials import ApiKey, Credentials, Secret
+from connector.paper.faces.registry import kit_of
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
 from connector.session.opening import Embedded
@@ -38,6 +39,7 @@ def endpoints_of(urls: dict[str, str]) -> EndpointUrls:
         public=urls["public"],
         ws_api=urls["ws_api"],
         key_info=urls["rest"],
+        second=urls.get("second", ""),
     )
 
 
@@ -51,7 +53,12 @@ async def start_embedded(venue: str, name: str, stack: AsyncExitStack) -> Embedd
     key = (asyncio.get_running_loop(), venue, name)
     running = _running.get(key)
     if running is None:
-        server = paper_server(venue, api_key=_API_KEY, api_secret=_API_SECRET)
+        server = paper_server(
+            venue,
+            api_key=_API_KEY,
+            api_secret=_API_SECRET,
+            passphrase=_passphrase(venue),
+        )
         await server.start()
         running = _running.setdefault(key, _Running(server))
 
@@ -66,5 +73,19 @@ async def start_embedded(venue: str, name: str, stack: AsyncExitStack) -> Embedd
     stack.push_async_callback(leave)
     return Embedded(
         endpoints=endpoints_of(running.server.urls),
-        credentials=Credentials(api_key=ApiKey(_API_KEY), secret=Secret(_API_SECRET)),
+        credentials=credentials_for(venue, _API_KEY, _API_SECRET),
     )
+
+
+def credentials_for(venue: str, api_key: str, api_secret: str) -> Credentials:
+    """A key of the simulated *venue*, with a passphrase if its keys have one."""
+    passphrase = _passphrase(venue)
+    return Credentials(
+        api_key=ApiKey(api_key),
+        secret=Secret(api_secret),
+        passphrase=None if passphrase is None else Secret(passphrase),
+    )
+
+
+def _passphrase(venue: str) -> str | None:
+    return kit_of(venue).passphrase

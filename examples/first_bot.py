@@ -11,14 +11,14 @@ import asyncio
 from connector import Session, event_dict
 
 
-async def main(profile: str, seconds: float) -> None:
+async def main(profile: str, symbol: str, seconds: float) -> None:
     # Entered when signed in, subscribed and equal to the venue; else it raises.
     async with Session(profile) as s:
-        mark, tick = s.mark_price("BTCUSDT"), s.instruments["BTCUSDT"].tick_size
+        mark, tick = s.mark_price(symbol), s.instruments[symbol].tick_size
         assert mark is not None, "the venue told no mark price"
         # 600 ticks below, on the grid of the instrument: prices are exact decimals.
         price = mark - mark % tick - 600 * tick
-        order = await s.buy("BTCUSDT", "0.010", limit=price)
+        order = await s.buy(symbol, "0.010", limit=price)
         # Accepted, Rejected or InDoubt: never a guess.
         print(order, type(order.outcome).__name__)
         try:
@@ -26,12 +26,13 @@ async def main(profile: str, seconds: float) -> None:
                 async for event in s.events():  # fills, orders, margin, gaps, ...
                     print(event_dict(event))
         except TimeoutError:
-            await s.cancel_all("BTCUSDT")  # goes through even while not in sync
+            await s.cancel_all(symbol)  # goes through even while not in sync
         print("positions", s.positions)
 
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--profile", default="paper:binance")
+    options.add_argument("--symbol", default="BTCUSDT")
     options.add_argument("--seconds", type=float, default=10)
     asyncio.run(main(**vars(options.parse_args())))

@@ -73,8 +73,7 @@ async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
     from connector import Session
     from connector.cli.story import Story
     from connector.cli.story_options import OptionStory, has_options
-    from connector.embedded import endpoints_of
-    from connector.model.credentials import ApiKey, Credentials, Secret
+    from connector.embedded import credentials_for, endpoints_of
 
     kind = OptionStory if has_options(server) else Story
     story = kind(narrator, server)
@@ -82,12 +81,11 @@ async def told(narrator: Narrator, server: PaperServer) -> ExitCode:
         "A session on a simulated venue",
         "Real HTTP and WebSocket on this machine; entered when in sync with the venue.",
     )
+    venue = server.faces[0].venue
     async with Session(
-        f"paper:{server.faces[0].venue}",
+        f"paper:{venue}",
         endpoints=endpoints_of(server.urls),
-        credentials=Credentials(
-            api_key=ApiKey("paperkey"), secret=Secret("papersecret")
-        ),
+        credentials=credentials_for(venue, "paperkey", "papersecret"),
         journal="memory",
         on_event=story.on_event,
     ) as session:

@@ -111,6 +111,12 @@ def _secret(text: str) -> str:
 
 def _advice(links: dict[str, str], api_key: str) -> str:
     """How to use it: what to put into the profile file."""
+    from connector.paper.faces.registry import kit_of
+
+    second = f'second = "{links["second"]}"\n' if links.get("second") else ""
+    usual = kit_of(links["venue"]).passphrase
+    told = f"the one given with --passphrase ({usual} without it)"
+    phrase = f'passphrase = "{told}"\n' if usual else ""
     return f"""
 Serving until Ctrl-C. To trade on it, put this into the profile file
 (~/.config/connector/profiles.toml) and use --profile paper:desk
@@ -122,7 +128,7 @@ rest = "{links["rest"]}"
 stream = "{links["stream"]}"
 public = "{links["public"]}"
 ws_api = "{links["ws_api"]}"
-[paper.desk.keys]
+{second}[paper.desk.keys]
 api_key = "{api_key}"
 api_secret = "the one given with --api-secret (papersecret without it)"
-"""
+{phrase}"""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from connector.paper.server import PaperServer
     from connector.session import LiveOrder, Session
 
-SYMBOL = "BTCUSDT"
 TICK = Decimal("0.1")
 CABLE_OUT_S = 2.0
 WAIT_S = 5.0
@@ -45,7 +44,7 @@ class Story:
     somebody enters on the web page.
     """
 
-    symbol = SYMBOL
+    symbol: str
     tick = TICK
     sizes = ("0.015", "0.025", "0.005")
 
@@ -59,6 +58,7 @@ class Story:
     def _prepare(self) -> None:
         """Somebody to trade with, and a price that stands still."""
         server, face = self._server, self._server.faces[0]
+        self.symbol = next(iter(face.engine.instruments))
         at_ms = max(server.venue_ms(), face.engine.now_ms)
         face.engine.open_account(_OTHER, {"USDT": Decimal(1_000_000)}, now_ms=at_ms)
         self._control("volatility", symbol=self.symbol, per_step="0")
@@ -91,13 +91,13 @@ class Story:
 
     async def _fill(self) -> None:
         await self._tell.step("A market order", "It exists once, or not at all.")
-        order = await self._s.buy(SYMBOL, "0.020")
+        order = await self._s.buy(self.symbol, "0.020")
         self._order(await self._done(order))
 
     async def _partial_fill(self) -> None:
         await self._tell.step("A limit order, partly filled")
         price = self._bid + TICK
-        order = await self._s.buy(SYMBOL, "0.030", limit=price)
+        order = await self._s.buy(self.symbol, "0.030", limit=price)
         self._order(order)
         self._trade(price, "0.012")
         await self._until(lambda: order.filled_qty > 0)
@@ -105,7 +105,7 @@ class Story:
 
     async def _cancel(self) -> None:
         await self._tell.step("A cancel")
-        order = await self._s.buy(SYMBOL, "0.010", limit=self._bid - 500 * TICK)
+        order = await self._s.buy(self.symbol, "0.010", limit=self._bid - 500 * TICK)
         self._order(order)
         outcome = await order.cancel()
         self._outcome("cancel", outcome)
@@ -117,7 +117,7 @@ class Story:
         )
         before = self._mark()
         self._margin_now()
-        self._control("mark", symbol=SYMBOL, price=str(before + 900))
+        self._control("mark", symbol=self.symbol, price=str(before + 900))
         await self._until(lambda: self._mark() >= before + 800)
         self._margin_now()
 
@@ -249,7 +249,7 @@ class Story:
         self._control(
             "manual",
             account=_OTHER,
-            symbol=SYMBOL,
+            symbol=self.symbol,
             side="SELL",
             qty=qty,
             price=str(price),
@@ -280,7 +280,7 @@ class Story:
         margin = self._s.margin
         assert margin is not None
         ratio = margin.margin_ratio or Decimal(0)
-        position = self._s.position(SYMBOL)
+        position = self._s.position(self.symbol)
         end = None if position is None else position.liquidation_price
         self._tell.fact(
             f"margin mark {self._mark():,.1f}  equity {margin.equity:,.2f} "

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueWords:
-    """Short names of a venue, and the hosts that belong to one environment only."""
+    """Short names of a venue, the hosts that belong to one environment only, and
+    those that serve both and tell them apart by the key or a header."""
 
     aliases: tuple[str, ...] = ()
     live_hosts: frozenset[str] = frozenset()
+    shared_hosts: frozenset[str] = frozenset()
     testnet_hosts: frozenset[str] = frozenset()
 
 
@@ -40,6 +42,16 @@ VENUES: Mapping[str, VenueWords] = {
     "deribit": VenueWords(
         live_hosts=frozenset(("www.deribit.com",)),
         testnet_hosts=frozenset(("test.deribit.com",)),
+    ),
+    "okx-v5": VenueWords(
+        aliases=("okx",),
+        live_hosts=frozenset(("ws.okx.com", "wseea.okx.com", "wsus.okx.com")),
+        testnet_hosts=frozenset(
+            ("wspap.okx.com", "wseeapap.okx.com", "wsuspap.okx.com")
+        ),
+        shared_hosts=frozenset(
+            ("openapi.okx.com", "www.okx.com", "eea.okx.com", "us.okx.com")
+        ),
     ),
 }
 

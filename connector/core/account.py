@@ -171,6 +171,26 @@ class Account:
             flat.append(key)
         return flat
 
+    def empty_absent(
+        self, told: set[str], venue_ns: int, now: Now, *, lag_ns: int
+    ) -> list[str]:
+        """A complete list of wallets did not name these: nothing is in them. Left
+        alone are the same as with positions."""
+        empty = []
+        for asset, held in self.balances.items():
+            if asset in told or not held.wallet or held.stamp.venue_ns >= venue_ns:
+                continue
+            is_recent = self._wallet_moved_ns[asset] >= venue_ns - lag_ns
+            if is_recent and self.sums.wallet(asset) != 0:
+                continue
+            stamp = replace(
+                held.stamp, source=Source.REST, received_mono_ns=now.mono_ns
+            )
+            self.balances[asset] = replace(held, wallet=ZERO, stamp=stamp)
+            self._version += 1
+            empty.append(asset)
+        return empty
+
     def merge_balance(self, fact: BalanceFact, source: Source, now: Now) -> bool:
         """Newest venue time wins; True if the wallet changed."""
         held = self.balances.get(fact.asset)

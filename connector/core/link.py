@@ -109,6 +109,7 @@ class Link:
         self._wanted = False
         self._tries = 0
         self._retry_ns: int | None = None
+        self._is_held = False
         self._rotate_ns: int | None = None
         self._down_since_ns: int | None = None
         self._alarmed = False
@@ -141,7 +142,7 @@ class Link:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
-        times = [self._retry_ns, self._rotate_ns]
+        times = [None if self._is_held else self._retry_ns, self._rotate_ns]
         for conn in self._connections():
             times.append(conn.script.next_tick_ns if conn.is_open else None)
             if conn.is_ready:
@@ -157,7 +158,9 @@ class Link:
     # --- commands ---
 
     def start(self, now: Now) -> None:
-        """Want this stream up."""
+        """Want this stream up, if it is not wanted already."""
+        if self._wanted:
+            return
         self._wanted = True
         self._down_since_ns = now.mono_ns
         self._connect(now)
@@ -171,6 +174,16 @@ class Link:
         if self._retiring is not None:
             self._close(self._retiring[0])
         self._current = self._next = self._retiring = None
+
+    def hold(self) -> None:
+        """Make no new attempt until `release`; what is up stays up."""
+        self._is_held = True
+
+    def release(self, now: Now) -> None:
+        """The venue can be reached: whoever waits for another attempt makes it."""
+        self._is_held = False
+        if self._retry_ns is not None:
+            self._retry_ns = now.mono_ns
 
     def rotate(self, now: Now) -> None:
         """Bring up a new connection beside the current one, then switch."""
@@ -246,7 +259,8 @@ class Link:
         if self._retiring is not None and self._retiring[1] <= due:
             self._close(self._retiring[0])
             self._retiring = None
-        if self._retry_ns is not None and self._retry_ns <= due:
+        retry_ns = None if self._is_held else self._retry_ns
+        if retry_ns is not None and retry_ns <= due:
             self._retry_ns = None
             self._connect(now)
         if self._rotate_ns is not None and self._rotate_ns <= due:

@@ -15,7 +15,7 @@ is not LIVE from that instant until reconciliation has finished.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from connector.config import SessionConfig
 from connector.core import restore
@@ -52,6 +52,7 @@ from connector.core.merge import MergePorts, Merger
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
 from connector.core.outcomes import Outcomes
+from connector.core.private_streams import PrivateStreams
 from connector.core.reconcile import Reconciler
 from connector.core.rules import check_intent, instrument_of
 from connector.core.startup import Startup
@@ -134,15 +135,13 @@ class SessionCore:
         self.commands = Commands(
             dialect, self.outbox, self.orders, config, self.outcomes, ports
         )
-        self.link = self._make_private_link(
-            LinkRole.PRIVATE,
-            lambda: dialect.private_script(endpoints),
-            lambda state, why, now: self.trust.on_link_state(state, why),
-            rng,
+        self.streams = PrivateStreams(
+            self, endpoints, rng, self._refuse_key, self._alarm
         )
-        self.second_link = self._make_second_link(endpoints, rng)
+        self.link = self.streams.first
         self.dead_man = DeadManSwitch(self)
         self.order_link = self._make_order_link(endpoints, rng)
+        self._has_order_entry = False
         self.marks = MarkFeed(
             dialect, endpoints, self.outbox, config, self.account, self.orders, rng
         )
@@ -156,61 +155,11 @@ class SessionCore:
         self.outbox.on_clock_error = self.clock.on_clock_error
         self.outbox.on_key_error = self._on_key_error
 
-    def _make_private_link(
-        self,
-        role: LinkRole,
-        make_script: Callable[[], LinkScript],
-        on_state: Callable[[LinkState, str, Now], None],
-        rng: random.Random,
-    ) -> Link:
-        return Link(
-            role,
-            make_script,
-            self.outbox,
-            self.config,
-            ping_interval_s=self.dialect.facts.ping_interval_s,
-            rotate_after_s=self.dialect.facts.rotate_after_s,
-            rng=rng,
-            events=LinkEvents(
-                on_state=on_state,
-                on_ready=self._on_stream_ready,
-                on_lost=lambda r, why, now: self.trust.on_stream_lost(r, why, now),
-                on_key_refused=self._refuse_key,
-                on_alarm=self._alarm,
-            ),
-        )
-
-    def _make_second_link(
-        self, endpoints: Endpoints, rng: random.Random
-    ) -> Link | None:
-        """The rest of the account, where a venue tells it on two streams."""
-        if self.dialect.second_script(endpoints) is None:
-            return None
-
-        def make_script() -> LinkScript:
-            script = self.dialect.second_script(endpoints)
-            assert script is not None, "a dialect that has two streams keeps them"
-            return script
-
-        return self._make_private_link(
-            LinkRole.SECOND, make_script, lambda *_: None, rng
-        )
-
-    @property
-    def private_links(self) -> list[Link]:
-        """The streams that tell the account; all must be up."""
-        return (
-            [self.link] if self.second_link is None else [self.link, self.second_link]
-        )
-
-    @property
-    def streams_ready(self) -> bool:
-        """Everything about the account is being told."""
-        return all(link.is_ready for link in self.private_links)
-
-    def _on_stream_ready(self, now: Now) -> None:
-        if self.streams_ready:
-            self.trust.on_stream_ready(now)
+    def start_order_entry(self, now: Now) -> None:
+        """Once: after the streams, which the session needs more."""
+        if self.order_link is not None and not self._has_order_entry:
+            self._has_order_entry = True
+            self.order_link.start(now)
 
     def _make_order_link(self, endpoints: Endpoints, rng: random.Random) -> Link | None:
         """Order entry over WebSocket where the venue has it; HTTP serves until it
@@ -277,7 +226,8 @@ class SessionCore:
             case JournalFailed():
                 self._on_journal_failed(happened, now)
             case StreamOpened():
-                self._link_of(happened.role).on_opened(happened, now)
+                link = self._link_of(happened.role)
+                self.streams.on_opened(link, happened, now)
             case StreamClosed():
                 self._link_of(happened.role).on_closed(happened, now)
             case PongReceived():
@@ -302,7 +252,7 @@ class SessionCore:
     def next_wake_ns(self) -> int | None:
         """Monotonic time at which a Tick is due."""
         times = (
-            *(link.next_wake_ns for link in self.private_links),
+            *(link.next_wake_ns for link in self.streams.links),
             self.order_link.next_wake_ns if self.order_link else None,
             self.outbox.next_wake_ns,
             self.marks.next_wake_ns,
@@ -404,8 +354,8 @@ class SessionCore:
     def _link_of(self, role: LinkRole) -> Link:
         if role is LinkRole.ORDERS and self.order_link is not None:
             return self.order_link
-        if role is LinkRole.SECOND and self.second_link is not None:
-            return self.second_link
+        if role is LinkRole.SECOND and self.streams.second is not None:
+            return self.streams.second
         return self.link if role is LinkRole.PRIVATE else self.marks.link
 
     def _on_frame(self, frame: StreamFrame, now: Now) -> None:
@@ -447,8 +397,7 @@ class SessionCore:
     def _tick(self, now: Now) -> None:
         self.startup.tick(now)
         self.clock.tick(now)
-        for link in self.private_links:
-            link.tick(now)
+        self.streams.tick(now)
         if self.order_link is not None:
             self.order_link.tick(now)
         self.outbox.tick(now)
@@ -487,8 +436,7 @@ class SessionCore:
         self.dead_man.stop()
         self.reconciler.abort()
         self.trust.stop()
-        for link in self.private_links:
-            link.stop()
+        self.streams.stop()
         if self.order_link is not None:
             self.order_link.stop()
             self.outbox.lose_frames("the session closes", now)

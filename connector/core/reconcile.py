@@ -31,6 +31,7 @@ from connector.core.sync_run import Run, SyncMode, SyncPorts, causal, shadow
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect, FillCursor, Part
 from connector.dialect.facts import (
+    BalanceFact,
     FillFact,
     LedgerFact,
     OrderFact,
@@ -210,6 +211,8 @@ class Reconciler:
                     run.listed.append(fact)
                 elif part is Part.POSITIONS and isinstance(fact, PositionFact):
                     run.positions[fact.symbol, fact.position_side] = fact
+                elif part is Part.BALANCES and isinstance(fact, BalanceFact):
+                    run.wallets.add(fact.asset)
                 elif isinstance(fact, LedgerFact) and fact.symbol is not None:
                     run.ledger_symbols.add(fact.symbol)
 
@@ -336,6 +339,7 @@ class Reconciler:
     def _again(self, run: Run, now: Now) -> None:
         before = {key: fact.qty for key, fact in run.positions.items() if fact.qty}
         run.positions.clear()
+        run.wallets.clear()
         run.positions_asked_ns = self._ports.clock().venue_ns_late(now)
         requests = [
             (request, self._collector(run, part))

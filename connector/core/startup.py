@@ -143,7 +143,6 @@ class Startup:
         if self._waiting == 0:
             self.is_done = True
             self.done_ns = now.mono_ns
-            for link in self._core.private_links:
-                link.start(now)
-            if self._core.order_link is not None:
-                self._core.order_link.start(now)
+            self._core.link.start(now)
+            if self._core.streams.second is None:
+                self._core.start_order_entry(now)

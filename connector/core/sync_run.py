@@ -53,6 +53,7 @@ class Run:
     listed: list[OrderFact] = field(default_factory=list)
     positions: dict[PositionKey, PositionFact] = field(default_factory=dict)
     positions_asked_ns: int = 0
+    wallets: set[str] = field(default_factory=set)
     ledger_symbols: set[Symbol] = field(default_factory=set)
     lost: list[Tracked] = field(default_factory=list)
     doubted: list[Tracked] = field(default_factory=list)
@@ -86,12 +87,20 @@ class SyncPorts:
 
 
 def causal(facts: Sequence[Fact], orders: Orders) -> list[Fact]:
-    """Snapshot facts as they happened: unknown orders appear first, then fills
-    by time, then what orders became, then the account."""
+    """Snapshot facts as they happened: what waited for a trigger becomes an order,
+    unknown orders appear, then fills by time, then what orders became, then the
+    account."""
     fills = [f for f in facts if isinstance(f, FillFact)]
     states = [f for f in facts if isinstance(f, OrderFact)]
     rest = [f for f in facts if not isinstance(f, (FillFact, OrderFact))]
-    births = []
+    # Its executions carry the new id only: whose they are must be known first.
+    births = [
+        _as_born(fact)
+        for fact in states
+        if fact.is_conditional
+        and fact.triggered_order_id is not None
+        and orders.find(fact.symbol, fact.triggered_order_id) is None
+    ]
     seen = set()
     for fact in states:
         key = (fact.symbol, fact.venue_order_id)
@@ -99,18 +108,20 @@ def causal(facts: Sequence[Fact], orders: Orders) -> list[Fact]:
             continue
         seen.add(key)
         if orders.find(fact.symbol, fact.venue_order_id) is None:
-            births.append(
-                replace(
-                    fact,
-                    status=OrderStatus.NEW,
-                    filled_qty=None,
-                    avg_price=None,
-                    venue_ns=fact.created_ns or 0,
-                )
-            )
+            births.append(_as_born(fact))
     fills.sort(key=lambda fact: fact.venue_ns)
     states.sort(key=lambda fact: fact.venue_ns)
     return [*births, *fills, *states, *rest]
+
+
+def _as_born(fact: OrderFact) -> OrderFact:
+    return replace(
+        fact,
+        status=OrderStatus.NEW,
+        filled_qty=None,
+        avg_price=None,
+        venue_ns=fact.created_ns or 0,
+    )
 
 
 def shadow(symbol: Symbol, venue_order_id: VenueOrderId) -> Order:

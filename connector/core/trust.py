@@ -30,6 +30,7 @@ from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import (
     Alarm,
+    BalanceUpdate,
     Gap,
     GapReason,
     LinkChanged,
@@ -179,13 +180,13 @@ class Trust:
         is_syncing = run is not None and run.mode is SyncMode.GAP
         if is_syncing and reason is GapReason.PARSE_FAILURE:
             return  # the audits that follow find what this frame may have told
-        if self._core.streams_ready:
+        if self._core.streams.is_ready:
             self._sync(now)
 
     def distrust(self, reason: GapReason, why: str, now: Now) -> None:
         """The stream is up and mute: replace it."""
         self._open_gap(reason, why, now)
-        for link in self._core.private_links:
+        for link in self._core.streams.links:
             link.reset(reason, why, now)
 
     # --- expectations ---
@@ -227,7 +228,7 @@ class Trust:
             self._core.reconciler.begin(
                 SyncMode.AUDIT, GapReason.REQUESTED, now.wall_ns, now
             )
-        elif self._core.streams_ready:
+        elif self._core.streams.is_ready:
             self._sync(now)
 
     def stop(self) -> None:
@@ -247,7 +248,7 @@ class Trust:
         due = now.mono_ns
         if self._retry_ns is not None and self._retry_ns <= due:
             self._retry_ns = None
-            if self._core.streams_ready and self._core.reconciler.run is None:
+            if self._core.streams.is_ready and self._core.reconciler.run is None:
                 self._sync(now)
         if self.state is LinkState.LIVE:
             self._check_expectations(now)
@@ -344,10 +345,13 @@ class Trust:
         self, run: Run, told: set[PositionKey], asked_ns: int, now: Now
     ) -> None:
         core = self._core
-        for key in core.account.flatten_absent(
-            told, asked_ns, now, lag_ns=core.dialect.facts.lag_budget_ms * NS_PER_MS
-        ):
+        lag_ns = core.dialect.facts.lag_budget_ms * NS_PER_MS
+        account = core.account
+        for key in account.flatten_absent(told, asked_ns, now, lag_ns=lag_ns):
             core.merger.publish_position(key, recovered=True)
+        for asset in account.empty_absent(run.wallets, asked_ns, now, lag_ns=lag_ns):
+            balance = account.balances[asset]
+            core.outbox.publish(BalanceUpdate(balance=balance, recovered=True))
 
     def _close_unknown(self, run: Run, tracked: Tracked, now: Now) -> None:
         core = self._core

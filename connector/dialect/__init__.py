@@ -105,6 +105,8 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     quantities with `Instrument.qty_unit`.
     *tiers_one_by_one*: margin tiers and leverage are asked (`Part.TIERS`) for each
     instrument once it is at stake.
+    *dials_in_turn*: connections are counted tightly; while the private stream is down
+    no other is dialed.
     *ping_interval_s*: pings at the protocol level; 0 where the venue promises no
     answer to them, its script pings then.
     *ledger_per_asset*: the ledger is asked per currency, so not before wallets are
@@ -132,6 +134,7 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     tiers_one_by_one: bool = False
     ledger_per_asset: bool = False
     margin_mode_of_account: bool = False
+    dials_in_turn: bool = False
     dead_man: DeadMan | None = None
 
 

@@ -83,7 +83,8 @@ class Playbook:
 
     *read_call* and *read_frame* say which orders a request or a client's frame
     carries. *order_id*, *conditional_id* and *trade_id* write the machine's numbers
-    of a symbol the way the wire shows them.
+    of a symbol the way the wire shows them; *forced_trade_id* those of executions that
+    the venue forced, where they differ.
     """
 
     markets: Mapping[str, Market]
@@ -109,6 +110,13 @@ class Playbook:
     order_id: Callable[[str, int], str] = _digits
     conditional_id: Callable[[str, int], str] = _digits
     trade_id: Callable[[str, int], str] = _digits
+    forced_trade_id: Callable[[str, int], str] | None = None
+
+    def name_of_trade(self, symbol: str, number: int, *, is_forced: bool) -> str:
+        """A trade's number as the wire shows it."""
+        if is_forced and self.forced_trade_id is not None:
+            return self.forced_trade_id(symbol, number)
+        return self.trade_id(symbol, number)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -130,6 +130,8 @@ class EngineRules:
     ``refuse_post_only`` and ``refuse_fok``: True refuses the order outright,
     False accepts it and expires it at once. ``amend_keeps_queue``: an amend that
     only lowers the quantity keeps its place; otherwise every amend loses it.
+    ``amend_may_fill``: an amend to no more than what is filled makes the order
+    filled, not cancelled.
     ``trigger_keeps_id``: the order that a conditional order becomes has its id.
     ``daily_settlement_ms``: profits and funding of futures gather apart from the
     wallet and move into it once a day, at this time after midnight UTC (None: they
@@ -141,6 +143,7 @@ class EngineRules:
     refuse_post_only: bool = True
     refuse_fok: bool = True
     amend_keeps_queue: bool = False
+    amend_may_fill: bool = False
     trigger_keeps_id: bool = False
     daily_settlement_ms: int | None = None
     delivers: bool = False

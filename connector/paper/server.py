@@ -113,6 +113,7 @@ class PaperServer:
             public=f"ws://{at}{paths.public}",
             ws_api=f"ws://{at}{paths.ws_api}",
             control=f"http://{at}{CONTROL_PATH}",
+            second=None if paths.second is None else f"ws://{at}{paths.second}",
         )
 
     @property

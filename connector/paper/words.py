@@ -129,6 +129,11 @@ class OrderKind(StrEnum):
     ADL = "ADL"
     SETTLEMENT = "SETTLEMENT"
 
+    @property
+    def is_forced(self) -> bool:
+        """The venue's doing."""
+        return self not in (OrderKind.USER, OrderKind.TRIGGERED)
+
 
 class SelfTradePrevention(StrEnum):
     """What happens when two orders of one account would trade."""

@@ -89,17 +89,28 @@ class Sockets:
     def _deadline_ns(self) -> int:
         return self._now().mono_ns + self._logon_timeout_ns
 
+    async def _dial(self, effect: OpenStream) -> Stream:
+        """A handshake is counted when it arrives, perhaps long after it began."""
+        if not effect.cost:
+            return await self._channel.open(effect.url)
+        while True:
+            permit = await self._budget.acquire(
+                effect.cost, Priority.RECONCILE, self._deadline_ns()
+            )
+            if permit.departed():
+                break
+        try:
+            return await self._channel.open(effect.url)
+        finally:
+            permit.answered()
+
     async def _stream(self, effect: OpenStream) -> None:
         role, epoch = effect.role, effect.epoch
         connection = f"{role.value}-{epoch}"
         self._budget.open_connection(connection)
         why = "closed by us"
         try:
-            if effect.cost:
-                await self._budget.acquire(
-                    effect.cost, Priority.RECONCILE, self._deadline_ns()
-                )
-            stream = await self._channel.open(effect.url)
+            stream = await self._dial(effect)
             self._open[role, epoch] = stream
             try:
                 self._post(StreamOpened(role, epoch))

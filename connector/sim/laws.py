@@ -442,7 +442,9 @@ class Witness:
         found = self.engine.fills(ACCOUNT, limit=1 << 30)
         for fill in found[len(self.fills) :]:
             order_id = self.book.order_id(fill.symbol, fill.order_id)
-            trade_id = self.book.trade_id(fill.symbol, fill.trade_id)
+            trade_id = self.book.name_of_trade(
+                fill.symbol, fill.trade_id, is_forced=fill.kind.is_forced
+            )
             key = f"{fill.symbol}/{order_id}/{trade_id}"
             self.fills[key] = fill.qty * self.book.markets[fill.symbol].unit
             self._filled_s[key] = self.now_s

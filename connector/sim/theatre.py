@@ -445,7 +445,9 @@ class Theatre:
         while True:
             await asyncio.sleep(_SETTLE_LOOK_S)
             differences = self.witness.differences()
-            if not differences and not self._is_trading:
+            # A look in progress owes its report of what it found.
+            is_told = not self.witness.life.recovered
+            if not differences and is_told and not self._is_trading:
                 return
             if self.witness.now_s > end_s:
                 for text in differences:

@@ -16,6 +16,7 @@ _DIALECTS = {
     "binance-usdm": ("connector.venues.binance_usdm.dialect", "BinanceUsdm"),
     "bybit-v5": ("connector.venues.bybit_v5.dialect", "BybitV5"),
     "deribit": ("connector.venues.deribit.dialect", "Deribit"),
+    "okx-v5": ("connector.venues.okx_v5.dialect", "OkxV5"),
 }
 
 

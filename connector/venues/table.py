@@ -42,7 +42,8 @@ def _rows(facts: Sequence[VenueFacts]) -> Iterator[list[str]]:
 
 def _cell(told: VenueFacts, capability: Capability) -> str:
     if capability not in told.capabilities:
-        return NO
+        # The core lists what is open and cancels each.
+        return "one by one" if capability is Capability.CANCEL_ALL else NO
     match capability:
         case Capability.BATCH_PLACE:
             return f"{told.batch_place_max} orders"

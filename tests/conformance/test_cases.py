@@ -291,8 +291,7 @@ async def margin_mode_can_be_set(at: Desk) -> None:
         at.session.set_margin_mode(at.symbol, "isolated"),
     ):
         return
-    facts = at.session._open_shell.core.dialect.facts
-    is_accounts = facts.margin_mode_of_account
+    is_accounts = at.facts.margin_mode_of_account
     with pytest.raises(Unsupported, match="it is of"):
         await at.session.set_margin_mode(at.symbol if is_accounts else None, "isolated")
     where = None if is_accounts else at.symbol
@@ -365,8 +364,11 @@ async def liquidation_is_a_fact(at: Desk) -> None:
     events = at.session.events()
     at.control("liquidate", symbol=at.symbol)
     await at.until(lambda: not at.session.positions, timeout_s=10)
-    fills = await drained(events, FillEvent)
-    assert any(event.fill.origin is Origin.LIQUIDATION for event in fills)
+    async with asyncio.timeout(10):  # not every stream tells such executions
+        async for event in events:
+            if isinstance(event, FillEvent) and event.fill.origin is not Origin.OWN:
+                break
+    assert event.fill.origin is Origin.LIQUIDATION
 
 
 # --- gaps ---
@@ -533,7 +535,8 @@ async def off_tick_price_is_refused_here(at: Desk) -> None:
 @case
 async def bad_quantities_are_refused_here(at: Desk) -> None:
     """Zero, negative, NaN, infinite, floats, off-step, huge, tiny notional."""
-    bad: list[Any] = ["0", "-1", "NaN", "Infinity", 0.01, "0.0105", "1e9", "abc", True]
+    off_step = D("0.010") + at.session.instruments[at.symbol].qty_step / 2
+    bad: list[Any] = ["0", "-1", "NaN", "Infinity", 0.01, off_step, "1e9", "abc", True]
     for qty in bad:
         with pytest.raises(InvalidOrder):
             await at.session.buy(at.symbol, qty, limit=at.price("0.97"))
@@ -544,7 +547,8 @@ async def bad_quantities_are_refused_here(at: Desk) -> None:
 async def price_far_from_the_mark_is_refused_here(at: Desk) -> None:
     """A price outside the venue's band names the bound; where the venue does not
     tell it before, the venue refuses."""
-    if not at.harness.has_band:
+    is_told = at.session.instruments[at.symbol].percent_up is not None
+    if not (at.harness.has_band and is_told):
         order = await at.session.buy(at.symbol, "0.010", limit=at.price("2"))
         assert isinstance(order.outcome, Rejected)
         return

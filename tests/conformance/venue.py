@@ -13,9 +13,8 @@ from harness import HARNESSES, Harness
 
 from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
-from connector.dialect import Capability
-from connector.embedded import endpoints_of
-from connector.model.credentials import ApiKey, Credentials, Secret
+from connector.dialect import Capability, VenueFacts
+from connector.embedded import credentials_for, endpoints_of
 from connector.model.events import Event, Resynced
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
@@ -44,6 +43,11 @@ class Desk:
     def capabilities(self) -> frozenset[Capability]:
         """What the venue can do."""
         return self.session._open_shell.core.dialect.facts.capabilities
+
+    @property
+    def facts(self) -> VenueFacts:
+        """What the venue can do."""
+        return self.session._open_shell.core.dialect.facts
 
     def control(self, verb: str, **args: Any) -> dict[str, Any]:
         """Steer the venue (see connector.paper.control)."""
@@ -106,7 +110,7 @@ async def session_on(
     async with Session(
         f"paper:{venue}",
         endpoints=urls_of(server),
-        credentials=Credentials(api_key=ApiKey(API_KEY), secret=Secret(API_SECRET)),
+        credentials=credentials_for(venue, API_KEY, API_SECRET),
         **options,
     ) as session:
         yield session

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core.orders import Orders, fill_of_fact
+from connector.core.sync_run import causal
 from connector.dialect.facts import FillFact, OrderFact
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.order import (
@@ -268,6 +269,19 @@ def test_a_triggered_order_is_one_order_in_any_order() -> None:
         wanted = wanted or ended
         assert ended == wanted == (S.FILLED, D(3), D(0))
         assert (tracked.venue_order_id, tracked.triggered_order_id) == ("a1", "v1")
+
+
+def test_a_snapshot_tells_first_what_a_trigger_made() -> None:
+    """Executions name the new order only: whose they are is known before them."""
+    waiting, filled = TRIGGERED[-1], TRIGGERED[-2]
+    orders = own(order_type=OrderType.STOP_MARKET, price=None)
+    merge(orders, TRIGGERED[:1])
+    first, *_ = told = causal([filled, waiting], orders)
+    assert (first.triggered_order_id, first.status) == ("v1", S.NEW)
+    assert first.filled_qty is None, "its end comes after its executions"
+    assert told.index(filled) < told.index(waiting)
+    assert merge(orders, told) == ["t1"]
+    assert len(orders.all()) == 1
 
 
 def test_a_triggered_order_of_others_is_one_order() -> None:

@@ -63,12 +63,14 @@ def test_the_example_of_a_test_passes() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-@pytest.mark.parametrize("venue", ["binance", "bybit"])  # those that list BTCUSDT
+@pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
 @pytest.mark.parametrize("name", sorted(RUNS))
 def test_it_runs(name: str, venue: str) -> None:
     """``python examples/NAME`` on paper, for a bounded time, without complaints."""
     options, said = RUNS[name]
     options = [*options, "--profile", f"paper:{venue}"]
+    if venue == "okx" and name != "reconcile_cron.py":
+        options += ["--symbol", "BTC-USDT-SWAP"]
 
     ran = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / name), *options],

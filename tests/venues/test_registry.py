@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -77,4 +78,6 @@ def test_the_configuration_knows_the_same_venues() -> None:
         ):
             endpoints = dialect_for(name).endpoints(environment)
             urls = endpoints.urls() if endpoints else ()
-            assert {url.split("/")[2] for url in urls} == hosts
+            published = {urlsplit(url).hostname for url in urls} - known.shared_hosts
+            # A venue with hosts of both kinds has more of them in other regions.
+            assert published <= hosts if known.shared_hosts else published == hosts

@@ -380,8 +380,8 @@ def amend(
 ) -> Order | Refusal:
     """Change price or quantity; the order goes to the back of the queue.
 
-    A quantity of no more than what is filled cancels, and so does a post-only
-    order whose new price would take.
+    A quantity of no more than what is filled cancels (or fills, by the venue's
+    rules), and so does a post-only order whose new price would take.
     """
     qty = order.qty if qty is None else qty
     price = order.price if price is None else price
@@ -389,6 +389,10 @@ def amend(
     if refusal is not None:
         return refusal
     if qty <= order.filled_qty:
+        if world.rules.amend_may_fill and order.filled_qty:
+            unrest(world, account, order)
+            order.qty = order.filled_qty
+            return end_order(world, account, order, OrderStatus.FILLED, EndReason.NONE)
         return cancel(world, account, order)
     request = order.request
     is_post_only = request.time_in_force is TimeInForce.POST_ONLY

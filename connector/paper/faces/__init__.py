@@ -104,12 +104,16 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """What each address of a face adds to the server's; "" is its root."""
+    """What each address of a face adds to the server's; "" is its root.
+
+    *second*: another private stream, None where there is only one.
+    """
 
     rest: str = ""
     stream: str = ""
     public: str = ""
     ws_api: str = ""
+    second: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,10 +126,11 @@ class Links:
     public: str
     ws_api: str
     control: str
+    second: str | None = None
 
     def as_dict(self) -> dict[str, str]:
         """All of them by name, in the order they are printed."""
-        return {
+        links = {
             "venue": self.venue,
             "rest": self.rest,
             "stream": self.stream,
@@ -133,6 +138,9 @@ class Links:
             "ws_api": self.ws_api,
             "control": self.control,
         }
+        if self.second is not None:
+            links["second"] = self.second
+        return links
 
 
 class Face(Protocol):

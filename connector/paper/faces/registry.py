@@ -20,12 +20,14 @@ _FACES = {
     "binance-usdm": "connector.paper.faces.binance_usdm",
     "bybit-v5": "connector.paper.faces.bybit_v5",
     "deribit": "connector.paper.faces.deribit",
+    "okx-v5": "connector.paper.faces.okx_v5",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
     """What a face's package offers; *instruments* and *rules* None: the engine's.
+    *passphrase*: of the usual key, where keys of this venue have one.
 
     *list_at* lists what is traded from a time on, where contracts expire.
 
@@ -35,6 +37,7 @@ class Kit:
     """
 
     build: Callable[..., Face]
+    passphrase: str | None = None
     instruments: Sequence[Instrument] | None = None
     list_at: Callable[[int], Sequence[Instrument]] | None = None
     rules: EngineRules | None = None

@@ -1,0 +1,569 @@
+"""Rows as the venue shows them: every field, as text, "" for what does not apply.
+
+Sizes are contracts, fees negative when paid, response-side ``reduceOnly`` is the
+word "true" or "false". Orders look the same in answers and pushes but for a few
+fields each has to itself.
+
+Source: OKX API v5 docs, response tables of "Order details", "Order channel", "Get
+positions", "Get balance", "Get bills", "Algo order details"; read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from connector.paper.faces.okx_v5.listings import Contract
+from connector.paper.types import (
+    ZERO,
+    Conditional,
+    Fill,
+    Income,
+    Order,
+    Position,
+)
+from connector.paper.words import (
+    ConditionalStatus,
+    ConditionalType,
+    EndReason,
+    IncomeType,
+    OrderKind,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    Reason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    WorkingType,
+)
+
+Row = dict[str, Any]
+
+STP_WORDS = {
+    SelfTradePrevention.NONE: "",
+    SelfTradePrevention.EXPIRE_TAKER: "cancel_taker",
+    SelfTradePrevention.EXPIRE_MAKER: "cancel_maker",
+    SelfTradePrevention.EXPIRE_BOTH: "cancel_both",
+}
+POSITION_WORDS = {
+    PositionSide.BOTH: "net",
+    PositionSide.LONG: "long",
+    PositionSide.SHORT: "short",
+}
+CATEGORIES = {
+    OrderKind.LIQUIDATION: "full_liquidation",
+    OrderKind.ADL: "adl",
+    OrderKind.SETTLEMENT: "delivery",
+}
+CANCEL_SOURCES = {
+    EndReason.USER: "1",
+    EndReason.COUNTDOWN: "20",
+    EndReason.POST_ONLY: "31",
+    EndReason.SELF_TRADE: "32",
+    EndReason.IOC_SELF_TRADE: "32",
+    EndReason.REDUCE_ONLY: "2",
+    EndReason.LIQUIDATION: "3",
+    EndReason.DELISTED: "7",
+    EndReason.NO_LIQUIDITY: "0",
+}
+STATES = {
+    OrderStatus.NEW: "live",
+    OrderStatus.PARTIALLY_FILLED: "partially_filled",
+    OrderStatus.FILLED: "filled",
+}
+ALGO_STATES = {
+    ConditionalStatus.NEW: "live",
+    ConditionalStatus.TRIGGERING: "live",
+    ConditionalStatus.TRIGGERED: "effective",
+    ConditionalStatus.FINISHED: "effective",
+    ConditionalStatus.CANCELED: "canceled",
+    ConditionalStatus.EXPIRED: "order_failed",
+    ConditionalStatus.REJECTED: "order_failed",
+}
+FAIL_CODES = {Reason.MARGIN: "51008", Reason.REDUCE_ONLY: "51169"}
+BILL_TYPES = {
+    IncomeType.TRANSFER: "1",
+    IncomeType.FUNDING_FEE: "8",
+    IncomeType.INSURANCE_CLEAR: "10",
+    IncomeType.ADJUSTMENT: "34",
+}
+
+
+def plain(value: Decimal) -> str:
+    """Shortest positional text: 5, -588.98, 0."""
+    if value == 0:
+        return "0"
+    return format(value.normalize(), "f")
+
+
+def or_empty(value: Decimal) -> str:
+    """ "" for nothing."""
+    return plain(value) if value else ""
+
+
+def side_word(side: Side) -> str:
+    """buy or sell."""
+    return side.value.lower()
+
+
+def true_or_false(value: bool) -> str:
+    """The words that responses use."""
+    return "true" if value else "false"
+
+
+def order_type(order: Order) -> str:
+    """``ordType``: kind and lifetime in one word."""
+    if order.type is OrderType.MARKET:
+        return "market"
+    return {
+        TimeInForce.POST_ONLY: "post_only",
+        TimeInForce.IOC: "ioc",
+        TimeInForce.FOK: "fok",
+    }.get(order.time_in_force, "limit")
+
+
+def client_id(order: Order) -> str:
+    """What the user named it: nothing for the venue's own, nothing for one that
+    began as a conditional order."""
+    is_unnamed = order.client_order_id == str(order.order_id)
+    if order.kind is not OrderKind.USER or is_unnamed:
+        return ""
+    return order.client_order_id
+
+
+def algo_client_id(client_order_id: str, conditional_id: int) -> str:
+    """What the user named a conditional order."""
+    return "" if client_order_id == str(conditional_id) else client_order_id
+
+
+def cancel_source(order: Order) -> str:
+    """Why it was cancelled; "" while it was not."""
+    if order.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
+        return ""
+    if order.end_reason is EndReason.IOC:
+        return "13" if order.time_in_force is TimeInForce.FOK else "14"
+    return CANCEL_SOURCES.get(order.end_reason, "0")
+
+
+def order_row(
+    order: Order, contract: Contract, fills: Sequence[Fill], lever: int
+) -> Row:
+    """What answers and pushes have in common; *fills* are those of the order."""
+    fee = sum((fill.commission for fill in fills), ZERO)
+    pnl = sum((fill.realized_pnl for fill in fills), ZERO)
+    is_triggered = order.conditional_id != 0
+    return {
+        "accFillSz": plain(contract.contracts(order.filled_qty)),
+        "algoClOrdId": algo_client_id(order.client_order_id, order.conditional_id)
+        if is_triggered
+        else "",
+        "algoId": str(order.conditional_id) if is_triggered else "",
+        "attachAlgoClOrdId": "",
+        "attachAlgoOrds": [],
+        "avgPx": plain(order.average_price),
+        "cTime": str(order.created_ms),
+        "cancelSource": cancel_source(order),
+        "category": CATEGORIES.get(order.kind, "normal"),
+        "ccy": "",
+        "clOrdId": client_id(order),
+        "fee": plain(-fee),
+        "feeCcy": fills[-1].commission_asset if fills else "USDT",
+        "fillPx": "",
+        "fillSz": "0",
+        "fillTime": "",
+        "instId": order.symbol,
+        "instType": "SWAP",
+        "isTpLimit": "false",
+        "lever": str(lever),
+        "linkedAlgoOrd": {"algoId": ""},
+        "ordId": str(order.order_id),
+        "ordType": order_type(order),
+        "outcome": "",
+        "pnl": plain(pnl),
+        "posSide": POSITION_WORDS[order.position_side],
+        "px": or_empty(order.price),
+        "pxType": "",
+        "pxUsd": "",
+        "pxVol": "",
+        "quickMgnType": "",
+        "rebate": "0",
+        "rebateCcy": "USDT",
+        "reduceOnly": true_or_false(order.reduce_only),
+        "side": side_word(order.side),
+        "slOrdPx": "",
+        "slTriggerPx": "",
+        "slTriggerPxType": "",
+        "source": "",
+        "state": STATES.get(order.status, "canceled"),
+        "stpId": "",
+        "stpMode": STP_WORDS[order.stp],
+        "sz": plain(contract.contracts(order.qty)),
+        "tag": order.tag,
+        "tdMode": "cross",
+        "tgtCcy": "",
+        "tpOrdPx": "",
+        "tpTriggerPx": "",
+        "tpTriggerPxType": "",
+        "tradeId": "",
+        "tradeQuoteCcy": "",
+        "uTime": str(order.updated_ms),
+    }
+
+
+def order_answer(
+    order: Order, contract: Contract, fills: Sequence[Fill], lever: int
+) -> Row:
+    """An order as REST shows it: the last fill, no average before the first."""
+    row = order_row(order, contract, fills, lever)
+    row["cancelSourceReason"] = ""
+    if not fills:
+        row["avgPx"] = ""
+        return row
+    last = fills[-1]
+    return row | {
+        "fillPx": plain(last.price),
+        "fillSz": plain(contract.contracts(last.qty)),
+        "fillTime": str(last.time_ms),
+        "tradeId": trade_id(last),
+    }
+
+
+def order_push(
+    order: Order,
+    contract: Contract,
+    fills: Sequence[Fill],
+    lever: int,
+    *,
+    fill: Fill | None,
+    amend: tuple[str, str, str] = ("", "", ""),
+    mark: Decimal = ZERO,
+    last: Decimal = ZERO,
+) -> Row:
+    """An order as the channel shows it: the execution of this very update, and
+    *amend*: request id, result, source."""
+    row = order_row(order, contract, fills, lever)
+    req_id, result, source = amend
+    row |= {
+        "amendResult": result,
+        "amendSource": source,
+        "code": "0",
+        "msg": "",
+        "execType": "",
+        "fillFee": "0",
+        "fillFeeCcy": "",
+        "fillFwdPx": "",
+        "fillIdxPx": "",
+        "fillMarkPx": "",
+        "fillMarkVol": "",
+        "fillNotionalUsd": "",
+        "fillPnl": "0",
+        "fillPxUsd": "",
+        "fillPxVol": "",
+        "lastPx": plain(last),
+        "notionalUsd": plain(order.qty * mark),
+        "reqId": req_id,
+    }
+    if fill is None:
+        return row
+    is_forced = fill.kind.is_forced
+    return row | {
+        "execType": "" if is_forced else ("M" if fill.is_maker else "T"),
+        "fillFee": plain(-fill.commission),
+        "fillFeeCcy": fill.commission_asset,
+        "fillMarkPx": plain(mark),
+        "fillNotionalUsd": plain(fill.quote_qty),
+        "fillPnl": plain(fill.realized_pnl),
+        "fillPx": plain(fill.price),
+        "fillSz": plain(contract.contracts(fill.qty)),
+        "fillTime": str(fill.time_ms),
+        "tradeId": "0" if is_forced else str(fill.trade_id),
+    }
+
+
+def trade_id(fill: Fill) -> str:
+    """Executions that the venue forced have negative numbers."""
+    return str(-fill.trade_id if fill.kind.is_forced else fill.trade_id)
+
+
+def fill_row(fill: Fill, contract: Contract, bill_id: str) -> Row:
+    """One execution as `fills` shows it."""
+    sub_types = {OrderKind.LIQUIDATION: (106, 107), OrderKind.ADL: (125, 126)}
+    buy, sell = sub_types.get(fill.kind, (1, 2))
+    is_forced = fill.kind.is_forced
+    name = fill.client_order_id
+    return {
+        "side": side_word(fill.side),
+        "fillSz": plain(contract.contracts(fill.qty)),
+        "fillPx": plain(fill.price),
+        "fillPxVol": "",
+        "fillFwdPx": "",
+        "fee": plain(-fill.commission),
+        "fillPnl": plain(fill.realized_pnl),
+        "ordId": str(fill.order_id),
+        "feeRate": "",
+        "instType": "SWAP",
+        "fillPxUsd": "",
+        "instId": fill.symbol,
+        "clOrdId": name
+        if fill.kind is OrderKind.USER and name != str(fill.order_id)
+        else "",
+        "posSide": POSITION_WORDS[fill.position_side],
+        "billId": bill_id,
+        "subType": str(buy if fill.side is Side.BUY else sell),
+        "fillMarkVol": "",
+        "tag": "",
+        "fillTime": str(fill.time_ms),
+        "execType": "" if is_forced else ("M" if fill.is_maker else "T"),
+        "fillIdxPx": plain(fill.price),
+        "tradeId": trade_id(fill),
+        "fillMarkPx": plain(fill.price),
+        "feeCcy": fill.commission_asset,
+        "ts": str(fill.time_ms),
+        "tradeQuoteCcy": "",
+    }
+
+
+def fast_fill(fill: Fill, contract: Contract) -> Row:
+    """One execution on the fast channel: no fee, client ids only if numbers."""
+    name = fill.client_order_id
+    return {
+        "instId": fill.symbol,
+        "fillSz": plain(contract.contracts(fill.qty)),
+        "fillPx": plain(fill.price),
+        "side": side_word(fill.side),
+        "ts": str(fill.time_ms),
+        "ordId": str(fill.order_id),
+        "clOrdId": name if name.isdecimal() and name != str(fill.order_id) else "0",
+        "tradeId": str(fill.trade_id),
+        "execType": "M" if fill.is_maker else "T",
+        "count": "1",
+    }
+
+
+def position_id(position: Position) -> str:
+    """Stable for instrument and side."""
+    text = f"{position.symbol} {position.position_side}"
+    return str(1_752_810_000_000_000_000 + sum(map(ord, text)) * 7919)
+
+
+def position_row(
+    position: Position, contract: Contract, trade: str, mgn_ratio: str, prices: Row
+) -> Row:
+    """One position; in hedge mode its size is positive on both sides."""
+    size = contract.contracts(position.qty)
+    if position.position_side is not PositionSide.BOTH:
+        size = abs(size)
+    held = bool(position.qty)
+    return {
+        "adl": str(position.adl_quantile),
+        "availPos": "",
+        "avgPx": plain(position.entry_price) if held else "",
+        "baseBal": "",
+        "baseBorrowed": "",
+        "baseInterest": "",
+        "bePx": plain(position.break_even_price) if held else "",
+        "bizRefId": "",
+        "bizRefType": "",
+        "cTime": str(position.updated_ms),
+        "ccy": position.margin_asset,
+        "clSpotInUseAmt": "",
+        "closeOrderAlgo": [],
+        "deltaBS": "",
+        "deltaPA": "",
+        "fee": "0",
+        "fundingFee": "0",
+        "gammaBS": "",
+        "gammaPA": "",
+        "hedgedPos": "",
+        "imr": plain(position.position_margin) if held else "",
+        "instId": position.symbol,
+        "instType": "SWAP",
+        "interest": "",
+        "lever": str(position.leverage),
+        "liab": "",
+        "liabCcy": "",
+        "liqPenalty": "0",
+        "liqPx": or_empty(position.liquidation_price),
+        "margin": "",
+        "maxSpotInUseAmt": "",
+        "mgnMode": "cross",
+        "mgnRatio": mgn_ratio,
+        "mmr": plain(position.maintenance_margin) if held else "",
+        "nonSettleAvgPx": "",
+        "notionalUsd": plain(abs(position.notional)),
+        "optVal": "",
+        "pendingCloseOrdLiabVal": "",
+        "pnl": plain(position.realized_pnl),
+        "pos": plain(size),
+        "posCcy": "",
+        "posId": position_id(position),
+        "posSide": POSITION_WORDS[position.position_side],
+        "quoteBal": "",
+        "quoteBorrowed": "",
+        "quoteInterest": "",
+        "realizedPnl": plain(position.realized_pnl),
+        "settledPnl": "",
+        "spotInUseAmt": "",
+        "spotInUseCcy": "",
+        "thetaBS": "",
+        "thetaPA": "",
+        "tradeId": trade,
+        "uTime": str(position.updated_ms),
+        "upl": plain(position.unrealized_pnl),
+        "uplLastPx": plain(position.unrealized_pnl),
+        "uplRatio": "",
+        "uplRatioLastPx": "",
+        "usdPx": "1",
+        "vegaBS": "",
+        "vegaPA": "",
+        **prices,
+    }
+
+
+def algo_row(
+    item: Conditional, contract: Contract, lever: int, *, is_plain: bool = False
+) -> Row:
+    """A conditional order in its own store; *is_plain*: one without a direction."""
+    is_trail = item.type is ConditionalType.TRAILING_STOP_MARKET
+    is_stop = item.type in (ConditionalType.STOP, ConditionalType.STOP_MARKET)
+    price = plain(item.price) if item.price else "-1"
+    watched = "mark" if item.working_type is WorkingType.MARK_PRICE else "last"
+    trigger = "" if is_trail else plain(item.trigger_price)
+    words = (trigger, "" if is_trail else watched, "" if is_trail else price)
+    nothing = ("", "", "")
+    stop = words if is_stop and not is_plain else nothing
+    take = nothing if is_stop or is_plain else words
+    plain_words = words if is_plain else nothing
+    became = str(item.actual_order_id) if item.actual_order_id else ""
+    side = ("sl" if is_stop else "tp") if became and not is_plain else ""
+    kind = "trigger" if is_plain else "conditional"
+    failed = ALGO_STATES[item.status] == "order_failed"
+    reason = item.reject_reason.reason if item.reject_reason else None
+    return {
+        "activePx": plain(item.activate_price) if is_trail else "",
+        "actualPx": or_empty(item.actual_price),
+        "actualSide": side,
+        "actualSz": plain(contract.contracts(item.actual_qty)),
+        "algoClOrdId": algo_client_id(item.client_order_id, item.conditional_id),
+        "algoId": str(item.conditional_id),
+        "amendPxOnTriggerType": "0",
+        "amendResult": "",
+        "attachAlgoOrds": [],
+        "cTime": str(item.created_ms),
+        "callbackRatio": plain(item.callback_rate / 100) if is_trail else "",
+        "callbackSpread": "",
+        "ccy": "",
+        "chaseType": "",
+        "chaseVal": "",
+        "clOrdId": "",
+        "closeFraction": "1" if item.close_position else "",
+        "failCode": FAIL_CODES.get(reason, "51000") if failed and reason else "",
+        "instId": item.symbol,
+        "instType": "SWAP",
+        "isTradeBorrowMode": "",
+        "last": "",
+        "lever": str(lever),
+        "linkedOrd": {"ordId": ""},
+        "maxChaseType": "",
+        "maxChaseVal": "",
+        "moveTriggerPx": "",
+        "notionalUsd": "",
+        "ordId": became,
+        "ordIdList": [became] if became else [],
+        "ordPx": plain_words[2],
+        "ordType": "move_order_stop" if is_trail else kind,
+        "posSide": POSITION_WORDS[item.position_side],
+        "pxLimit": "",
+        "pxSpread": "",
+        "pxVar": "",
+        "quickMgnType": "",
+        "reduceOnly": true_or_false(item.reduce_only or item.close_position),
+        "reqId": "",
+        "side": side_word(item.side),
+        "slOrdPx": stop[2],
+        "slTriggerPx": stop[0],
+        "slTriggerPxType": stop[1],
+        "state": ALGO_STATES[item.status],
+        "sz": "" if item.close_position else plain(contract.contracts(item.qty)),
+        "szLimit": "",
+        "tag": item.tag,
+        "tdMode": "cross",
+        "tgtCcy": "",
+        "timeInterval": "",
+        "tpOrdPx": take[2],
+        "tpTriggerPx": take[0],
+        "tpTriggerPxType": take[1],
+        "tradeQuoteCcy": "",
+        "triggerPx": plain_words[0],
+        "triggerPxType": plain_words[1],
+        "triggerTime": str(item.triggered_ms) if item.triggered_ms else "",
+        "uTime": str(item.updated_ms),
+    }
+
+
+def bill_rows(incomes: Sequence[Income]) -> list[Row]:
+    """Wallet entries as bills, newest first: a trade's profit and fee are one."""
+    bills: list[tuple[Income, Decimal, Decimal, Decimal]] = []
+    for one in incomes:
+        pnl = one.amount if one.type is IncomeType.REALIZED_PNL else ZERO
+        fee = one.amount if one.type is IncomeType.COMMISSION else ZERO
+        if bills and fee and not bills[-1][2]:
+            first, held_pnl, _, change = bills[-1]
+            is_same = (first.type, first.symbol, first.trade_id) == (
+                IncomeType.REALIZED_PNL,
+                one.symbol,
+                one.trade_id,
+            )
+            if is_same:
+                bills[-1] = (first, held_pnl, fee, change + fee)
+                continue
+        bills.append((one, pnl, fee, one.amount))
+    return [_bill(*bill) for bill in reversed(bills)]
+
+
+def _bill(first: Income, pnl: Decimal, fee: Decimal, change: Decimal) -> Row:
+    is_funding = first.type is IncomeType.FUNDING_FEE
+    sub_type = ""
+    if is_funding:
+        sub_type = "173" if first.amount < 0 else "174"
+    elif first.type is IncomeType.TRANSFER:
+        sub_type = "11" if first.amount > 0 else "12"
+    is_moved = first.type is IncomeType.TRANSFER
+    return {
+        "bal": "",
+        "balChg": plain(change),
+        "billId": str(first.tran_id),
+        "ccy": first.asset,
+        "clOrdId": "",
+        "earnAmt": "",
+        "earnApr": "",
+        "execType": "",
+        "fee": plain(fee),
+        "fillFwdPx": "",
+        "fillIdxPx": "",
+        "fillMarkPx": "",
+        "fillMarkVol": "",
+        "fillPxUsd": "",
+        "fillPxVol": "",
+        "fillTime": "",
+        "from": "6" if is_moved else "",
+        "instId": first.symbol,
+        "instType": "SWAP" if first.symbol else "",
+        "interest": "0",
+        "mgnMode": "cross" if first.symbol else "",
+        "notes": "",
+        "ordId": "",
+        "pnl": plain(first.amount if is_funding else pnl),
+        "posBal": "0",
+        "posBalChg": "0",
+        "px": "",
+        "subType": sub_type,
+        "sz": "0",
+        "tag": "",
+        "to": "18" if is_moved else "",
+        "tradeId": str(first.trade_id) if first.trade_id else "",
+        "ts": str(first.time_ms),
+        "type": BILL_TYPES.get(first.type, "2"),
+    }
