@@ -53,7 +53,9 @@ def bench(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure this machine: orders against a simulated venue in another process.
+    """Measure this machine against a simulated venue.
+
+    The venue runs in another process.
 
     Each order is placed (journaled and fsynced, limited, signed, sent, answered) and
     cancelled, over WebSocket and over REST. The venue's own work, and this machine's
