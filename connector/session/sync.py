@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import SessionClosed, UsageError
-from connector.model.account import Balance, Margin, MarginMode, Position
+from connector.model.account import Balance, Greeks, Margin, MarginMode, Position
 from connector.model.events import Event, LinkState, ReconcileReport
-from connector.model.order import Order, OrderIntent, Outcome
+from connector.model.instrument import Instrument
+from connector.model.order import Fill, Order, OrderIntent, Outcome, PositionSide
 from connector.session.events import EventStream
 from connector.session.intents import Number, OrderOptions
 from connector.session.live_order import LiveOrder, OrderRef
@@ -116,6 +118,10 @@ class SyncSession:
         """As `Session.sell`."""
         return self._wait(self._async.sell(symbol, qty, **options))
 
+    def submit(self, intent: OrderIntent) -> LiveOrder:
+        """As `Session.submit`."""
+        return self._wait(self._async.submit(intent))
+
     def submit_batch(self, intents: Sequence[OrderIntent]) -> list[LiveOrder]:
         """As `Session.submit_batch`."""
         return self._wait(self._async.submit_batch(intents))
@@ -149,6 +155,14 @@ class SyncSession:
     def set_margin_mode(self, symbol: str | None, mode: MarginMode | str) -> None:
         """As `Session.set_margin_mode`."""
         self._wait(self._async.set_margin_mode(symbol, mode))
+
+    def set_hedge_mode(self, *, is_hedge: bool) -> None:
+        """As `Session.set_hedge_mode`."""
+        self._wait(self._async.set_hedge_mode(is_hedge=is_hedge))
+
+    def recent_fills(self, symbol: str | None = None, *, since_ms: int) -> list[Fill]:
+        """As `Session.recent_fills`."""
+        return self._wait(self._async.recent_fills(symbol, since_ms=since_ms))
 
     def reconcile(self) -> ReconcileReport:
         """As `Session.reconcile`."""
@@ -188,6 +202,55 @@ class SyncSession:
     def positions(self) -> list[Position]:
         """As `Session.positions`."""
         return self._read(lambda s: s.positions)
+
+    def position(
+        self, symbol: str, position_side: PositionSide = PositionSide.NET
+    ) -> Position | None:
+        """As `Session.position`."""
+        return self._read(lambda s: s.position(symbol, position_side))
+
+    def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """As `Session.exposure`."""
+        return self._read(lambda s: s.exposure(symbol))
+
+    def instrument(self, symbol: str) -> Instrument:
+        """As `Session.instrument`."""
+        return self._read(lambda s: s.instrument(symbol))
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """As `Session.instruments`."""
+        return self._read(lambda s: s.instruments)
+
+    @property
+    def greeks(self) -> Mapping[str, Greeks]:
+        """As `Session.greeks`."""
+        return self._read(lambda s: s.greeks)
+
+    @property
+    def environment(self) -> str:
+        """As `Session.environment`."""
+        return self._read(lambda s: s.environment)
+
+    def preview(
+        self, intent: OrderIntent, *, at_ms: int | None = None
+    ) -> dict[str, Any]:
+        """As `Session.preview`."""
+        return self._read(lambda s: s.preview(intent, at_ms=at_ms))
+
+    def mark_price(self, symbol: str) -> Decimal | None:
+        """As `Session.mark_price`."""
+        return self._read(lambda s: s.mark_price(symbol))
+
+    @property
+    def last_report(self) -> ReconcileReport | None:
+        """As `Session.last_report`."""
+        return self._read(lambda s: s.last_report)
+
+    @property
+    def age_s(self) -> float:
+        """As `Session.age_s`."""
+        return self._read(lambda s: s.age_s)
 
     @property
     def balances(self) -> Mapping[str, Balance]:

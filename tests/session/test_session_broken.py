@@ -409,6 +409,24 @@ def test_a_sync_session_refuses_calls_from_its_own_thread() -> None:
     assert len(errors) == 2
 
 
+def test_a_sync_session_can_do_what_a_session_can() -> None:
+    """Every public call and read has its twin; what has none is said here."""
+    public = {name for name in dir(Session) if not name.startswith("_")}
+    # Waiting is what every call does, and histograms are in `stats`.
+    assert public - set(dir(SyncSession)) == {"changed", "latency"}
+    with SyncSession("paper:binance") as s:
+        s.buy("BTCUSDT", "0.010").order  # noqa: B018 - filled before it is looked at
+        assert s.instrument("BTCUSDT").symbol == "BTCUSDT"
+        assert s.recent_fills("BTCUSDT", since_ms=0)
+        low, high = s.exposure("BTCUSDT")
+        held = s.position("BTCUSDT")
+        assert held is not None
+        assert low == high == held.qty
+        assert (s.age_s, s.is_live) == (0, True)
+        assert s.last_report is not None
+        assert s.mark_price("BTCUSDT")
+
+
 # --- two sessions, broken machines ---
 
 
