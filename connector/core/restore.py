@@ -14,7 +14,7 @@ from connector.model.account import LedgerKind
 from connector.model.clock import Now
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.noun import of_text
-from connector.model.order import Fill, OrderIntent, OrderStatus
+from connector.model.order import Fill, OrderIntent, OrderStatus, Origin
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
@@ -87,6 +87,8 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 intent, ClientOrderId(client_order_id), now.wall_ns
             )
     for tracked in sorted(orders.values(), key=lambda t: t.created_ns):
+        if tracked.origin is Origin.OWN and tracked.client_order_id not in intents:
+            continue  # its intent was refused by the disk: it never was
         core.orders.restore(tracked)
         if tracked.status is OrderStatus.PENDING_NEW:
             core.commands.resume(tracked, now)

@@ -322,12 +322,16 @@ class FaultKinds:
         return f"the bot's clock steps by {ms} ms"
 
     def _lag(self) -> str:
-        ms = min((self._tape.draw("lag", 40) + 1) * 1000, self._book.lag_max_ms)
+        ms = self._lag_ms()
         hold_s = (self._tape.draw("hold", 10) + 1) * 3.0
         self._stage.lag_reads(ms)
         loop = asyncio.get_running_loop()
         loop.call_later(hold_s, self._control, "read_lag")
         return f"reads lag {ms} ms for {hold_s:g} s"
+
+    def _lag_ms(self) -> int:
+        """No further than the venue says that its stores may trail."""
+        return min((self._tape.draw("lag", 40) + 1) * 1000, self._book.lag_max_ms)
 
     def _ban(self) -> str | None:
         if not self._book.has_bans:
@@ -353,7 +357,7 @@ class FaultKinds:
     def _brownout(self) -> str:
         """The venue takes orders and tells nobody: no answers, no events, old reads."""
         hold_s = (self._tape.draw("hold", 8) + 1) * 2.0
-        lag_ms = (self._tape.draw("lag", 40) + 1) * 1000
+        lag_ms = self._lag_ms()
         hides = bool(self._tape.draw("hides", 2))
         verb = self._pick("call", ("hang_after", "lose_reply", "delay_request"))
         args = {"ms": 2000} if verb == "delay_request" else {}

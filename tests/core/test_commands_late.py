@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.core.effects import AppendJournal, SendCall
+from connector.core.effects import AppendJournal, JournalRecord, SendCall
 from connector.core.inputs import (
     CallAnswered,
     CallFailed,
@@ -63,6 +63,29 @@ def test_a_command_on_an_order_that_was_never_journaled_ends(
     desk.wait(30)
     assert desk.asked("order") == desk.asked("amend") == []
     assert desk.core.outcomes.all() == []
+
+
+def test_a_restart_does_not_hear_of_an_order_that_was_never_journaled(
+    desk: Any, story: Any
+) -> None:
+    """Law 14: a cancel in between had its state written; the intent was refused, so
+    the order never was, for this process and for the next."""
+    desk.core.restore([], desk.now)
+    desk.journal_auto = False
+    desk.buy()
+    placing = _token(desk)
+    desk.cancel("c1")
+    desk.answer("cancel", story.no(Verdict.NOT_FOUND))
+    desk.feed(JournalFailed(placing, "no space", True))
+    kept: dict[tuple[str, str], JournalRecord] = {}
+    for effect in desk.effects:
+        if isinstance(effect, AppendJournal) and effect.token != placing:
+            kept.update({(row.kind, row.key): row for row in effect.records})
+    assert ("order", "c1") in kept
+    again = story.Desk(id_prefix="d", book=desk.book, at_s=desk.t + 1)
+    again.core.restore(list(kept.values()), again.now)
+    assert again.core.orders.all() == []
+    assert again.core.state_hash() == desk.core.state_hash()
 
 
 def test_an_amend_is_not_sent_when_the_order_ended_meanwhile(

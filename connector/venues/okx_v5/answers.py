@@ -195,7 +195,8 @@ def _positions(request: Request, page: list[wire.PositionRow]) -> Reply:
 
 
 def _balance(request: Request, page: list[wire.AccountRow]) -> Reply:
-    return _ok(*(fact for row in page for fact in rows.account_facts(row)))
+    (row,) = page  # an account without a row is no empty account, it is no answer
+    return _ok(*rows.account_facts(row))
 
 
 def _bills(request: Request, page: list[wire.BillRow]) -> Reply:
