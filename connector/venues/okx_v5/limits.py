@@ -79,7 +79,7 @@ BASE_LIMITS = (
     *(_spec(name, n, BucketScope.ACCOUNT) for name, n in _PER_USER.items()),
     *(_spec(name, n, BucketScope.IP) for name, n in _PER_ADDRESS.items()),
     # Three a second; evenly, so that a venue that comes back is soon reached.
-    BucketSpec(id=CONNECTS, limit=1, window_ns=NS_PER_S // 2, calendar=False),
+    BucketSpec(id=CONNECTS, limit=1, window_ns=2 * NS_PER_S // 5, calendar=False),
     BucketSpec(
         id=SUBSCRIPTIONS,
         limit=480,
