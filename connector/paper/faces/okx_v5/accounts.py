@@ -15,7 +15,8 @@ from decimal import Decimal
 from connector.paper.engine import Engine
 from connector.paper.faces.okx_v5.apierrors import ApiError
 from connector.paper.faces.okx_v5.context import Ask, Venue, choice, need, refuse
-from connector.paper.faces.okx_v5.render import Row, bill_rows, plain, position_row
+from connector.paper.faces.okx_v5.render import Row, plain
+from connector.paper.faces.okx_v5.render_account import bill_rows, position_row
 from connector.paper.types import ZERO, AccountView, AssetBalance, Position, Refusal
 
 DAY_MS = 86_400_000

@@ -29,7 +29,8 @@ from connector.paper.faces.okx_v5.orders import (
     named,
     reduce_only_in,
 )
-from connector.paper.faces.okx_v5.render import Row, algo_client_id, algo_row
+from connector.paper.faces.okx_v5.render import Row, algo_client_id
+from connector.paper.faces.okx_v5.render_algo import algo_row
 from connector.paper.types import ZERO, Conditional, NewConditional, Refusal
 from connector.paper.words import (
     ConditionalStatus,

@@ -13,11 +13,8 @@ from typing import assert_never
 
 from connector.paper.faces.okx_v5 import accounts, public
 from connector.paper.faces.okx_v5.context import Venue
-from connector.paper.faces.okx_v5.render import (
-    algo_row,
-    fast_fill,
-    order_push,
-)
+from connector.paper.faces.okx_v5.render import fast_fill, order_push
+from connector.paper.faces.okx_v5.render_algo import algo_row
 from connector.paper.faces.okx_v5.sockets import Sockets
 from connector.paper.types import (
     AccountEvent,

@@ -4,8 +4,8 @@ Sizes are contracts, fees negative when paid, response-side ``reduceOnly`` is th
 word "true" or "false". Orders look the same in answers and pushes but for a few
 fields each has to itself.
 
-Source: OKX API v5 docs, response tables of "Order details", "Order channel", "Get
-positions", "Get balance", "Get bills", "Algo order details"; read 2026-11.
+Source: OKX API v5 docs, response tables of "Order details" and "Order channel";
+read 2026-11.
 """
 
 from __future__ import annotations
@@ -17,26 +17,18 @@ from typing import Any
 from connector.paper.faces.okx_v5.listings import Contract
 from connector.paper.types import (
     ZERO,
-    Conditional,
     Fill,
-    Income,
     Order,
-    Position,
 )
 from connector.paper.words import (
-    ConditionalStatus,
-    ConditionalType,
     EndReason,
-    IncomeType,
     OrderKind,
     OrderStatus,
     OrderType,
     PositionSide,
-    Reason,
     SelfTradePrevention,
     Side,
     TimeInForce,
-    WorkingType,
 )
 
 Row = dict[str, Any]
@@ -72,22 +64,6 @@ STATES = {
     OrderStatus.NEW: "live",
     OrderStatus.PARTIALLY_FILLED: "partially_filled",
     OrderStatus.FILLED: "filled",
-}
-ALGO_STATES = {
-    ConditionalStatus.NEW: "live",
-    ConditionalStatus.TRIGGERING: "live",
-    ConditionalStatus.TRIGGERED: "effective",
-    ConditionalStatus.FINISHED: "effective",
-    ConditionalStatus.CANCELED: "canceled",
-    ConditionalStatus.EXPIRED: "order_failed",
-    ConditionalStatus.REJECTED: "order_failed",
-}
-FAIL_CODES = {Reason.MARGIN: "51008", Reason.REDUCE_ONLY: "51169"}
-BILL_TYPES = {
-    IncomeType.TRANSFER: "1",
-    IncomeType.FUNDING_FEE: "8",
-    IncomeType.INSURANCE_CLEAR: "10",
-    IncomeType.ADJUSTMENT: "34",
 }
 
 
@@ -339,231 +315,4 @@ def fast_fill(fill: Fill, contract: Contract) -> Row:
         "tradeId": str(fill.trade_id),
         "execType": "M" if fill.is_maker else "T",
         "count": "1",
-    }
-
-
-def position_id(position: Position) -> str:
-    """Stable for instrument and side."""
-    text = f"{position.symbol} {position.position_side}"
-    return str(1_752_810_000_000_000_000 + sum(map(ord, text)) * 7919)
-
-
-def position_row(
-    position: Position, contract: Contract, trade: str, mgn_ratio: str, prices: Row
-) -> Row:
-    """One position; in hedge mode its size is positive on both sides."""
-    size = contract.contracts(position.qty)
-    if position.position_side is not PositionSide.BOTH:
-        size = abs(size)
-    held = bool(position.qty)
-    return {
-        "adl": str(position.adl_quantile),
-        "availPos": "",
-        "avgPx": plain(position.entry_price) if held else "",
-        "baseBal": "",
-        "baseBorrowed": "",
-        "baseInterest": "",
-        "bePx": plain(position.break_even_price) if held else "",
-        "bizRefId": "",
-        "bizRefType": "",
-        "cTime": str(position.updated_ms),
-        "ccy": position.margin_asset,
-        "clSpotInUseAmt": "",
-        "closeOrderAlgo": [],
-        "deltaBS": "",
-        "deltaPA": "",
-        "fee": "0",
-        "fundingFee": "0",
-        "gammaBS": "",
-        "gammaPA": "",
-        "hedgedPos": "",
-        "imr": plain(position.position_margin) if held else "",
-        "instId": position.symbol,
-        "instType": "SWAP",
-        "interest": "",
-        "lever": str(position.leverage),
-        "liab": "",
-        "liabCcy": "",
-        "liqPenalty": "0",
-        "liqPx": or_empty(position.liquidation_price),
-        "margin": "",
-        "maxSpotInUseAmt": "",
-        "mgnMode": "cross",
-        "mgnRatio": mgn_ratio,
-        "mmr": plain(position.maintenance_margin) if held else "",
-        "nonSettleAvgPx": "",
-        "notionalUsd": plain(abs(position.notional)),
-        "optVal": "",
-        "pendingCloseOrdLiabVal": "",
-        "pnl": plain(position.realized_pnl),
-        "pos": plain(size),
-        "posCcy": "",
-        "posId": position_id(position),
-        "posSide": POSITION_WORDS[position.position_side],
-        "quoteBal": "",
-        "quoteBorrowed": "",
-        "quoteInterest": "",
-        "realizedPnl": plain(position.realized_pnl),
-        "settledPnl": "",
-        "spotInUseAmt": "",
-        "spotInUseCcy": "",
-        "thetaBS": "",
-        "thetaPA": "",
-        "tradeId": trade,
-        "uTime": str(position.updated_ms),
-        "upl": plain(position.unrealized_pnl),
-        "uplLastPx": plain(position.unrealized_pnl),
-        "uplRatio": "",
-        "uplRatioLastPx": "",
-        "usdPx": "1",
-        "vegaBS": "",
-        "vegaPA": "",
-        **prices,
-    }
-
-
-def algo_row(
-    item: Conditional, contract: Contract, lever: int, *, is_plain: bool = False
-) -> Row:
-    """A conditional order in its own store; *is_plain*: one without a direction."""
-    is_trail = item.type is ConditionalType.TRAILING_STOP_MARKET
-    is_stop = item.type in (ConditionalType.STOP, ConditionalType.STOP_MARKET)
-    price = plain(item.price) if item.price else "-1"
-    watched = "mark" if item.working_type is WorkingType.MARK_PRICE else "last"
-    trigger = "" if is_trail else plain(item.trigger_price)
-    words = (trigger, "" if is_trail else watched, "" if is_trail else price)
-    nothing = ("", "", "")
-    stop = words if is_stop and not is_plain else nothing
-    take = nothing if is_stop or is_plain else words
-    plain_words = words if is_plain else nothing
-    became = str(item.actual_order_id) if item.actual_order_id else ""
-    side = ("sl" if is_stop else "tp") if became and not is_plain else ""
-    kind = "trigger" if is_plain else "conditional"
-    failed = ALGO_STATES[item.status] == "order_failed"
-    reason = item.reject_reason.reason if item.reject_reason else None
-    return {
-        "activePx": plain(item.activate_price) if is_trail else "",
-        "actualPx": or_empty(item.actual_price),
-        "actualSide": side,
-        "actualSz": plain(contract.contracts(item.actual_qty)),
-        "algoClOrdId": algo_client_id(item.client_order_id, item.conditional_id),
-        "algoId": str(item.conditional_id),
-        "amendPxOnTriggerType": "0",
-        "amendResult": "",
-        "attachAlgoOrds": [],
-        "cTime": str(item.created_ms),
-        "callbackRatio": plain(item.callback_rate / 100) if is_trail else "",
-        "callbackSpread": "",
-        "ccy": "",
-        "chaseType": "",
-        "chaseVal": "",
-        "clOrdId": "",
-        "closeFraction": "1" if item.close_position else "",
-        "failCode": FAIL_CODES.get(reason, "51000") if failed and reason else "",
-        "instId": item.symbol,
-        "instType": "SWAP",
-        "isTradeBorrowMode": "",
-        "last": "",
-        "lever": str(lever),
-        "linkedOrd": {"ordId": ""},
-        "maxChaseType": "",
-        "maxChaseVal": "",
-        "moveTriggerPx": "",
-        "notionalUsd": "",
-        "ordId": became,
-        "ordIdList": [became] if became else [],
-        "ordPx": plain_words[2],
-        "ordType": "move_order_stop" if is_trail else kind,
-        "posSide": POSITION_WORDS[item.position_side],
-        "pxLimit": "",
-        "pxSpread": "",
-        "pxVar": "",
-        "quickMgnType": "",
-        "reduceOnly": true_or_false(item.reduce_only or item.close_position),
-        "reqId": "",
-        "side": side_word(item.side),
-        "slOrdPx": stop[2],
-        "slTriggerPx": stop[0],
-        "slTriggerPxType": stop[1],
-        "state": ALGO_STATES[item.status],
-        "sz": "" if item.close_position else plain(contract.contracts(item.qty)),
-        "szLimit": "",
-        "tag": item.tag,
-        "tdMode": "cross",
-        "tgtCcy": "",
-        "timeInterval": "",
-        "tpOrdPx": take[2],
-        "tpTriggerPx": take[0],
-        "tpTriggerPxType": take[1],
-        "tradeQuoteCcy": "",
-        "triggerPx": plain_words[0],
-        "triggerPxType": plain_words[1],
-        "triggerTime": str(item.triggered_ms) if item.triggered_ms else "",
-        "uTime": str(item.updated_ms),
-    }
-
-
-def bill_rows(incomes: Sequence[Income]) -> list[Row]:
-    """Wallet entries as bills, newest first: a trade's profit and fee are one."""
-    bills: list[tuple[Income, Decimal, Decimal, Decimal]] = []
-    for one in incomes:
-        pnl = one.amount if one.type is IncomeType.REALIZED_PNL else ZERO
-        fee = one.amount if one.type is IncomeType.COMMISSION else ZERO
-        if bills and fee and not bills[-1][2]:
-            first, held_pnl, _, change = bills[-1]
-            is_same = (first.type, first.symbol, first.trade_id) == (
-                IncomeType.REALIZED_PNL,
-                one.symbol,
-                one.trade_id,
-            )
-            if is_same:
-                bills[-1] = (first, held_pnl, fee, change + fee)
-                continue
-        bills.append((one, pnl, fee, one.amount))
-    return [_bill(*bill) for bill in reversed(bills)]
-
-
-def _bill(first: Income, pnl: Decimal, fee: Decimal, change: Decimal) -> Row:
-    is_funding = first.type is IncomeType.FUNDING_FEE
-    sub_type = ""
-    if is_funding:
-        sub_type = "173" if first.amount < 0 else "174"
-    elif first.type is IncomeType.TRANSFER:
-        sub_type = "11" if first.amount > 0 else "12"
-    is_moved = first.type is IncomeType.TRANSFER
-    return {
-        "bal": "",
-        "balChg": plain(change),
-        "billId": str(first.tran_id),
-        "ccy": first.asset,
-        "clOrdId": "",
-        "earnAmt": "",
-        "earnApr": "",
-        "execType": "",
-        "fee": plain(fee),
-        "fillFwdPx": "",
-        "fillIdxPx": "",
-        "fillMarkPx": "",
-        "fillMarkVol": "",
-        "fillPxUsd": "",
-        "fillPxVol": "",
-        "fillTime": "",
-        "from": "6" if is_moved else "",
-        "instId": first.symbol,
-        "instType": "SWAP" if first.symbol else "",
-        "interest": "0",
-        "mgnMode": "cross" if first.symbol else "",
-        "notes": "",
-        "ordId": "",
-        "pnl": plain(first.amount if is_funding else pnl),
-        "posBal": "0",
-        "posBalChg": "0",
-        "px": "",
-        "subType": sub_type,
-        "sz": "0",
-        "tag": "",
-        "to": "18" if is_moved else "",
-        "tradeId": str(first.trade_id) if first.trade_id else "",
-        "ts": str(first.time_ms),
-        "type": BILL_TYPES.get(first.type, "2"),
     }
