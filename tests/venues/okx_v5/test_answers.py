@@ -351,3 +351,12 @@ def test_pages_follow_the_last_row() -> None:
     again = answered(following, page).next_request
     assert again is not None
     assert [name for name, _ in again.params].count("after") == 1
+
+
+def test_an_account_without_a_row_is_no_answer() -> None:
+    """An empty list is not an empty account: wallets that a complete answer leaves
+    out count as empty, so this one is asked again."""
+    empty = {"code": "0", "msg": "", "data": []}
+    reply = answered(ask(Part.BALANCES, "balance"), empty)
+    assert reply.verdict is Verdict.NOT_EXECUTED
+    assert reply.facts == ()
