@@ -261,7 +261,7 @@ class Account:
             return None
         self._ledger_ids[key] = fact.venue_ns
         self.ledger_newest_ns = max(self.ledger_newest_ns, fact.venue_ns)
-        self.sums.add_entry(fact.asset, fact.amount)
+        self.sums.add_entry(fact.asset, fact.amount, fact.venue_ns)
         if fact.position_change and fact.symbol is not None:
             held = (fact.symbol, PositionSide.NET)
             self.sums.move_position(held, fact.position_change, fact.venue_ns)
@@ -309,6 +309,7 @@ class Account:
             {key: self.position_qty(key) for key in self.position_keys()},
             {asset: balance.wallet for asset, balance in self.balances.items()},
             {key: held.stamp.venue_ns for key, held in self._held.items()},
+            {asset: row.stamp.venue_ns for asset, row in self.balances.items()},
         )
 
     def is_quiet_since(self, venue_ns: int) -> bool:

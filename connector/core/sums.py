@@ -31,6 +31,7 @@ class Sums:
     _fills: dict[PositionKey, Decimal] = field(default_factory=dict)
     _filled_ns: dict[PositionKey, int] = field(default_factory=dict)
     _wallet_base: dict[str, Decimal] = field(default_factory=dict)
+    _wallet_base_ns: dict[str, int] = field(default_factory=dict)
     _entries: dict[str, Decimal] = field(default_factory=dict)
 
     def add_fill(self, fill: Fill, replaced: Decimal) -> None:
@@ -50,9 +51,11 @@ class Sums:
         self._fills[right] = self._fills.get(right, ZERO) + signed
         self._filled_ns[right] = max(self.filled_ns(right), self.filled_ns(wrong))
 
-    def add_entry(self, asset: str, amount: Decimal) -> None:
+    def add_entry(self, asset: str, amount: Decimal, venue_ns: int) -> None:
         """Count a ledger entry."""
         self._entries[asset] = self._entries.get(asset, ZERO) + amount
+        if venue_ns <= self._wallet_base_ns.get(asset, -1):
+            self._wallet_base[asset] = self._wallet_base.get(asset, ZERO) - amount
 
     def position(self, key: PositionKey) -> Decimal:
         """Base + fills."""
@@ -84,10 +87,13 @@ class Sums:
         positions: Mapping[PositionKey, Decimal],
         wallets: Mapping[str, Decimal],
         told_ns: Mapping[PositionKey, int],
+        wallets_told_ns: Mapping[str, int],
     ) -> None:
-        """The venue's words now are where sums begin. *told_ns*: the venue time of
-        each position; what filled before is in it, however late it is told."""
+        """The venue's words now are where sums begin. *told_ns*, *wallets_told_ns*:
+        the venue time of each position and wallet; what filled or was booked before
+        is in it, however late it is told."""
         self._base_ns = dict(told_ns)
+        self._wallet_base_ns = dict(wallets_told_ns)
         for key, qty in positions.items():
             self._position_base[key] = qty - self._fills.get(key, ZERO)
         for asset, wallet in wallets.items():

@@ -167,7 +167,7 @@ def fees_count_twice(patch: Patch) -> None:
     def merge_ledger(self: Account, fact: LedgerFact) -> Any:
         entry = merge(self, fact)
         if entry is not None and fact.kind is LedgerKind.FEE:
-            self.sums.add_entry(fact.asset, fact.amount)
+            self.sums.add_entry(fact.asset, fact.amount, fact.venue_ns)
         return entry
 
     patch.setattr(Account, "merge_ledger", merge_ledger)
