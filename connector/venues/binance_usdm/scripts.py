@@ -43,6 +43,7 @@ from connector.venues.binance_usdm.limits import (
     WS_API_SESSION_COST,
 )
 from connector.venues.binance_usdm.messages import LOGON_ID
+from connector.venues.link_script import SocketScript
 
 KEEP_ALIVE_NS = 30 * 60 * NS_PER_S
 """Half the life of a listen key."""
@@ -114,11 +115,11 @@ class PrivateScript:
         return (Call(request=requests.listen_key("listen_key_keepalive")),)
 
 
-class PublicScript:
+class PublicScript(SocketScript):
     """Subscribes to mark prices, once a second each."""
 
     def __init__(self, public_url: str, symbols: Sequence[Symbol]) -> None:
-        self._url = _public_url(public_url)
+        super().__init__(_public_url(public_url))
         names = [f"{symbol.lower()}@markPrice@1s" for symbol in dict.fromkeys(symbols)]
         if len(names) > STREAMS_ONE_BY_ONE:
             names = ["!markPrice@arr@1s"]
@@ -129,17 +130,6 @@ class PublicScript:
             )
         }
         self._waiting: set[str] = set()
-        self.next_tick_ns: int | None = None
-
-    def start(self, mono_ns: int) -> tuple[Step, ...]:
-        """Open the combined stream."""
-        return (Open(url=Secret(self._url)),)
-
-    def on_reply(
-        self, request: Request, reply: Reply, mono_ns: int
-    ) -> tuple[Step, ...]:
-        """There are no calls."""
-        return ()
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Subscribe, few frames: the venue cuts off at ten a second."""
@@ -165,27 +155,11 @@ class PublicScript:
         self._waiting.remove(fact.ref)
         return () if self._waiting else (Ready(),)
 
-    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
-        """Nothing to keep alive."""
-        return ()
 
-
-class OrderScript:
+class OrderScript(SocketScript):
     """Opens the WebSocket API and makes sure that it answers."""
 
-    def __init__(self, ws_api_url: str) -> None:
-        self._url = ws_api_url
-        self.next_tick_ns: int | None = None
-
-    def start(self, mono_ns: int) -> tuple[Step, ...]:
-        """Open the socket; the handshake has weight."""
-        return (Open(url=Secret(self._url), cost=WS_API_HANDSHAKE_COST),)
-
-    def on_reply(
-        self, request: Request, reply: Reply, mono_ns: int
-    ) -> tuple[Step, ...]:
-        """There are no calls."""
-        return ()
+    connect_cost = WS_API_HANDSHAKE_COST
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Log on; `sign_frame` knows the key and finishes the frame."""
@@ -204,10 +178,6 @@ class OrderScript:
                 why=f"order entry refused: {fact.code} {fact.text}",
             ),
         )
-
-    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
-        """The venue pings; nothing else is needed."""
-        return ()
 
 
 def _private_url(base: str, key: Secret) -> Secret:

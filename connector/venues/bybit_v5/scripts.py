@@ -14,19 +14,15 @@ from collections.abc import Sequence
 from connector.dialect.facts import ControlFact, ControlKind
 from connector.dialect.wire import (
     Fail,
-    Open,
     Ready,
-    Reply,
-    Request,
     ScriptFailure,
     Send,
     Step,
 )
 from connector.model.clock import NS_PER_S
-from connector.model.credentials import Secret
 from connector.venues.bybit_v5.classify import KEY_ERRORS, TOO_MANY_SESSIONS
-from connector.venues.bybit_v5.limits import CONNECT_COST
 from connector.venues.bybit_v5.sign import LOGIN_ID, compact
+from connector.venues.link_script import SocketScript
 
 PING_NS = 20 * NS_PER_S
 PRIVATE_TOPICS = ("order", "execution", "execution.fast", "position", "wallet")
@@ -37,11 +33,11 @@ _KEY_CODES = frozenset(map(str, KEY_ERRORS - {TOO_MANY_SESSIONS}))
 _KEY_WORDS = re.compile(r"api.?key|signature|permission", re.IGNORECASE)
 
 
-class StreamScript:
+class StreamScript(SocketScript):
     """One socket. *sign* is the kind of login, "" for public streams."""
 
     def __init__(self, url: str, *, sign: str = "", topics: Sequence[str] = ()) -> None:
-        self._url = url
+        super().__init__(url)
         self._sign = sign
         self._frames = {
             f"subscribe-{start}": list(topics[start : start + TOPICS_PER_FRAME])
@@ -49,17 +45,6 @@ class StreamScript:
         }
         self._waiting: set[str] = set()
         self._is_pinging = False
-        self.next_tick_ns: int | None = None
-
-    def start(self, mono_ns: int) -> tuple[Step, ...]:
-        """Open the socket; new connections are limited per address."""
-        return (Open(url=Secret(self._url), cost=CONNECT_COST),)
-
-    def on_reply(
-        self, request: Request, reply: Reply, mono_ns: int
-    ) -> tuple[Step, ...]:
-        """There are no calls."""
-        return ()
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Log in first, where there is a login."""

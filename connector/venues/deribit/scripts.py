@@ -26,10 +26,7 @@ from urllib.parse import urlsplit
 from connector.dialect.facts import ControlFact, ControlKind
 from connector.dialect.wire import (
     Fail,
-    Open,
     Ready,
-    Reply,
-    Request,
     ScriptFailure,
     Send,
     Step,
@@ -41,6 +38,7 @@ from connector.model.limits import Cost
 from connector.venues.deribit import codes, sign
 from connector.venues.deribit.limits import REQUEST_COST, SUBSCRIBE_COST
 from connector.venues.deribit.messages import RENEWAL, SIGN_IN
+from connector.venues.link_script import SocketScript
 
 HEARTBEAT_S = 30
 """Without it a dead peer, and so cancel-on-disconnect, is noticed after 10 minutes."""
@@ -61,24 +59,13 @@ _KEY_CODES = frozenset(str(code) for code in codes.KEY_ERRORS)
 _SUBSCRIBED, _WATCHED, _BEATING, _PROTECTED = "subscribe", "watch", "beat", "protect"
 
 
-class _Socket:
+class _Socket(SocketScript):
     """What every conversation with this venue does."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        super().__init__(url)
         self._waiting: set[str] = set()
         self._numbers = count(1)
-        self.next_tick_ns: int | None = None
-
-    def start(self, mono_ns: int) -> tuple[Step, ...]:
-        """Open the socket."""
-        return (Open(url=Secret(self._url)),)
-
-    def on_reply(
-        self, request: Request, reply: Reply, mono_ns: int
-    ) -> tuple[Step, ...]:
-        """There are no calls."""
-        return ()
 
     def _send(
         self,
@@ -242,10 +229,6 @@ class PublicSocket(_Socket):
         if fact.kind is ControlKind.TEST_REQUEST:
             return (self._still_alive(),)
         return self._answered(fact, {})
-
-    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
-        """Nothing to keep alive."""
-        return ()
 
 
 def _sign_in() -> Send:

@@ -19,17 +19,14 @@ from collections.abc import Mapping, Sequence
 from connector.dialect.facts import ControlFact, ControlKind
 from connector.dialect.wire import (
     Fail,
-    Open,
     Ready,
-    Reply,
-    Request,
     ScriptFailure,
     Send,
     Step,
 )
 from connector.model.clock import NS_PER_S
-from connector.model.credentials import Secret
 from connector.model.ids import Symbol
+from connector.venues.link_script import SocketScript
 from connector.venues.okx_v5 import codes
 from connector.venues.okx_v5.limits import CONNECT_COST, SUBSCRIBE_COST
 from connector.venues.okx_v5.sign import LOGIN, compact
@@ -68,8 +65,10 @@ def marks(symbols: Sequence[Symbol]) -> tuple[Channel, ...]:
     )
 
 
-class StreamScript:
+class StreamScript(SocketScript):
     """One socket: *channels* must be acknowledged, *optional* may be refused."""
+
+    connect_cost = CONNECT_COST  # new connections are limited per address
 
     def __init__(
         self,
@@ -79,23 +78,12 @@ class StreamScript:
         channels: Sequence[Channel] = (),
         optional: Channel | None = None,
     ) -> None:
-        self._url = url
+        super().__init__(url)
         self._has_login = has_login
         self._channels = tuple(channels)
         self._optional = optional
         self._waiting: list[str] = []
         self._is_pinging = False
-        self.next_tick_ns: int | None = None
-
-    def start(self, mono_ns: int) -> tuple[Step, ...]:
-        """Open the socket; new connections are limited per address."""
-        return (Open(url=Secret(self._url), cost=CONNECT_COST),)
-
-    def on_reply(
-        self, request: Request, reply: Reply, mono_ns: int
-    ) -> tuple[Step, ...]:
-        """There are no calls."""
-        return ()
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Log in first, where there is a login."""
