@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from connector.paper.engine import Engine
+from connector.paper.faces.asking import Asked
 from connector.paper.faces.binance_usdm.apierrors import ApiError
 from connector.paper.faces.binance_usdm.auth import ApiKey, KeyRing
 from connector.paper.faces.binance_usdm.limits import LimitConfig, Limits
@@ -119,7 +120,7 @@ class Venue:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
+class Ask(Asked):
     """One call after its checks; *deadline_ms* ends its acceptance window."""
 
     venue: Venue
@@ -135,21 +136,6 @@ class Ask:
         if self.key is None:
             raise ApiError(-2014)
         return self.key.account_id
-
-    @property
-    def engine_ms(self) -> int:
-        """The machine's time of this call: it never goes back, a skewed clock may."""
-        return max(self.now_ms, self.venue.engine.now_ms)
-
-    @property
-    def reads(self) -> Engine:
-        """Where queries look."""
-        return self.venue.replica.read(self.now_ms)
-
-    @property
-    def engine(self) -> Engine:
-        """Where commands go."""
-        return self.venue.engine
 
     def symbol(self) -> str:
         """The mandatory symbol; raises -1102 or -1121."""

@@ -18,6 +18,7 @@ from connector.paper.faces import (
     Reply,
     SocketKind,
 )
+from connector.paper.faces.asking import steer
 from connector.paper.faces.binance_usdm import ws_api
 from connector.paper.faces.binance_usdm.apierrors import ApiError, missing
 from connector.paper.faces.binance_usdm.auth import (
@@ -343,16 +344,8 @@ class BinanceUsdm:
             case "ban":
                 until_ms = now_ms + int(args.get("ms", 120_000))
                 self.state.limits.ban(str(args.get("peer", "127.0.0.1")), until_ms)
-            case "read_lag":
-                self.state.replica.lag_ms = int(args.get("ms", 0))
-                self.state.replica.remember(now_ms)
-            case "matching_delay":
-                self.state.matching_delay_ms = int(args.get("ms", 0))
-            case "heal":
-                self.state.replica.lag_ms = self.state.matching_delay_ms = 0
-                self.state.replica.remember(now_ms)
             case "exceedances":
                 return exceedance_rows(self.state.limits.exceedances)
             case _:
-                raise KeyError(name)
+                steer(self.state, name, args, now_ms)
         return {}

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 from connector.paper.engine import Engine
+from connector.paper.faces.asking import Asked
 from connector.paper.faces.bybit_v5.apierrors import ApiError, bad
 from connector.paper.faces.bybit_v5.auth import ApiKey, KeyRing
 from connector.paper.faces.bybit_v5.limits import LimitConfig, Limits
@@ -143,7 +144,7 @@ class Params:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
+class Ask(Asked):
     """One call after its checks; *deadline_ms* ends its acceptance window.
 
     *granted* is how many rows of a batch the limits let through.
@@ -162,21 +163,6 @@ class Ask:
         if self.key is None:
             raise ApiError(10003)
         return self.key.account_id
-
-    @property
-    def engine_ms(self) -> int:
-        """The machine's time of this call: it never goes back, a skewed clock may."""
-        return max(self.now_ms, self.venue.engine.now_ms)
-
-    @property
-    def reads(self) -> Engine:
-        """Where queries look."""
-        return self.venue.replica.read(self.now_ms)
-
-    @property
-    def engine(self) -> Engine:
-        """Where commands go."""
-        return self.venue.engine
 
     def category(self) -> str:
         """The mandatory category; raises 10001."""

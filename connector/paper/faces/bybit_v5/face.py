@@ -8,6 +8,7 @@ from typing import Any
 
 from connector.paper.engine import Engine
 from connector.paper.faces import Admission, Call, Outgoing, Paths, Reply
+from connector.paper.faces.asking import steer
 from connector.paper.faces.bybit_v5.apierrors import (
     ApiError,
     PageError,
@@ -200,26 +201,20 @@ class BybitV5:
             case "ban":
                 peer = str(args.get("peer", "127.0.0.1"))
                 state.limits.ban(peer, now_ms + (ms or BAN_MS))
-            case "read_lag":
-                state.replica.lag_ms = ms
-                state.replica.remember(now_ms)
             case "history_lag":
                 state.history_lag_ms = ms
-            case "matching_delay":
-                state.matching_delay_ms = ms
             case "refuse_later":
                 state.refused.is_on = bool(args.get("on", True))
             case "forget":
                 state.forgotten_ms = max(now_ms, state.engine.now_ms)
             case "heal":
-                state.replica.lag_ms = state.matching_delay_ms = 0
                 state.history_lag_ms = 0
                 state.refused.is_on = False
-                state.replica.remember(now_ms)
+                steer(state, name, args, now_ms)
             case "exceedances":
                 return exceedance_rows(state.limits.exceedances)
             case _:
-                raise KeyError(name)
+                steer(state, name, args, now_ms)
         return {}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connector.paper.engine import Engine
+from connector.paper.faces.asking import Asked
 from connector.paper.faces.deribit.auth import ApiKey, KeyRing
 from connector.paper.faces.deribit.credits import CreditConfig, Credits
 from connector.paper.faces.deribit.rpc import Params, RpcError
@@ -80,7 +81,7 @@ class Venue:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
+class Ask(Asked):
     """One call after its checks; *scope* is what its sign-in granted."""
 
     venue: Venue
@@ -96,21 +97,6 @@ class Ask:
         if self.key is None:
             raise RpcError(13009)
         return self.key.account_id
-
-    @property
-    def engine(self) -> Engine:
-        """Where commands go."""
-        return self.venue.engine
-
-    @property
-    def engine_ms(self) -> int:
-        """The machine's time of this call: it never goes back, a skewed clock may."""
-        return max(self.now_ms, self.venue.engine.now_ms)
-
-    @property
-    def reads(self) -> Engine:
-        """Where queries look."""
-        return self.venue.replica.read(self.now_ms)
 
     def symbol(self) -> str:
         """The mandatory instrument."""

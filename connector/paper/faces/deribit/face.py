@@ -18,6 +18,7 @@ from connector.paper.faces import (
     Reply,
     SocketKind,
 )
+from connector.paper.faces.asking import steer
 from connector.paper.faces.deribit import rows, rpc
 from connector.paper.faces.deribit.auth import ApiKey, KeyRing, grants
 from connector.paper.faces.deribit.context import Ask, FaceConfig, Venue, kind_of
@@ -452,16 +453,8 @@ class Deribit:
                 )
             case "settle_day":
                 self.engine.settle_day(now_ms=max(now_ms, self.engine.now_ms))
-            case "read_lag":
-                state.replica.lag_ms = int(args.get("ms", 0))
-                state.replica.remember(now_ms)
-            case "matching_delay":
-                state.matching_delay_ms = int(args.get("ms", 0))
-            case "heal":
-                state.replica.lag_ms = state.matching_delay_ms = 0
-                state.replica.remember(now_ms)
             case "exceedances":
                 return exceedance_rows(state.credits.exceedances)
             case _:
-                raise KeyError(name)
+                steer(state, name, args, now_ms)
         return {}

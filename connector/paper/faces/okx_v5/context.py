@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.paper.engine import Engine
+from connector.paper.faces.asking import Asked
 from connector.paper.faces.okx_v5.apierrors import ApiError
 from connector.paper.faces.okx_v5.auth import ApiKey, KeyRing
 from connector.paper.faces.okx_v5.limits import LimitConfig, Limits
@@ -150,7 +151,7 @@ def side_in(row: Mapping[str, Any]) -> Side:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
+class Ask(Asked):
     """One call after its checks: *query* of a GET, *body* of a POST (an object or a
     list), *expires_ms* where the client gave ``expTime``, *by_frame* when it came
     over a socket, where instruments are numbers."""
@@ -170,21 +171,6 @@ class Ask:
         if self.key is None:
             raise ApiError(50103)
         return self.key.account_id
-
-    @property
-    def engine_ms(self) -> int:
-        """The machine's time of this call: it never goes back, a skewed clock may."""
-        return max(self.now_ms, self.venue.engine.now_ms)
-
-    @property
-    def engine(self) -> Engine:
-        """Where commands go."""
-        return self.venue.engine
-
-    @property
-    def reads(self) -> Engine:
-        """Where queries look."""
-        return self.venue.replica.read(self.now_ms)
 
     def row(self) -> Mapping[str, Any]:
         """The body as one object; raises 50002."""

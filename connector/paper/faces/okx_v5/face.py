@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from connector.paper.engine import Engine
 from connector.paper.faces import Admission, Call, Hangup, Outgoing, Paths, Reply
+from connector.paper.faces.asking import steer
 from connector.paper.faces.okx_v5 import accounts, algos, orders, public, sockets
 from connector.paper.faces.okx_v5.apierrors import TEXTS, ApiError, dump
 from connector.paper.faces.okx_v5.auth import ApiKey, KeyRing, check_call
@@ -261,18 +262,10 @@ class OkxV5:
                     self._sockets.notice(socket, body, now_ms)
             case "conn_count_error":
                 self._crowd_out(str(args.get("channel", "orders")), now_ms)
-            case "read_lag":
-                self.state.replica.lag_ms = int(args.get("ms", 0))
-                self.state.replica.remember(now_ms)
-            case "matching_delay":
-                self.state.matching_delay_ms = int(args.get("ms", 0))
-            case "heal":
-                self.state.replica.lag_ms = self.state.matching_delay_ms = 0
-                self.state.replica.remember(now_ms)
             case "exceedances":
                 return exceedance_rows(self.state.limits.exceedances)
             case _:
-                raise KeyError(name)
+                steer(self.state, name, args, now_ms)
         return {}
 
     def _crowd_out(self, channel: str, now_ms: int) -> None:
