@@ -221,6 +221,17 @@ class AccountView(Noun, frozen=True, kw_only=True):
     is_multi_asset: bool = False
     collateral: Mapping[str, Collateral] = field(default_factory=dict)
 
+    def by_symbol(self) -> dict[Symbol, tuple[list[Position], list[Order]]]:
+        """What is at stake: positions that are not flat and open orders, by
+        instrument."""
+        found: dict[Symbol, tuple[list[Position], list[Order]]] = {}
+        for position in self.positions:
+            if position.qty:
+                found.setdefault(position.symbol, ([], []))[0].append(position)
+        for order in self.open_orders:
+            found.setdefault(order.symbol, ([], []))[1].append(order)
+        return found
+
 
 class MarginNumbers(Noun, frozen=True, kw_only=True):
     """What a margin model computes; *positions* keyed by (symbol, side value)."""

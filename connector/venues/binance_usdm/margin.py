@@ -26,7 +26,6 @@ FAQ) and the margin pages of the futures documentation, read 2026-11.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -153,16 +152,9 @@ def _open_notional(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
 
 
 def _contracts(view: AccountView) -> list[_Contract] | None:
-    positions: dict[Symbol, list[Position]] = defaultdict(list)
-    orders: dict[Symbol, list[Order]] = defaultdict(list)
-    for position in view.positions:
-        if position.qty:
-            positions[position.symbol].append(position)
-    for order in view.open_orders:
-        orders[order.symbol].append(order)
     contracts = []
-    for symbol in positions.keys() | orders.keys():
-        contract = _contract(view, symbol, positions[symbol], orders[symbol])
+    for symbol, (positions, orders) in view.by_symbol().items():
+        contract = _contract(view, symbol, positions, orders)
         if contract is None:
             return None
         contracts.append(contract)

@@ -20,7 +20,6 @@ articles) and the account pages of the API v5 documentation, read 2026-11.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -203,28 +202,21 @@ def _cash(view: AccountView, currency: str) -> Decimal:
 
 
 def _contracts(view: AccountView) -> list[_Contract] | None:
-    positions: dict[Symbol, list[Position]] = defaultdict(list)
-    orders: dict[Symbol, list[Order]] = defaultdict(list)
-    for position in view.positions:
-        if position.qty:
-            positions[position.symbol].append(position)
-    for order in view.open_orders:
-        orders[order.symbol].append(order)
     contracts = []
-    for symbol in positions.keys() | orders.keys():
+    for symbol, (positions, orders) in view.by_symbol().items():
         instrument = view.instruments.get(symbol)
         leverage, mark = view.leverage.get(symbol), view.marks.get(symbol)
         if instrument is None or not leverage:
             return None
-        if positions[symbol] and (not mark or not instrument.brackets):
+        if positions and (not mark or not instrument.brackets):
             return None
         contracts.append(
             _Contract(
                 instrument,
                 leverage,
                 mark or ZERO,
-                tuple(positions[symbol]),
-                tuple(orders[symbol]),
+                tuple(positions),
+                tuple(orders),
             )
         )
     return contracts

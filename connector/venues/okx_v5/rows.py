@@ -122,24 +122,30 @@ def push_facts(row: wire.OrderPush) -> list[Fact]:
         return facts
     if row.category in words.ORIGINS:
         return facts
-    facts.append(
-        FillFact(
-            symbol=Symbol(row.inst_id),
-            venue_order_id=VenueOrderId(row.ord_id),
-            client_order_id=client_id(row.cl_ord_id),
-            trade_id=TradeId(row.trade_id),
-            side=words.SIDES[row.side],
-            qty=amount(row.fill_sz),
-            price=amount(row.fill_px),
-            venue_ns=row.fill_time * NS_PER_MS,
-            fee=None if row.fill_fee == "" else -amount(row.fill_fee),
-            fee_asset=row.fill_fee_ccy,
-            realized_pnl=None if row.fill_pnl == "" else amount(row.fill_pnl),
-            is_maker=_is_maker(row.exec_type),
-            position_side=position_side(row.pos_side),
-        )
-    )
+    facts.append(_fill(row, row.fill_fee, row.fill_fee_ccy, None))
     return facts
+
+
+def _fill(
+    row: wire.OrderPush | wire.FillRow, fee: str, fee_asset: str, origin: Origin | None
+) -> FillFact:
+    """What both kinds of rows tell of an execution; fees are negative when paid."""
+    return FillFact(
+        symbol=Symbol(row.inst_id),
+        venue_order_id=VenueOrderId(row.ord_id),
+        client_order_id=client_id(row.cl_ord_id),
+        trade_id=TradeId(row.trade_id),
+        side=words.SIDES[row.side],
+        qty=amount(row.fill_sz),
+        price=amount(row.fill_px),
+        venue_ns=row.fill_time * NS_PER_MS,
+        fee=None if fee == "" else -amount(fee),
+        fee_asset=fee_asset,
+        realized_pnl=None if row.fill_pnl == "" else amount(row.fill_pnl),
+        is_maker=_is_maker(row.exec_type),
+        position_side=position_side(row.pos_side),
+        origin=origin,
+    )
 
 
 def _is_maker(word: str) -> bool | None:
@@ -189,22 +195,7 @@ def fill_fact(row: wire.FillRow) -> FillFact:
         origin = Origin.LIQUIDATION
     elif row.sub_type in _ADL_BILLS:
         origin = Origin.ADL
-    return FillFact(
-        symbol=Symbol(row.inst_id),
-        venue_order_id=VenueOrderId(row.ord_id),
-        client_order_id=client_id(row.cl_ord_id),
-        trade_id=TradeId(row.trade_id),
-        side=words.SIDES[row.side],
-        qty=amount(row.fill_sz),
-        price=amount(row.fill_px),
-        venue_ns=row.fill_time * NS_PER_MS,
-        fee=None if row.fee == "" else -amount(row.fee),
-        fee_asset=row.fee_ccy,
-        realized_pnl=None if row.fill_pnl == "" else amount(row.fill_pnl),
-        is_maker=_is_maker(row.exec_type),
-        position_side=position_side(row.pos_side),
-        origin=origin,
-    )
+    return _fill(row, row.fee, row.fee_ccy, origin)
 
 
 def fill_hint(row: wire.FillPush) -> FillFact:
