@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connector.core.collateral import Collaterals
+from connector.core.held import Held
+from connector.core.ledger_ids import LedgerIds
 from connector.core.ledger_sequence import LedgerSequence
 from connector.core.sums import PositionKey, Sums, position_name
 from connector.dialect import AccountView, Dialect, MarginNumbers
@@ -25,7 +27,6 @@ from connector.dialect.facts import (
 from connector.model.account import (
     Balance,
     LedgerEntry,
-    LedgerKind,
     Margin,
     MarginMode,
     Position,
@@ -39,31 +40,6 @@ from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ZERO, exactly
 from connector.model.noun import replace
 from connector.model.order import Order, PositionSide
-
-_LEDGER_ID_WINDOW_NS = 15 * 60 * 1_000_000_000
-"""Entry ids are remembered this long behind the newest entry."""
-
-
-@dataclass(slots=True)
-class _Held:
-    qty: Decimal
-    entry_price: Decimal
-    stamp: Stamp
-    moved_ns: int = 0  # venue time of its last move, as far as it is told
-    version: int | None = None
-    margin_mode: MarginMode = MarginMode.CROSS
-    isolated_wallet: Decimal = ZERO
-    mark_price: Decimal | None = None
-    liquidation_price: Decimal | None = None
-    unrealized_pnl: Decimal | None = None
-    initial_margin: Decimal | None = None
-    maintenance_margin: Decimal | None = None
-    greeks: tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] = (
-        None,
-        None,
-        None,
-        None,
-    )
 
 
 @dataclass(slots=True)
@@ -84,11 +60,10 @@ class Account:
     can_trade: bool = True
     venue_fields: dict[str, str] = field(default_factory=dict)
     _brackets: dict[Symbol, tuple[Bracket, ...]] = field(default_factory=dict)
-    _held: dict[PositionKey, _Held] = field(default_factory=dict)
+    _held: dict[PositionKey, Held] = field(default_factory=dict)
     _wallet_moved_ns: dict[str, int] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
-    _ledger_ids: dict[tuple[LedgerKind, str], int] = field(default_factory=dict)
-    ledger_newest_ns: int = 0
+    ledger_ids: LedgerIds = field(default_factory=LedgerIds)
     ledger_numbers: LedgerSequence = field(default_factory=LedgerSequence)
     _version: int = 0
     _orders_version: int = 0
@@ -103,7 +78,7 @@ class Account:
         """Newest venue version wins; True if what is shown changed."""
         key = (fact.symbol, fact.position_side)
         held = self._held.get(key)
-        if held is not None and _is_older(fact, held):
+        if held is not None and held.is_newer_than(fact):
             return False
         stamp = Stamp(
             source=source, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
@@ -118,7 +93,7 @@ class Account:
                 self._version += 1
                 return False  # some venues list every instrument there is
             mode = self.account_margin_mode
-            held = _Held(qty=ZERO, entry_price=ZERO, stamp=stamp, margin_mode=mode)
+            held = Held(qty=ZERO, entry_price=ZERO, stamp=stamp, margin_mode=mode)
             self._held[key] = held
         before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
         if not (fact.is_as_of and held.qty == fact.qty):
@@ -256,11 +231,8 @@ class Account:
             return None
         if fact.seq is not None:
             self.ledger_numbers.add(fact.asset, fact.seq)
-        key = (fact.kind, fact.entry_id)
-        if key in self._ledger_ids:
+        if not self.ledger_ids.add(fact.kind, fact.entry_id, fact.venue_ns):
             return None
-        self._ledger_ids[key] = fact.venue_ns
-        self.ledger_newest_ns = max(self.ledger_newest_ns, fact.venue_ns)
         self.sums.add_entry(fact.asset, fact.amount, fact.venue_ns)
         if fact.position_change and fact.symbol is not None:
             held = (fact.symbol, PositionSide.NET)
@@ -379,22 +351,6 @@ class Account:
         balance = self.balances.get(asset)
         return balance.stamp.venue_ns if balance is not None else 0
 
-    def prune_ledger_ids(self) -> None:
-        """Forget entry ids that no query will bring again."""
-        limit = self.ledger_newest_ns - _LEDGER_ID_WINDOW_NS
-        self._ledger_ids = {
-            key: venue_ns
-            for key, venue_ns in self._ledger_ids.items()
-            if venue_ns >= limit
-        }
-
-    # --- durable part -------------------------------------------------------------
-
-    def restore_ledger_id(self, kind: LedgerKind, entry_id: str, venue_ns: int) -> None:
-        """An entry from the journal: never counted again."""
-        self._ledger_ids[kind, entry_id] = venue_ns
-        self.ledger_newest_ns = max(self.ledger_newest_ns, venue_ns)
-
     # --- what users see --------------------------------------------------------------
 
     def mark_of(self, symbol: Symbol) -> Decimal | None:
@@ -457,7 +413,7 @@ class Account:
         self,
         symbol: Symbol,
         side: PositionSide,
-        held: _Held,
+        held: Held,
         numbers: MarginNumbers | None,
     ) -> Position:
         live = numbers.positions.get((symbol, side.value)) if numbers else None
@@ -524,10 +480,3 @@ class Account:
             collateral=self.collaterals.rows,
         )
         return self.dialect.margin(view)
-
-
-def _is_older(fact: PositionFact, held: _Held) -> bool:
-    told, known = fact.version, held.version
-    if told is not None and known is not None and told != known:
-        return told < known
-    return fact.venue_ns < held.stamp.venue_ns

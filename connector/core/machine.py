@@ -342,7 +342,7 @@ class SessionCore:
 
         self.orders.forget_before(limit_ns, is_needed)
         self.merger.record("meta", "forgotten_ns", str(self.orders.floor_ns))
-        self.account.prune_ledger_ids()
+        self.account.ledger_ids.prune()
 
     @exactly
     def state_hash(self) -> str:

@@ -27,6 +27,7 @@ from connector.core.account import Account
 from connector.core.orders import Orders
 from connector.core.outbox import Outbox
 from connector.core.pending import PendingDifferences
+from connector.core.sync_report import report_of
 from connector.core.sync_run import Run, SyncMode, SyncPorts, causal, shadow
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect, FillCursor, Part
@@ -38,9 +39,8 @@ from connector.dialect.facts import (
     PositionFact,
 )
 from connector.dialect.wire import Reply, Request, Verdict
-from connector.model.account import LedgerEntry
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
-from connector.model.events import GapReason, ReconcileReport
+from connector.model.events import GapReason
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import Priority
 from connector.model.noun import replace
@@ -418,38 +418,8 @@ class Reconciler:
     def _finish(self, run: Run, now: Now) -> None:
         self._run = None
         self.synced_ms = run.asked_ns // NS_PER_MS
-        resolved = [t for t in run.doubted if t.in_doubt_since_ns is None]
-        left = [t for t in run.doubted if t.in_doubt_since_ns is not None]
-        external = run.external
-        changed = [t for key, t in run.changed.items() if key not in external]
-        report = ReconcileReport(
-            reason=run.reason,
-            gap_start_ns=run.gap_start_ns,
-            gap_end_ns=now.wall_ns,
-            duration_ms=(now.mono_ns - run.begun.mono_ns) / 1e6,
-            rounds=run.rounds,
-            missed_fills=tuple(run.fills),
-            orders_changed=tuple(t.snapshot() for t in changed),
-            external_orders=tuple(t.snapshot() for t in external.values()),
-            in_doubt_resolved=tuple(t.snapshot() for t in resolved),
-            in_doubt_left=tuple(t.snapshot() for t in left),
-            ledger_entries=self._beside_fills(run.ledger),
-            duplicates_dropped=self._orders.duplicates_dropped - run.dropped_before,
-            differences_left=tuple(run.differences),
-            differences_watched=tuple(run.watched),
-            unknowable=tuple(run.unknowable),
-            requests=self._outbox.requests_made - run.requests_before,
-            weight=self._outbox.weight_used - run.weight_before,
-        )
+        report = report_of(run, self._orders, self._outbox, now)
         self._ports.done(run, report, now)
-
-    def _beside_fills(self, entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
-        """Without fees and profits of executions that are told as fills, of this gap
-        or before it: the fill says them."""
-        told = set()
-        if any(entry.trade_id is not None for entry in entries):
-            told = {(symbol, trade) for symbol, _, trade in self._orders.fill_keys}
-        return tuple(e for e in entries if (e.symbol, e.trade_id) not in told)
 
     # --- calls ---
 

@@ -65,7 +65,7 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 core.orders.restore_fill_keys((fill_key_of(record.key),))
             case "ledger":
                 kind, _, entry_id = record.key.partition("/")
-                core.account.restore_ledger_id(
+                core.account.ledger_ids.add(
                     LedgerKind(kind), entry_id, int(record.body)
                 )
             case "meta" if record.key == "bases":

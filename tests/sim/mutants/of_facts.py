@@ -10,6 +10,7 @@ import pytest
 
 from connector.core import order_state, orders
 from connector.core.account import Account
+from connector.core.ledger_ids import LedgerIds
 from connector.core.merge import Merger
 from connector.core.orders import Change, Orders
 from connector.core.sums import Sums
@@ -191,7 +192,7 @@ def entries_count_again(patch: Patch) -> None:
     merge = Account.merge_ledger
 
     def merge_ledger(self: Account, fact: LedgerFact) -> Any:
-        self._ledger_ids.clear()
+        self.ledger_ids = LedgerIds()
         return merge(self, fact)
 
     patch.setattr(Account, "merge_ledger", merge_ledger)
