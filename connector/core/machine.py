@@ -115,15 +115,7 @@ class SessionCore:
                 on_unlisted=lambda symbol: self.listings.on_unlisted(symbol),
             ),
         )
-        ports = CommandPorts(
-            clock=lambda: self.clock.offset,
-            apply=lambda facts, now: self.merger.apply(facts, Source.REPLY, now),
-            publish_order=self.merger.publish_order,
-            save_order=self.merger.save_order,
-            on_accepted=lambda tracked, now: self.trust.expect_echo(tracked, now),
-            instrument=self.account.instruments.get,
-            is_frame_only=lambda: self.dead_man.is_bound_to_order_entry,
-        )
+        ports = self._command_ports()
         self.outcomes = Outcomes(
             dialect,
             self.outbox,
@@ -154,6 +146,17 @@ class SessionCore:
         self.listings = Listings(self)
         self.outbox.on_clock_error = self.clock.on_clock_error
         self.outbox.on_key_error = self._on_key_error
+
+    def _command_ports(self) -> CommandPorts:
+        return CommandPorts(
+            clock=lambda: self.clock.offset,
+            apply=lambda facts, now: self.merger.apply(facts, Source.REPLY, now),
+            publish_order=self.merger.publish_order,
+            save_order=self.merger.save_order,
+            on_accepted=lambda tracked, now: self.trust.expect_echo(tracked, now),
+            instrument=self.account.instruments.get,
+            is_frame_only=lambda: self.dead_man.is_bound_to_order_entry,
+        )
 
     def start_order_entry(self, now: Now) -> None:
         """Once: after the streams, which the session needs more."""

@@ -115,34 +115,21 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     Raises ConfigError, CredentialsError and JournalError before anything is sent.
     """
     redactor = log.install()
-    profile = wishes.profile
-    if isinstance(profile, str):
-        profile = resolve(profile)
-    dialect = dialect_for(profile.venue)
-    config = wishes.config or profile.config
-    if wishes.dead_man_s is not None:
-        config = replace(config, dead_man_s=wishes.dead_man_s)
-    _check_dead_man(dialect, config.dead_man_s)
+    profile, dialect, config = _plan(wishes)
     clock = wishes.clock or SystemClock()
     urls = wishes.endpoints or profile.endpoints
     if wishes.endpoints is not None:
         check_endpoints(
             wishes.endpoints, profile.environment.value, profile.venue, "endpoints"
         )
-    credentials = wishes.credentials
+    given = wishes.credentials
     is_embedded = profile.is_embedded and urls is None
     if is_embedded:
         embedded = await _start_embedded(profile, stack)
         urls = embedded.endpoints
-        credentials = credentials or embedded.credentials
+        given = given or embedded.credentials
     endpoints = _endpoints(profile, dialect, urls)
-    if credentials is None:
-        # Key stores bring their libraries along; who gave a key needs none of them.
-        from connector.runtime.keystore.of_profile import credentials_of
-
-        credentials = await asyncio.to_thread(
-            credentials_of, profile, provider=wishes.keys
-        )
+    credentials = given or await _find_credentials(profile, wishes.keys)
     if credentials.is_pending:
         raise CredentialsError(
             f"the key of {profile.text} has no key id yet: register its public key at "
@@ -161,14 +148,13 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         durability=config.durability,
     )
     stack.callback(journal.close)
-    account = hashlib.sha256(credentials.api_key.reveal().encode()).hexdigest()[:12]
     gate = shared_gate(
         # Who shares a host shares its limits, whatever the profile is called.
         GateKey(venue=dialect.facts.name, environment=endpoints.rest),
         (),
         lambda: clock.now().mono_ns,
     )
-    run, budget = _begin_run(journal, gate, account, dialect, clock)
+    run, budget = _begin_run(journal, gate, _account_name(credentials), dialect, clock)
     core = SessionCore(
         dialect,
         endpoints,
@@ -196,6 +182,34 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         signer=signer,
         journal=journal,
     )
+
+
+def _plan(wishes: Wishes) -> tuple[Profile, Dialect, SessionConfig]:
+    """What is to be opened, and within which bounds."""
+    profile = wishes.profile
+    if isinstance(profile, str):
+        profile = resolve(profile)
+    dialect = dialect_for(profile.venue)
+    config = wishes.config or profile.config
+    if wishes.dead_man_s is not None:
+        config = replace(config, dead_man_s=wishes.dead_man_s)
+    _check_dead_man(dialect, config.dead_man_s)
+    return profile, dialect, config
+
+
+async def _find_credentials(
+    profile: Profile, provider: KeyProvider | None
+) -> Credentials:
+    """From the stores of *profile*, in a thread: a store may take its time."""
+    # They bring their libraries along; who gave a key needs none of them.
+    from connector.runtime.keystore.of_profile import credentials_of
+
+    return await asyncio.to_thread(credentials_of, profile, provider=provider)
+
+
+def _account_name(credentials: Credentials) -> str:
+    """One account, one name, which tells nothing of the key."""
+    return hashlib.sha256(credentials.api_key.reveal().encode()).hexdigest()[:12]
 
 
 def _check_dead_man(dialect: Dialect, timeout_s: float) -> None:
