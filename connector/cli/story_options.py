@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from connector.cli.narrator import Narrator
@@ -61,6 +62,9 @@ class OptionStory(Story):
         self._greeks_now()
         return report, await self._final_check(session)
 
+    def _has_greeks_beside(self, before: Greeks) -> bool:
+        return self._greeks != before
+
     async def _buy_straddle(self) -> None:
         await self._tell.step(
             "A straddle", "A call and a put: it gains if the market moves, either way."
@@ -70,7 +74,7 @@ class OptionStory(Story):
             before = self._greeks
             order = await self._s.buy(option.symbol, _QTY, limit=price)
             self._order(await self._done(order))
-            await self._until(lambda known=before: self._greeks != known)  # type: ignore[misc]
+            await self._until(partial(self._has_greeks_beside, before))
         self._greeks_now()
 
     async def _hedge(self, title: str, text: str) -> None:

@@ -21,6 +21,7 @@ empty pool ends the session, let *jitter_ns* cover a retransmission (a second).
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
@@ -37,7 +38,7 @@ CREDIT_HISTORY = 1024
 """Takes remembered per credit pool so that a refund can be exact."""
 
 
-class Bucket:
+class Bucket(ABC):
     """What both kinds share: the spec in force and the closing times."""
 
     __slots__ = (
@@ -71,30 +72,31 @@ class Bucket:
 
     # The counting, by kind. Amounts are > 0 and times never run backwards.
 
+    @abstractmethod
     def adopt(self, spec: BucketSpec, now_ns: int) -> None:
         """Put *spec* in force and keep what is already used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fits(self, amount: int, is_cancel: bool, now_ns: int) -> bool:
         """Whether *amount* may be taken now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ready_ns(self, amount: int, is_cancel: bool, now_ns: int) -> int:
         """Earliest time *amount* fits if nothing else is taken, or NEVER_NS."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, amount: int, key: int, now_ns: int) -> None:
         """Count *amount* from now on, under *key*, without asking whether it fits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give_back(self, amount: int, key: int, now_ns: int) -> None:
         """Undo a take; what the venue's count has forgotten is not given twice."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, amount: int, key: int, at_ns: int, now_ns: int) -> None:
         """Count the take of *key* as made at *at_ns*, not later than now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(
         self, used: int, window: tuple[int, int] | None, sent_ns: int, now_ns: int
     ) -> None:
@@ -104,15 +106,14 @@ class Bucket:
         after now) and ends at the latest, on our clock, or None if that is not
         known. *sent_ns* is when the request left whose answer says so.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def inherit(self, amount: int, at_ns: int, now_ns: int) -> None:
         """Count what an earlier process took at *at_ns*, not later than now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def used_at(self, now_ns: int) -> int:
         """Units in use, rounded up."""
-        raise NotImplementedError
 
 
 class WindowBucket(Bucket):

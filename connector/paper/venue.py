@@ -23,8 +23,8 @@ from connector.paper.types import Instrument
 
 ACCOUNT_ID = "main"
 
-IDS_SINCE_S = 1_700_000_000
-IDS_PER_S = 1_000
+IDS_SINCE_MS = 1_700_000_000_000
+IDS_PER_MS = 1
 
 
 def wall_ms() -> int:
@@ -88,9 +88,9 @@ def ids_from(rules: EngineRules, start_ms: int) -> EngineRules:
 
     Clients keep journals: an old order under a new order's id, or an old trade id,
     would look like the same order, and the new fill like a duplicate. Holds for up
-    to IDS_PER_S orders or trades per second of the earlier venue's life.
+    to IDS_PER_MS orders or trades per millisecond of the earlier venue's life.
     """
-    more = max(0, start_ms // 1000 - IDS_SINCE_S) * IDS_PER_S
+    more = max(0, start_ms - IDS_SINCE_MS) * IDS_PER_MS
     return replace(
         rules,
         first_order_id=rules.first_order_id + more,

@@ -179,7 +179,7 @@ class Network:
         self.trace.add("connect", f"{host}:{address[1]}")
         profile = self._profile_of(address[0])
         self._attempts += 1
-        handshake = Random(f"{self._seed}/connect/{self._attempts}")  # noqa: S311
+        handshake = Random(f"{self._seed}/connect/{self._attempts}")  # noqa: S311 - reproducible
         fate, delay_ns = self._connect_fate(address[0])
         if fate is ConnectFate.DROP:
             await asyncio.sleep(SYN_TIMEOUT_S)
@@ -232,7 +232,7 @@ class Network:
         key = (connection.id, direction)
         jitter = self._jitter.get(key)
         if jitter is None:
-            jitter = self._jitter[key] = Random(  # noqa: S311
+            jitter = self._jitter[key] = Random(  # noqa: S311 - reproducible
                 f"{self._seed}/{connection.id}/{direction}"
             )
         profile = connection.profile or self._profile_of(connection.server_address[0])

@@ -179,7 +179,7 @@ class Theatre:
         if self.draw.style.is_hedge:
             engine.set_hedge(ACCOUNT, hedge=True, now_ms=engine.now_ms)
         if self.draw.has_past:
-            make_past(self.server, self.playbook, Random(f"past/{world.seed}"))  # noqa: S311
+            make_past(self.server, self.playbook, Random(f"past/{world.seed}"))  # noqa: S311 - reproducible
 
     async def _come_back(self) -> None:
         """The process died while it was closing: the next one knows everything."""
@@ -310,7 +310,7 @@ class Theatre:
             ),
             on_event=lambda event: self.witness.on_event(life, event),
             clock=_Clock(self.world, life.party),
-            rng=Random(f"session/{self.world.seed}/{life.number}"),  # noqa: S311
+            rng=Random(f"session/{self.world.seed}/{life.number}"),  # noqa: S311 - reproducible
         )
 
     async def _live(self, life: Life) -> None:

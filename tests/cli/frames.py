@@ -37,7 +37,7 @@ def order(number: int, status: OrderStatus = OrderStatus.NEW, **more: object) ->
         price=Decimal("59987.5") + number * 10,
         created_ns=NOW_NS - number * 7 * S,
     )
-    return replace(basis, **more)  # type: ignore[arg-type]  # given by the tests
+    return replace(basis, **more)
 
 
 def fill(number: int) -> Fill:
@@ -85,7 +85,7 @@ def report(**more: object) -> ReconcileReport:
         in_doubt_resolved=(order(5),),
         duplicates_dropped=2,
     )
-    return replace(basis, **more)  # type: ignore[arg-type]  # given by the tests
+    return replace(basis, **more)
 
 
 def quiet_view() -> WatchView:
@@ -135,6 +135,25 @@ def quiet_view() -> WatchView:
         requests=9,
         duplicates_dropped=0,
     )
+
+
+BUSY_LATENCY = tuple(
+    LatencyView(name=name, count=9, p50_ms=p50_ms, p99_ms=p99_ms)
+    for name, p50_ms, p99_ms in (
+        ("submit_to_sent", 0.41, 12.3),
+        ("sent_to_ack", 8.123, 1234.5),
+        ("ack_to_echo", 0.0, 3.21),
+        ("venue_to_handler", 12.0, 87.6),
+        ("handler", 0.021, 0.5),
+        ("loop_lag", 0.1, 5.06),
+    )
+)
+BUSY_LIMITS = (
+    LimitView(name="weight-1m", used=1980, limit=2400),
+    LimitView(name="orders-10s", used=30, limit=300),
+    LimitView(name="orders-1m", used=700, limit=1200),
+    LimitView(name="stream-frames-1s", used=0, limit=10, closed_s=42.0),
+)
 
 
 def busy_view() -> WatchView:
@@ -199,23 +218,8 @@ def busy_view() -> WatchView:
             *(order(number) for number in range(10, 18)),
         ),
         fills=tuple(fill(number) for number in range(1, 9)),
-        latency=tuple(
-            LatencyView(name=name, count=9, p50_ms=p50_ms, p99_ms=p99_ms)
-            for name, p50_ms, p99_ms in (
-                ("submit_to_sent", 0.41, 12.3),
-                ("sent_to_ack", 8.123, 1234.5),
-                ("ack_to_echo", 0.0, 3.21),
-                ("venue_to_handler", 12.0, 87.6),
-                ("handler", 0.021, 0.5),
-                ("loop_lag", 0.1, 5.06),
-            )
-        ),
-        limits=(
-            LimitView(name="weight-1m", used=1980, limit=2400),
-            LimitView(name="orders-10s", used=30, limit=300),
-            LimitView(name="orders-1m", used=700, limit=1200),
-            LimitView(name="stream-frames-1s", used=0, limit=10, closed_s=42.0),
-        ),
+        latency=BUSY_LATENCY,
+        limits=BUSY_LIMITS,
         report=report(
             differences_left=(
                 Adjustment(subject="wallet USDT", local=Decimal(1), venue=Decimal(2)),

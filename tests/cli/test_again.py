@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connector.paper.rules import EngineRules
+from connector.paper.venue import ids_from
 from tests.cli.conftest import API_KEY, API_SECRET, Run, profile_text
 
 
@@ -42,3 +44,11 @@ def test_ids_of_the_first_life_are_not_given_again(run: Run, tmp_path: Path) -> 
 
     assert [record["status"] for record in told] == ["FILLED", "FILLED"]
     assert told[0]["venue_order_id"] != told[1]["venue_order_id"]
+
+
+def test_ids_go_on_within_a_second() -> None:
+    """A venue that is started again at once is beyond the ids of the one before."""
+    rules = EngineRules()
+    first, second = (ids_from(rules, 1_795_628_749_000 + ms) for ms in (0, 400))
+    assert second.first_order_id - first.first_order_id == 400
+    assert second.first_trade_id - first.first_trade_id == 400

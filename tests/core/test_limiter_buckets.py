@@ -30,11 +30,11 @@ CREDITS = BucketSpec(
 
 
 def window(**changes: int | bool) -> WindowBucket:
-    return WindowBucket(replace(WINDOW, **changes), 0)  # type: ignore[arg-type]
+    return WindowBucket(replace(WINDOW, **changes), 0)
 
 
 def pool(**changes: int | bool) -> CreditBucket:
-    return CreditBucket(replace(CREDITS, **changes), 0)  # type: ignore[arg-type]
+    return CreditBucket(replace(CREDITS, **changes), 0)
 
 
 def top(bucket: Bucket, is_cancel: bool) -> int:
@@ -301,7 +301,7 @@ def test_a_longer_window_remembers_what_the_shorter_forgot() -> None:
 def test_nonsense_is_no_limit(bad: dict[str, object]) -> None:
     """A spec that cannot be obeyed is refused when it is made."""
     with pytest.raises(ValueError):
-        replace(WINDOW, **bad)  # type: ignore[arg-type]
+        replace(WINDOW, **bad)
 
 
 # Gates

@@ -45,7 +45,7 @@ def test_nouns_are_immutable_and_compare_by_value() -> None:
     """A bot that keeps an order keeps what it saw."""
     one = order()
     with pytest.raises(AttributeError):
-        one.status = OrderStatus.FILLED  # type: ignore[misc]
+        one.status = OrderStatus.FILLED
     assert one == order()
     assert hash(one) == hash(order())
     assert replace(one, status=OrderStatus.FILLED) != one

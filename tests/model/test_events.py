@@ -55,7 +55,7 @@ def report(**given: object) -> ReconcileReport:
         "duration_ms": 12.0,
         "rounds": 1,
     }
-    return ReconcileReport(**{**base, **given})  # type: ignore[arg-type] - by name
+    return ReconcileReport(**{**base, **given})
 
 
 EVENTS: list[tuple[Event, str]] = [

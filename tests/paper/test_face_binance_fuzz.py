@@ -215,6 +215,9 @@ def test_every_stream_address_and_frame_is_survived(target: str, text: str) -> N
     FACE.open_socket(2, call, NOW)
     FACE.text_received(2, text, NOW)
     FACE.on_time(NOW)
+    for told in FACE.outbox:
+        if isinstance(told, Frame):
+            assert isinstance(json.loads(told.text), dict | list)
     FACE.outbox.clear()
     FACE.close_socket(2, NOW)
 

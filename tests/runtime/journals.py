@@ -25,7 +25,7 @@ def record(
 
 
 def opened(file: Path, **options: object) -> FileJournal:
-    return FileJournal(file, OWNER, wall_ns=1, **options)  # type: ignore[arg-type]
+    return FileJournal(file, OWNER, wall_ns=1, **options)
 
 
 def mode(path: Path) -> int:

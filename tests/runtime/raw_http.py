@@ -86,7 +86,7 @@ class Venue:
             self.requests.append(request)
             return request
 
-        connection.request = remembered  # type: ignore[method-assign]
+        connection.request = remembered
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 await self._talk(connection)

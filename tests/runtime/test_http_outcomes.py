@@ -58,7 +58,7 @@ def test_an_unknown_name_is_not_sent() -> None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         loop = asyncio.get_running_loop()
-        loop.getaddrinfo = unknown  # type: ignore[method-assign, assignment]
+        loop.getaddrinfo = unknown
         url = "https://venue.example"
         async with channel_to(url) as channel:
             exc, announced = await failing(channel, post(url))

@@ -105,8 +105,8 @@ def test_prune_forgets_old_rows_of_one_kind(journal: FileJournal) -> None:
         record("lone \ud800"),
         record("nul \0"),
         record("a", wall_ns=1 << 63),
-        record("a", body=b"bytes"),  # type: ignore[arg-type]
-        record("a", wall_ns=None),  # type: ignore[arg-type]
+        record("a", body=b"bytes"),
+        record("a", wall_ns=None),
     ],
 )
 def test_what_cannot_be_stored_is_refused_whole(
@@ -149,9 +149,9 @@ def test_a_burst_costs_few_commits(file: Path) -> None:
         def counted(batches: list[object], *, durable: bool) -> None:
             go_on.wait()
             commits.append(len(batches))
-            commit(batches, durable=durable)  # type: ignore[arg-type]
+            commit(batches, durable=durable)
 
-        store.commit = counted  # type: ignore[method-assign, assignment]
+        store.commit = counted
 
         async def main() -> None:
             async with asyncio.TaskGroup() as group:

@@ -151,7 +151,7 @@ def test_a_peer_that_takes_no_bytes_ends_the_stream_as_maybe_sent() -> None:
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await shake_hands(reader, writer)
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.pause_reading()
 
     async def main() -> None:
         async with (
@@ -175,7 +175,7 @@ def test_a_cancelled_send_tells_whether_bytes_may_have_left() -> None:
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await shake_hands(reader, writer)
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.transport.pause_reading()
 
     async def main() -> None:
         async with raw_venue(talk) as url, stream_to(url) as stream:

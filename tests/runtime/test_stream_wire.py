@@ -45,7 +45,7 @@ def answer_to(request: bytes) -> bytes:
     server = ServerProtocol()
     server.receive_data(request)
     (asked,) = server.events_received()
-    server.send_response(server.accept(asked))  # type: ignore[arg-type]
+    server.send_response(server.accept(asked))
     return b"".join(server.data_to_send())
 
 

@@ -359,7 +359,7 @@ def test_a_callback_may_act_at_once() -> None:
                 finally:
                     running -= 1
 
-            shell.core.feed = watched  # type: ignore[method-assign] - to watch it
+            shell.core.feed = watched
             order: list[str] = []
             execute = shell._execute
 
@@ -368,7 +368,7 @@ def test_a_callback_may_act_at_once() -> None:
                 execute(effect)
                 order.append("end")
 
-            shell._execute = noted  # type: ignore[method-assign] - to watch it
+            shell._execute = noted
 
             def callback(event: Event) -> None:
                 if isinstance(event, OrderUpdate) and not tasks:
@@ -469,7 +469,7 @@ def test_a_broken_machine_ends_the_session_and_says_so() -> None:
             def broken(*args: Any) -> Any:
                 raise AssertionError("a mistake of ours")
 
-            shell.core.feed = broken  # type: ignore[method-assign] - the mistake
+            shell.core.feed = broken
             shell._tick()
             runner = session._runner
             assert runner is not None

@@ -303,7 +303,9 @@ def test_a_full_disk_does_not_stop_reconciliation() -> None:
                 faults.is_full = True
                 async with asyncio.timeout(10):
                     while weight_used(session) < 600:
-                        await session.reconcile()
+                        report = await session.reconcile()
+                        assert report.is_clean
+                assert session.is_live
                 faults.is_full = False
 
     run(body())

@@ -151,7 +151,7 @@ async def fail_on_data(client: Teller, server: Teller) -> None:
     def fail(data: bytes) -> None:
         raise ZeroDivisionError
 
-    server.data_received = fail  # type: ignore[method-assign]
+    server.data_received = fail
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     client.transport.write(b"x")
 

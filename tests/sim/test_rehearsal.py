@@ -87,7 +87,7 @@ def test_equal_seeds_are_equal_worlds() -> None:
 def test_a_failure_is_made_small() -> None:
     """Only the faults that matter are left."""
     options = {"seed": 1, "seconds": 30.0, "chance": 0.6, "calm_s": 1.0}
-    world = rehearse(needs_luck, **options, small_s=20)  # type: ignore[arg-type]
+    world = rehearse(needs_luck, **options, small_s=20)
     assert world.errors
     assert len(world.faults) == 1
 
@@ -129,5 +129,5 @@ def test_the_config_of_the_user_is_used() -> None:
 def test_what_cannot_be_played_is_refused(options: dict[str, object]) -> None:
     """Before anything happens, saying what there is."""
     with pytest.raises(UsageError):
-        rehearse(buy_once, **options)  # type: ignore[arg-type]
+        rehearse(buy_once, **options)
     assert "cut" in FAULTS

@@ -43,7 +43,8 @@ def test_every_query_is_answered(stage: Any) -> None:
         for method, path in REST:
             if method == "GET":
                 params = {"symbol": S, **NEEDS.get(path, {})}
-                await bench.ok("GET", path, **params)
+                answer = await bench.ok("GET", path, **params)
+                assert isinstance(answer, dict | list), path
 
     stage(story)
 

@@ -199,11 +199,11 @@ def intents_are_not_synced(patch: Patch) -> None:
                 effect = replace(effect, is_durable=False)
             emit(effect)
 
-        self._outbox.emit = weak  # type: ignore[method-assign]  # for this call
+        self._outbox.emit = weak
         try:
             journal(self, *args, **options)
         finally:
-            self._outbox.emit = emit  # type: ignore[method-assign]  # as it was
+            self._outbox.emit = emit
 
     patch.setattr(Commands, "_journal", _journal)
 
