@@ -118,10 +118,6 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     profile, dialect, config = _plan(wishes)
     clock = wishes.clock or SystemClock()
     urls = wishes.endpoints or profile.endpoints
-    if wishes.endpoints is not None:
-        check_endpoints(
-            wishes.endpoints, profile.environment.value, profile.venue, "endpoints"
-        )
     given = wishes.credentials
     is_embedded = profile.is_embedded and urls is None
     if is_embedded:
@@ -194,6 +190,10 @@ def _plan(wishes: Wishes) -> tuple[Profile, Dialect, SessionConfig]:
     if wishes.dead_man_s is not None:
         config = replace(config, dead_man_s=wishes.dead_man_s)
     _check_dead_man(dialect, config.dead_man_s)
+    if wishes.endpoints is not None:
+        check_endpoints(
+            wishes.endpoints, profile.environment.value, profile.venue, "endpoints"
+        )
     return profile, dialect, config
 
 
