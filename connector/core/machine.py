@@ -331,6 +331,7 @@ class SessionCore:
         if self.reconciler.synced_ms is not None:
             self.merger.record("meta", "synced_ms", str(self.reconciler.synced_ms))
         self.merger.record("meta", "watched", self.reconciler.pending.to_text())
+        self.merger.record("meta", "base_times", self.account.sums.base_times())
 
     def forget_closed(self, now: Now) -> None:
         """Closed orders and their fills leave memory after a while; the journal keeps

@@ -38,6 +38,17 @@ class SumsRecord(Noun, frozen=True):
         )
 
 
+class BaseTimes(Noun, frozen=True):
+    """Venue times (UTC ns) of the words that the sums begin with."""
+
+    position: dict[str, int] = field(default_factory=dict)
+    wallet: dict[str, int] = field(default_factory=dict)
+
+    def digest_text(self) -> str:
+        """Equal for equal times."""
+        return f"{sorted(self.position.items())}{sorted(self.wallet.items())}"
+
+
 class OrderRecord(Noun, frozen=True):
     """What survives of an order. Fields that an older version did not write have
     the value that an order had then."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from connector.core.effects import JournalRecord
 from connector.core.orders import FillKey
-from connector.core.records import OrderRecord, SumsRecord
+from connector.core.records import BaseTimes, OrderRecord, SumsRecord
 from connector.core.tracked import Tracked
 from connector.model.account import LedgerKind
 from connector.model.clock import Now
@@ -70,6 +70,8 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 )
             case "meta" if record.key == "bases":
                 core.account.sums.restore(of_text(SumsRecord, record.body))
+            case "meta" if record.key == "base_times":
+                core.account.sums.restore_base_times(of_text(BaseTimes, record.body))
             case "meta" if record.key == "synced_ms":
                 core.reconciler.synced_ms = int(record.body)
             case "meta" if record.key == "watched":
@@ -121,4 +123,5 @@ def state_hash(core: SessionCore) -> str:
     for key in sorted(core.orders.fill_keys):
         digest.update("/".join(key).encode())
     digest.update(core.account.sums.record().digest_text().encode())
+    digest.update(core.account.sums.base_times().digest_text().encode())
     return digest.hexdigest()

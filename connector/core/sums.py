@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from connector.core.records import SumsRecord
+from connector.core.records import BaseTimes, SumsRecord
 from connector.model.events import Adjustment
 from connector.model.ids import Symbol
 from connector.model.money import ZERO
@@ -126,6 +126,18 @@ class Sums:
         for name, qty in record.position.items():
             self._position_base[_key_of(name)] = qty
         self._wallet_base.update(record.wallet)
+
+    def base_times(self) -> BaseTimes:
+        """Since when the bases count, for the journal."""
+        return BaseTimes(
+            {position_name(key): ns for key, ns in self._base_ns.items()},
+            dict(self._wallet_base_ns),
+        )
+
+    def restore_base_times(self, record: BaseTimes) -> None:
+        """What is older is in the bases, also when a later process hears of it."""
+        self._base_ns = {_key_of(name): ns for name, ns in record.position.items()}
+        self._wallet_base_ns = dict(record.wallet)
 
 
 def position_name(key: PositionKey) -> str:

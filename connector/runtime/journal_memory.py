@@ -54,7 +54,7 @@ class JournalFaults:
     cancelled between write and ack. *before_commit* and *on_commit* are called with
     the records just before and just after they are kept; what they raise comes out
     of the write: the process that died before it could write, or before it could
-    tell.
+    tell. When *before_commit* takes the disk away, nothing is kept.
     """
 
     is_full: bool = False
@@ -104,6 +104,7 @@ class MemoryJournal:
             raise JournalFull("the journal in memory is told to be full")
         if self.faults.before_commit is not None:
             self.faults.before_commit(records)
+            self._check_open()  # what died just now writes nothing any more
         disk = self.disk
         for kind, key, wall_ns, body in values:
             disk.last_seq += 1

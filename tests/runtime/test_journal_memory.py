@@ -107,6 +107,19 @@ def test_killed_between_write_and_ack() -> None:
     assert MemoryJournal(OWNER, disk=disk).load_keys("intent") == ["a"]
 
 
+def test_what_lost_its_power_writes_nothing_any_more() -> None:
+    """Gone before the write: neither what was not synced nor the write itself, which
+    the dying process still tried, stands on the disk."""
+    disk = MemoryDisk()
+    faults = JournalFaults()
+    journal = MemoryJournal(OWNER, disk=disk, faults=faults)
+    journal.append([record("a")], durable=False)
+    faults.before_commit = lambda _: disk.lose_power()
+    with pytest.raises(JournalError):
+        journal.append([record("b")])
+    assert bodies(MemoryJournal(OWNER, disk=disk)) == []
+
+
 @pytest.mark.parametrize(("is_late", "kept"), [(False, []), (True, ["a"])])
 def test_cancelled_before_or_after_the_commit(is_late: bool, kept: list[str]) -> None:
     """The delays leave room to cancel on either side of the commit."""

@@ -67,6 +67,10 @@ KEPT = [
     # (tests/core/test_buffer.py).
     (DERIBIT, 881, "truth"),
     (DERIBIT, 914, "once"),
+    # Power was lost just before a write, and the dead process wrote all the same: a
+    # newer mark stood on the disk without the fill before it. The rig was wrong, no
+    # disk does that (tests/runtime/test_journal_memory.py).
+    (DERIBIT, 1395, "truth"),
 ]
 
 
