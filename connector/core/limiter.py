@@ -483,11 +483,15 @@ class Limiter:
 
     def _follow(self) -> None:
         """Whatever is under way may arrive only now: a window that begins here."""
-        now = self._now
+        now, follow_ns = self._now, NEVER_NS
         for ticket, left_ns in list(self._under_way.items()):
             if now - left_ns > LOST_NS:
                 del self._under_way[ticket]
-            elif now - left_ns >= FOLLOW_NS:
+                continue
+            if now - ticket.counted_ns >= FOLLOW_NS:
+                ticket.counted_ns = now
                 for bucket, amount in ticket.charge.parts:
                     bucket.move(amount, ticket.key, now, now)
-        self._follow_ns = now + FOLLOW_NS if self._under_way else NEVER_NS
+            # Each by its own time: a window of a second knows no pause.
+            follow_ns = min(follow_ns, ticket.counted_ns + FOLLOW_NS)
+        self._follow_ns = follow_ns

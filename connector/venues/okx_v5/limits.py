@@ -23,8 +23,9 @@ WINDOW_NS = 2 * NS_PER_S
 
 ORDERS = "orders-2s"
 CONNECTS = "connects"
+DIALS = "dials"
 SUBSCRIPTIONS = "subscriptions-1h"
-CONNECT_COST: Cost = ((CONNECTS, 1),)
+CONNECT_COST: Cost = ((CONNECTS, 1), (DIALS, 1))
 SUBSCRIBE_COST: Cost = ((SUBSCRIPTIONS, 1),)
 
 # Operation -> orders per instrument.
@@ -78,8 +79,10 @@ BASE_LIMITS = (
     *(_spec(f"{k}:*", n, BucketScope.SYMBOL) for k, n in _PER_SYMBOL.items()),
     *(_spec(name, n, BucketScope.ACCOUNT) for name, n in _PER_USER.items()),
     *(_spec(name, n, BucketScope.IP) for name, n in _PER_ADDRESS.items()),
-    # Three a second; evenly, so that a venue that comes back is soon reached.
-    BucketSpec(id=CONNECTS, limit=1, window_ns=2 * NS_PER_S // 5, calendar=False),
+    # Three a second, wherever in its handshake each arrives; and evenly, so that a
+    # venue that comes back is soon reached.
+    BucketSpec(id=CONNECTS, limit=3, window_ns=NS_PER_S, calendar=False),
+    BucketSpec(id=DIALS, limit=1, window_ns=5 * NS_PER_S // 16, calendar=False),
     BucketSpec(
         id=SUBSCRIPTIONS,
         limit=480,
