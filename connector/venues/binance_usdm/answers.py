@@ -21,27 +21,27 @@ from connector.dialect.facts import (
     OrderFact,
     SettingFact,
     TokenFact,
-    UnknownFact,
 )
 from connector.dialect.wire import Host, HttpAnswer, Reply, Request, Verdict
-from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
 from connector.model.noun import replace
 from connector.model.order import OrderStatus
+from connector.venues.base import setting_facts
 from connector.venues.binance_usdm import questions, rows, wire
-from connector.venues.binance_usdm.classify import classify, unreadable
+from connector.venues.binance_usdm.classify import classify
 from connector.venues.binance_usdm.limits import (
     limits_fact,
     used_in_headers,
     used_in_rows,
 )
 from connector.venues.binance_usdm.wire import Shape, VenueError
+from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
+from connector.venues.verdicts import unreadable
 
 LISTEN_KEY_LIFETIME_S = 3600
 
-_BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
 _SUCCESS = 200
 
 
@@ -59,8 +59,8 @@ def read_frame_reply(request: Request, raw: bytes) -> Reply:
     """The same for an answer of the WebSocket API, whose status stands inside."""
     try:
         answer = wire.FrameAnswer.model_validate_json(raw)
-    except _BROKEN:
-        return _whole(request, unreadable(request, _excerpt(raw)))
+    except BROKEN:
+        return whole(request, unreadable(request, excerpt(raw)))
     used = used_in_rows(answer.rate_limits)
     if answer.error is None and 200 <= answer.status < 300:
         reply = _understand(request, lambda shape: shape.of_object(answer.result), "")
@@ -79,16 +79,14 @@ def _read_http(request: Request, answer: HttpAnswer) -> Reply:
                 lambda shape: shape.of_object(
                     json.loads(answer.body, parse_float=Decimal)
                 ),
-                _excerpt(answer.body),
+                excerpt(answer.body),
             )
         return _understand(
             request,
             lambda shape: shape.of_bytes(answer.body),
-            _excerpt(answer.body),
+            excerpt(answer.body),
         )
-    return _failure(
-        request, answer.status, error, _excerpt(answer.body), answer.headers
-    )
+    return _failure(request, answer.status, error, excerpt(answer.body), answer.headers)
 
 
 def _understand(
@@ -97,8 +95,8 @@ def _understand(
     reader = _READERS[request.op]
     try:
         return reader.translate(request, validate(reader.shape))
-    except _BROKEN:
-        return _whole(request, unreadable(request, excerpt))
+    except BROKEN:
+        return whole(request, unreadable(request, excerpt))
 
 
 def _failure(
@@ -117,14 +115,8 @@ def _failure(
         until_ms=error.until_ms if error else None,
     )
     if reply.verdict is Verdict.UNCHANGED:
-        reply = replace(reply, facts=_setting_facts(request))
-    return _whole(request, reply)
-
-
-def _whole(request: Request, reply: Reply) -> Reply:
-    """A batch that failed as a whole: every entry fails in the same way."""
-    count = int(request.context.get("count", "0"))
-    return replace(reply, items=(reply,) * count) if count else reply
+        reply = replace(reply, facts=setting_facts(request))
+    return whole(request, reply)
 
 
 def _error_in(body: bytes) -> VenueError | None:
@@ -133,12 +125,8 @@ def _error_in(body: bytes) -> VenueError | None:
         return None
     try:
         return VenueError.model_validate_json(body)
-    except _BROKEN:
+    except BROKEN:
         return None
-
-
-def _excerpt(body: bytes) -> str:
-    return body[:200].decode("utf-8", "replace")
 
 
 # --- one reader per request -----------------------------------------------------
@@ -153,10 +141,6 @@ class _Reader:
     exact: bool = False
 
 
-def _ok(*facts: Fact, next_request: Request | None = None) -> Reply:
-    return Reply(verdict=Verdict.OK, facts=facts, next_request=next_request)
-
-
 def _placed(request: Request, row: wire.OrderRow) -> Reply:
     return _of_this_order(request, rows.order_fact(row))
 
@@ -168,19 +152,19 @@ def _algo_placed(request: Request, row: wire.AlgoRow) -> Reply:
 def _of_this_order(request: Request, fact: OrderFact) -> Reply:
     if fact.client_order_id != request.client_order_id:
         raise ValueError("the answer speaks of another order")
-    return _ok(fact)
+    return ok(fact)
 
 
 def _order(request: Request, row: wire.OrderRow) -> Reply:
-    return _ok(rows.order_fact(row))
+    return ok(rows.order_fact(row))
 
 
 def _amended(request: Request, row: wire.OrderRow) -> Reply:
-    return _ok(replace(rows.order_fact(row), is_amend=True))
+    return ok(replace(rows.order_fact(row), is_amend=True))
 
 
 def _algo(request: Request, row: wire.AlgoRow) -> Reply:
-    return _ok(rows.algo_fact(row))
+    return ok(rows.algo_fact(row))
 
 
 def _algo_cancelled(request: Request, row: wire.AlgoCancelled) -> Reply:
@@ -188,7 +172,7 @@ def _algo_cancelled(request: Request, row: wire.AlgoCancelled) -> Reply:
     if row.code != _SUCCESS:
         raise ValueError("not cancelled")
     assert request.symbol is not None
-    return _ok(
+    return ok(
         OrderFact(
             symbol=request.symbol,
             venue_order_id=rows.venue_id(row.algo_id),
@@ -200,19 +184,16 @@ def _algo_cancelled(request: Request, row: wire.AlgoCancelled) -> Reply:
     )
 
 
-def _batch(request: Request, entries: list[Any]) -> Reply:
+def _batch(request: Request, page: list[Any]) -> Reply:
     """One item per entry, in request order; a missing or broken one is unknown."""
-    count = int(request.context["count"])
-    ids = request.context.get("ids", "").split()
-    items: list[Reply] = []
-    for index in range(count):
-        entry = entries[index] if index < len(entries) else None
-        items.append(_batch_item(request, entry, ids[index] if ids else None))
-    return Reply(
-        verdict=Verdict.OK,
-        items=tuple(items),
-        facts=tuple(fact for item in items for fact in item.facts),
-    )
+    checks_ids = request.op == "place_batch"
+
+    def read(index: int, name: str) -> Reply:
+        return _batch_item(request, page[index], name if checks_ids else None)
+
+    items = entries(request, len(page), read)
+    facts = tuple(fact for item in items for fact in item.facts)
+    return Reply(verdict=Verdict.OK, items=items, facts=facts)
 
 
 def _batch_item(request: Request, entry: Any, client_order_id: str | None) -> Reply:
@@ -223,36 +204,25 @@ def _batch_item(request: Request, entry: Any, client_order_id: str | None) -> Re
                 request, status=400, code=error.code, text=error.msg, headers={}
             )
         fact = rows.order_fact(wire.OrderRow.model_validate(entry))
-    except _BROKEN:
+    except BROKEN:
         return unreadable(request, "an entry of a batch that is no order")
     if client_order_id is not None and fact.client_order_id != client_order_id:
         return unreadable(request, "the entry speaks of another order")
-    return _ok(fact)
+    return ok(fact)
 
 
 def _done(request: Request, answer: VenueError) -> Reply:
     if answer.code != _SUCCESS:
         raise ValueError("neither done nor refused")
-    return _ok(*_setting_facts(request))
-
-
-def _setting_facts(request: Request) -> tuple[Fact, ...]:
-    """What is so now, after a change that took or was not needed."""
-    context = request.context
-    if request.op == "set_margin_mode":
-        mode = MarginMode(context["mode"])
-        return (SettingFact(symbol=request.symbol, margin_mode=mode),)
-    if request.op == "set_hedge_mode":
-        return (SettingFact(is_hedge_mode=context["is_hedge"] == "true"),)
-    return ()
+    return ok(*setting_facts(request))
 
 
 def _leverage(request: Request, row: wire.LeverageSet) -> Reply:
-    return _ok(SettingFact(symbol=Symbol(row.symbol), leverage=row.leverage))
+    return ok(SettingFact(symbol=Symbol(row.symbol), leverage=row.leverage))
 
 
 def _armed(request: Request, row: wire.Countdown) -> Reply:
-    return _ok()
+    return ok()
 
 
 def _time(request: Request, row: wire.ServerTime) -> Reply:
@@ -260,22 +230,22 @@ def _time(request: Request, row: wire.ServerTime) -> Reply:
 
 
 def _orders(request: Request, page: list[wire.OrderRow]) -> Reply:
-    return _ok(*(rows.order_fact(row) for row in page))
+    return ok(*(rows.order_fact(row) for row in page))
 
 
 def _algos(request: Request, page: list[wire.AlgoRow]) -> Reply:
-    return _ok(*(rows.algo_fact(row) for row in page))
+    return ok(*(rows.algo_fact(row) for row in page))
 
 
 def _fills(request: Request, page: list[wire.TradeRow]) -> Reply:
-    return _ok(
+    return ok(
         *(rows.trade_fact(row) for row in page),
         next_request=questions.next_fills(request, page),
     )
 
 
 def _positions(request: Request, page: list[wire.PositionRisk]) -> Reply:
-    return _ok(*(rows.position_fact(row) for row in page))
+    return ok(*(rows.position_fact(row) for row in page))
 
 
 def _account(request: Request, account: wire.Account) -> Reply:
@@ -285,14 +255,14 @@ def _account(request: Request, account: wire.Account) -> Reply:
         if isinstance(value, str)
     }
     venue_ns = max((asset.update_time for asset in account.assets), default=0)
-    return _ok(
+    return ok(
         *(rows.balance_fact(asset) for asset in account.assets),
         AccountFact(venue_ns=venue_ns * NS_PER_MS, fields=totals),
     )
 
 
 def _account_config(request: Request, config: wire.AccountConfig) -> Reply:
-    return _ok(
+    return ok(
         SettingFact(
             is_hedge_mode=config.dual_side_position,
             is_multi_asset=config.multi_assets_margin,
@@ -302,29 +272,25 @@ def _account_config(request: Request, config: wire.AccountConfig) -> Reply:
 
 
 def _symbol_configs(request: Request, page: list[wire.SymbolConfig]) -> Reply:
-    return _ok(*(rows.symbol_setting(row) for row in page))
+    return ok(*(rows.symbol_setting(row) for row in page))
 
 
 def _ledger(request: Request, page: list[wire.IncomeRow]) -> Reply:
-    return _ok(
+    return ok(
         *(rows.income_fact(row) for row in page),
         next_request=questions.next_income(request, page),
     )
 
 
 def _instruments(request: Request, info: wire.ExchangeInfo) -> Reply:
-    facts: list[Fact] = []
-    for raw in info.symbols:
-        try:
-            symbol = wire.SymbolInfo.model_validate(raw)
-            facts.append(rows.instrument_fact(symbol))
-        except _BROKEN:
-            text = json.dumps(raw, default=str)[:4096]
-            facts.append(UnknownFact(kind="instrument", raw=text))
+    def rules_of(raw: Any) -> Fact:
+        return rows.instrument_fact(wire.SymbolInfo.model_validate(raw))
+
+    facts = one_by_one(info.symbols, rules_of, "instrument")
     limits = limits_fact(info.rate_limits)
     if limits is not None:
         facts.append(limits)
-    return _ok(*facts)
+    return ok(*facts)
 
 
 def _brackets(
@@ -332,11 +298,11 @@ def _brackets(
 ) -> Reply:
     """An array, or in one documented variant a bare object for one symbol."""
     page = [answer] if isinstance(answer, wire.SymbolBrackets) else answer
-    return _ok(*(rows.bracket_fact(row) for row in page))
+    return ok(*(rows.bracket_fact(row) for row in page))
 
 
 def _key_info(request: Request, row: wire.KeyRestrictions) -> Reply:
-    return _ok(
+    return ok(
         KeyFact(
             can_trade=row.enable_futures,
             can_withdraw=row.enable_withdrawals,
@@ -349,15 +315,13 @@ def _marks(
     request: Request, answer: list[wire.PremiumIndex] | wire.PremiumIndex
 ) -> Reply:
     page = [answer] if isinstance(answer, wire.PremiumIndex) else answer
-    return _ok(*(rows.mark_fact(row) for row in page))
+    return ok(*(rows.mark_fact(row) for row in page))
 
 
 def _listen_key(request: Request, row: wire.ListenKey) -> Reply:
     if not row.listen_key:
-        return _ok()
-    return _ok(
-        TokenFact(token=Secret(row.listen_key), lifetime_s=LISTEN_KEY_LIFETIME_S)
-    )
+        return ok()
+    return ok(TokenFact(token=Secret(row.listen_key), lifetime_s=LISTEN_KEY_LIFETIME_S))
 
 
 def _reader(

@@ -13,9 +13,6 @@ The order of the rules is the point:
    executed. A gateway's 403 page too: some proxy may have passed the request on.
 4. The code (`codes`); a code nobody listed is a refusal.
 
-A question has no effect: where a command would be UNKNOWN, a question may simply
-be asked again.
-
 Source: "General Info", HTTP return codes, and "Error Codes"; read 2026-11.
 """
 
@@ -24,19 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from connector.dialect.wire import Reply, Request, Throttle, Verdict
+from connector.dialect.wire import Reply, Request, Throttle
 from connector.model.limits import BucketScope
 from connector.venues.binance_usdm import codes
-from connector.venues.binance_usdm.codes import Meaning
-
-UNREADABLE = "unreadable"
-TEXT_MAX = 500
-
-_PLACING = frozenset(("place", "place_algo", "place_batch"))
-_ENDING = frozenset(
-    ("amend", "cancel", "cancel_algo", "cancel_batch", "cancel_all", "cancel_all_algo")
-)
-_SETTING = frozenset(("set_leverage", "set_margin_mode", "set_hedge_mode", "dead_man"))
+from connector.venues.verdicts import Meaning, failed
 
 _NOT_EXECUTED_TEXTS = (
     "service unavailable",
@@ -55,11 +43,6 @@ _MINUTE_MS = 60_000
 _BAN_MIN_MS = 120_000
 
 
-def is_command(request: Request) -> bool:
-    """The request changes something at the venue."""
-    return request.op in _PLACING or request.op in _ENDING or request.op in _SETTING
-
-
 def classify(
     request: Request,
     *,
@@ -73,10 +56,12 @@ def classify(
     body's own word about when a limit is over."""
     meaning = _meaning(status, code, text.lower())
     over_limit = _is_over_limit(status, code)
-    return Reply(
-        verdict=_verdict(request, meaning),
-        code=f"HTTP {status}" if code is None else str(code),
-        text=text[:TEXT_MAX],
+    return failed(
+        request,
+        meaning,
+        status=status,
+        code=code,
+        text=text,
         throttle=(
             _throttle(status, code, text, headers, until_ms) if over_limit else None
         ),
@@ -86,15 +71,6 @@ def classify(
             code in codes.NOT_COUNTED
             or any(sign in text.lower() for sign in _NOT_EXECUTED_TEXTS)
         ),
-    )
-
-
-def unreadable(request: Request, why: str) -> Reply:
-    """The Reply to an answer that says neither yes nor no."""
-    return Reply(
-        verdict=_verdict(request, Meaning.UNKNOWN),
-        code=UNREADABLE,
-        text=why[:TEXT_MAX],
     )
 
 
@@ -112,26 +88,6 @@ def _meaning(status: int, code: int | None, text: str) -> Meaning:
     if code is None or status == 408 or status >= 500 or 300 <= status < 400:
         return Meaning.UNKNOWN
     return codes.CODES.get(code, ("", Meaning.REFUSED))[1]
-
-
-def _verdict(request: Request, meaning: Meaning) -> Verdict:
-    op = request.op
-    match meaning:
-        case Meaning.REFUSED:
-            return Verdict.REJECTED
-        case Meaning.NOT_EXECUTED:
-            return Verdict.NOT_EXECUTED
-        case Meaning.UNCHANGED:
-            return Verdict.UNCHANGED
-        case Meaning.UNKNOWN:
-            return Verdict.UNKNOWN if is_command(request) else Verdict.NOT_EXECUTED
-        case Meaning.DUPLICATE:
-            return Verdict.DUPLICATE if op in _PLACING else Verdict.REJECTED
-        case Meaning.GONE:
-            if op in _ENDING:
-                return Verdict.NOT_OPEN
-            # No answer to a placement: something in between mixed up requests.
-            return Verdict.UNKNOWN if op in _PLACING else Verdict.NOT_FOUND
 
 
 def _throttle(

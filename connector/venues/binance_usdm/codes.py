@@ -10,19 +10,7 @@ published name.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-
-class Meaning(StrEnum):
-    """What happened to the thing that was asked."""
-
-    REFUSED = "refused"  # did not and will not happen
-    NOT_EXECUTED = "not_executed"  # was not processed; may be sent again
-    UNKNOWN = "unknown"  # may have happened
-    DUPLICATE = "duplicate"  # an open order has this client id
-    GONE = "gone"  # the order is not open, or not known
-    UNCHANGED = "unchanged"  # was so already
-
+from connector.venues.verdicts import Meaning
 
 CODES: dict[int, tuple[str, Meaning]] = {
     -1000: ("UNKNOWN", Meaning.UNKNOWN),

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Host, Request, Security
-from connector.model.ids import ClientOrderId, Symbol
-from connector.model.limits import FREE, Cost, Priority
+from connector.model.ids import Symbol
+from connector.model.limits import FREE
 from connector.model.noun import replace
 from connector.model.order import Order
+from connector.venues.asking import question
 from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import weight
 from connector.venues.binance_usdm.requests import is_wire_id
@@ -31,7 +32,7 @@ _KEY_INFO_PATH = "/sapi/v1/account/apiRestrictions"
 
 def server_time() -> Request:
     """The venue's clock; exchangeInfo.serverTime is not one."""
-    return _ask("server_time", "/fapi/v1/time", weight(1), security=Security.NONE)
+    return question("server_time", "/fapi/v1/time", weight(1), security=Security.NONE)
 
 
 def query_order(order: Order) -> tuple[Request, ...]:
@@ -116,7 +117,7 @@ def _fills_on(symbol: Symbol, trade_id: int, now_ms: int) -> Request:
 
 def _fills_by_id(symbol: Symbol, trade_id: str, context: Mapping[str, str]) -> Request:
     params = (("symbol", symbol), ("fromId", trade_id), ("limit", str(PAGE)))
-    return _ask(
+    return question(
         "fills",
         "/fapi/v1/userTrades",
         weight(5),
@@ -134,7 +135,7 @@ def _fills_by_time(symbol: Symbol, start_ms: int, now_ms: int) -> Request:
         # The last window is left open, so that no clock can cut off its end.
         params.append(("endTime", str(end)))
     params.append(("limit", str(PAGE)))
-    return _ask(
+    return question(
         "fills",
         "/fapi/v1/userTrades",
         weight(5),
@@ -162,34 +163,34 @@ def query(
     match part:
         case Part.OPEN_ORDERS:
             return (
-                _ask("open_orders", "/fapi/v1/openOrders", weight(40)),
-                _ask("open_algo", "/fapi/v1/openAlgoOrders", weight(40)),
+                question("open_orders", "/fapi/v1/openOrders", weight(40)),
+                question("open_algo", "/fapi/v1/openAlgoOrders", weight(40)),
             )
         case Part.POSITIONS:
-            return (_ask("positions", "/fapi/v3/positionRisk", weight(5)),)
+            return (question("positions", "/fapi/v3/positionRisk", weight(5)),)
         case Part.BALANCES:
-            return (_ask("account", "/fapi/v3/account", weight(5)),)
+            return (question("account", "/fapi/v3/account", weight(5)),)
         case Part.SETTINGS:
             only = (("symbol", symbols[0]),) if len(symbols) == 1 else ()
             return (
-                _ask("account_config", "/fapi/v1/accountConfig", weight(5)),
-                _ask("symbol_config", "/fapi/v1/symbolConfig", weight(5), only),
+                question("account_config", "/fapi/v1/accountConfig", weight(5)),
+                question("symbol_config", "/fapi/v1/symbolConfig", weight(5), only),
             )
         case Part.LEDGER:
             return (_income(since_ms, now_ms),)
         case Part.INSTRUMENTS:
             return (
-                _ask(
+                question(
                     "instruments",
                     "/fapi/v1/exchangeInfo",
                     weight(1),
                     security=Security.NONE,
                 ),
-                _ask("brackets", "/fapi/v1/leverageBracket", weight(1)),
+                question("brackets", "/fapi/v1/leverageBracket", weight(1)),
             )
         case Part.KEY_INFO:
             # Another host with a weight pool of its own.
-            return (_ask("key_info", _KEY_INFO_PATH, FREE, host=Host.KEY_INFO),)
+            return (question("key_info", _KEY_INFO_PATH, FREE, host=Host.KEY_INFO),)
         case Part.MARKS:
             return _marks(symbols)
         case Part.TIERS:
@@ -200,9 +201,9 @@ def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
     """A few symbols one by one; many, or none named, as the answer for all."""
     path = "/fapi/v1/premiumIndex"
     if not symbols or len(symbols) > _MARKS_ONE_BY_ONE:
-        return (_ask("marks", path, weight(10), security=Security.NONE),)
+        return (question("marks", path, weight(10), security=Security.NONE),)
     return tuple(
-        _ask(
+        question(
             "marks",
             path,
             weight(1),
@@ -216,7 +217,7 @@ def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
 
 def _income(start_ms: int, end_ms: int) -> Request:
     start = max(0, start_ms, end_ms - FILL_RETENTION_S * 1000)
-    return _ask(
+    return question(
         "ledger",
         "/fapi/v1/income",
         weight(30),
@@ -261,38 +262,11 @@ def _order_question(
     op: str, order: Order, params: tuple[tuple[str, str], ...]
 ) -> Request:
     path = "/fapi/v1/algoOrder" if op == "query_algo" else "/fapi/v1/order"
-    return _ask(
+    return question(
         op,
         path,
         weight(1),
         params,
         symbol=order.symbol,
         client_order_id=order.client_order_id,
-    )
-
-
-def _ask(
-    op: str,
-    path: str,
-    cost: Cost,
-    params: tuple[tuple[str, str], ...] = (),
-    *,
-    security: Security = Security.SIGNED,
-    host: Host = Host.REST,
-    symbol: Symbol | None = None,
-    client_order_id: ClientOrderId | None = None,
-    context: Mapping[str, str] | None = None,
-) -> Request:
-    return Request(
-        op=op,
-        method="GET",
-        path=path,
-        params=params,
-        security=security,
-        host=host,
-        cost=cost,
-        priority=Priority.RECONCILE,
-        symbol=symbol,
-        client_order_id=client_order_id,
-        context=context or {},
     )

@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request, Security
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.account import MarginMode
@@ -31,8 +32,10 @@ from connector.model.order import (
     PositionSide,
     TimeInForce,
 )
+from connector.venues.base import setting_context
 from connector.venues.binance_usdm import words
 from connector.venues.binance_usdm.limits import BATCH_PLACE_COST, ORDER_COST, weight
+from connector.venues.replies import batch_context
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -95,7 +98,7 @@ def place_batch(orders: Sequence[tuple[OrderIntent, ClientOrderId]]) -> Request:
         cost=BATCH_PLACE_COST,
         priority=Priority.CANCEL if reduces else Priority.PLACE,
         window_ms=RECV_WINDOW_MS,
-        context={"count": str(len(orders)), "ids": " ".join(ids)},
+        context=batch_context(ids),
     )
 
 
@@ -323,7 +326,7 @@ def cancel_batch(orders: Sequence[Order]) -> Request:
         priority=Priority.CANCEL,
         window_ms=RECV_WINDOW_MS,
         symbol=symbol,
-        context={"count": str(len(orders))},
+        context=batch_context(order.client_order_id for order in orders),
     )
 
 
@@ -361,7 +364,7 @@ def set_margin_mode(symbol: Symbol, mode: MarginMode) -> Request:
         1,
         Priority.PLACE,
         symbol,
-        {"mode": mode.value},
+        setting_context(SettingFact(symbol=symbol, margin_mode=mode)),
     )
 
 
@@ -376,7 +379,7 @@ def set_hedge_mode(*, is_hedge: bool) -> Request:
         1,
         Priority.PLACE,
         None,
-        {"is_hedge": word},
+        setting_context(SettingFact(is_hedge_mode=is_hedge)),
     )
 
 

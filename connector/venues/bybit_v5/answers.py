@@ -19,14 +19,16 @@ from connector.dialect.facts import (
     UnknownFact,
 )
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
-from connector.model.account import MarginMode
 from connector.model.clock import NS_PER_MS
 from connector.model.noun import replace
 from connector.model.order import PositionSide
+from connector.venues.base import setting_facts
 from connector.venues.bybit_v5 import questions, rows, words
-from connector.venues.bybit_v5.classify import LIQUIDATION, classify, unreadable
+from connector.venues.bybit_v5.classify import LIQUIDATION, classify
 from connector.venues.bybit_v5.limits import told_in
-from connector.venues.bybit_v5.wire import BROKEN, Row
+from connector.venues.json_rows import Row
+from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
+from connector.venues.verdicts import unreadable
 
 Reader = Callable[[Request, Row, Row], Reply]
 
@@ -44,7 +46,6 @@ def read_frame_reply(request: Request, raw: bytes) -> Reply:
 def _read(
     request: Request, raw: bytes, status: int, headers: Mapping[str, str] | None
 ) -> Reply:
-    excerpt = raw[:200].decode("utf-8", "replace")
     is_good, body = 200 <= status < 300, None
     try:
         body = Row.of_bytes(raw)
@@ -56,11 +57,13 @@ def _read(
             named = "result" if body.has("result") else "data"
             reply = _READERS[request.op](request, body.row(named), body)
         else:
-            reply = _failure(request, status, code or None, body, excerpt, headers)
+            reply = _failure(request, status, code or None, body, excerpt(raw), headers)
     except BROKEN:
-        reply = _whole(request, unreadable(request, excerpt))
+        reply = whole(request, unreadable(request, excerpt(raw)))
         if not is_good:
-            reply = _failure(request, status, None, Row({}), excerpt, headers or {})
+            reply = _failure(
+                request, status, None, Row({}), excerpt(raw), headers or {}
+            )
     used, limits = told_in(request.op, headers or {})
     return replace(reply, used=used, limits=limits) if used else reply
 
@@ -70,11 +73,11 @@ def _failure(
     status: int,
     code: int | None,
     body: Row,
-    excerpt: str,
+    told: str,
     headers: Mapping[str, str],
 ) -> Reply:
     server_ms = body.millis("time", 0)
-    text = body.text("retMsg", "") if code else excerpt
+    text = body.text("retMsg", "") if code else told
     reply = classify(
         request,
         status=status,
@@ -85,22 +88,12 @@ def _failure(
     )
     facts: tuple[Fact, ...] = ()
     if reply.verdict is Verdict.UNCHANGED:
-        facts = _setting_facts(request)
+        facts = setting_facts(request)
     elif code in LIQUIDATION:
         named = (request.symbol,) if request.symbol else ()
         text = f"liquidation under way: {code} {reply.text}"
         facts = (RiskFact(text=text, venue_ns=server_ms * NS_PER_MS, symbols=named),)
-    return _whole(request, replace(reply, facts=facts))
-
-
-def _whole(request: Request, reply: Reply) -> Reply:
-    """A batch that failed as a whole: every entry fails in the same way."""
-    count = int(request.context.get("count", "0"))
-    return replace(reply, items=(reply,) * count) if count else reply
-
-
-def _ok(facts: Iterable[Fact], next_request: Request | None = None) -> Reply:
-    return Reply(verdict=Verdict.OK, facts=tuple(facts), next_request=next_request)
+    return whole(request, replace(reply, facts=facts))
 
 
 def _following(request: Request, result: Row, count: int) -> Request | None:
@@ -119,53 +112,29 @@ def _processing(request: Request, result: Row, body: Row) -> Reply:
 
 def _batch(request: Request, result: Row, body: Row) -> Reply:
     """Entries are aligned by index; a missing or foreign one is unknown."""
-    ids = request.context["ids"].split(" ")
     ends, named = body.row("retExtInfo").rows("list"), result.rows("list")
-    items = []
-    for index, client_order_id in enumerate(ids):
-        code = ends[index].integer("code") if index < len(ends) else 0
+
+    def read(index: int, client_order_id: str) -> Reply:
+        code, text = ends[index].integer("code"), ends[index].text("msg", "")
+        if code != 0:
+            return classify(request, status=200, code=code, text=text, headers={})
         told = named[index].text("orderLinkId", "") if index < len(named) else ""
-        if index >= len(ends):
-            items.append(unreadable(request, "a batch entry without an answer"))
-        elif code != 0:
-            text = ends[index].text("msg", "")
-            items.append(
-                classify(request, status=200, code=code, text=text, headers={})
-            )
-        elif request.op == "place_batch" and told != client_order_id:
-            items.append(unreadable(request, "the entry speaks of another order"))
-        else:
-            items.append(Reply(verdict=Verdict.PROCESSING))
-    return Reply(verdict=Verdict.PROCESSING, items=tuple(items))
+        if request.op == "place_batch" and told != client_order_id:
+            return unreadable(request, "the entry speaks of another order")
+        return Reply(verdict=Verdict.PROCESSING)
+
+    items = entries(request, len(ends), read)
+    return Reply(verdict=Verdict.PROCESSING, items=items)
 
 
 def _cancel_all(request: Request, result: Row, body: Row) -> Reply:
     """The call is done; the end of each order comes over the stream."""
     result.items("list")
-    return _ok(())
+    return ok()
 
 
 def _set(request: Request, result: Row, body: Row) -> Reply:
-    return _ok(_setting_facts(request))
-
-
-def _setting_facts(request: Request) -> tuple[Fact, ...]:
-    context = request.context
-    match request.op:
-        case "set_leverage":
-            leverage = int(context["leverage"])
-            return (SettingFact(symbol=request.symbol, leverage=leverage),)
-        case "set_margin_mode":
-            return (_mode_fact(MarginMode(context["mode"])),)
-        case "set_hedge_mode":
-            return (SettingFact(is_hedge_mode=context["is_hedge"] == "true"),)
-        case _:
-            return ()
-
-
-def _mode_fact(mode: MarginMode | None) -> SettingFact:
-    """Outside cross mode the totals are not ours to compute."""
-    return SettingFact(margin_mode=mode, is_multi_asset=mode is not MarginMode.CROSS)
+    return ok(*setting_facts(request))
 
 
 # --- questions ------------------------------------------------------------------
@@ -180,16 +149,16 @@ def _listed(translate: Callable[[Row, int], Iterable[Fact]]) -> Reader:
     """A reader of pages; *translate* gets each row and the time of the answer."""
 
     def read(request: Request, result: Row, body: Row) -> Reply:
-        found, venue_ns = result.rows("list"), body.millis("time", 0) * NS_PER_MS
+        found, venue_ns = result.rows("list"), body.nanos("time", 0)
         facts = [fact for row in found for fact in translate(row, venue_ns)]
-        return _ok(facts, _following(request, result, len(found)))
+        return ok(*facts, next_request=_following(request, result, len(found)))
 
     return read
 
 
 def _one_order(request: Request, result: Row, body: Row) -> Reply:
     facts = tuple(map(rows.order_fact, result.rows("list")))
-    return _ok(facts) if facts else Reply(verdict=Verdict.NOT_FOUND)
+    return ok(*facts) if facts else Reply(verdict=Verdict.NOT_FOUND)
 
 
 def _fills(request: Request, result: Row, body: Row) -> Reply:
@@ -200,7 +169,7 @@ def _fills(request: Request, result: Row, body: Row) -> Reply:
     told = [f for f in facts if isinstance(f, FillFact)]
     told.sort(key=lambda f: (f.venue_ns, f.trade_id, f.venue_order_id))
     strange = [replace(f, is_gap=False) for f in facts if isinstance(f, UnknownFact)]
-    return _ok((*told, *strange), _following(request, result, len(facts)))
+    return ok(*told, *strange, next_request=_following(request, result, len(facts)))
 
 
 def _position_settings(request: Request, result: Row, body: Row) -> Reply:
@@ -219,31 +188,27 @@ def _position_settings(request: Request, result: Row, body: Row) -> Reply:
     if told and words.settle_coin_of(told[0].symbol) == "USDT":
         is_hedge = any(fact.position_side is not PositionSide.NET for fact in told)
         facts.append(SettingFact(is_hedge_mode=is_hedge))
-    return _ok(facts)
+    return ok(*facts)
 
 
 def _account_info(request: Request, result: Row, body: Row) -> Reply:
-    return _ok((_mode_fact(words.MARGIN_MODES.get(result.text("marginMode", ""))),))
+    return ok(words.mode_fact(words.MARGIN_MODES.get(result.text("marginMode", ""))))
 
 
 def _instruments(request: Request, result: Row, body: Row) -> Reply:
-    facts: list[Fact] = []
     found = result.items("list")
-    for item in found:
-        try:
-            facts.append(rows.instrument_fact(Row(item)))
-        except BROKEN:
-            facts.append(UnknownFact(kind="instrument", raw=str(item)[:4096]))
-    return _ok(facts, _following(request, result, len(found)))
+    facts = one_by_one(found, lambda i: rows.instrument_fact(Row(i)), "instrument")
+    return ok(*facts, next_request=_following(request, result, len(found)))
 
 
 def _tiers(request: Request, result: Row, body: Row) -> Reply:
     found = result.rows("list")
-    return _ok(rows.bracket_facts(found), _following(request, result, len(found)))
+    following = _following(request, result, len(found))
+    return ok(*rows.bracket_facts(found), next_request=following)
 
 
 def _key_info(request: Request, result: Row, body: Row) -> Reply:
-    return _ok((rows.key_fact(result),))
+    return ok(rows.key_fact(result))
 
 
 _READERS: dict[str, Reader] = {

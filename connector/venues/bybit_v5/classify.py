@@ -1,8 +1,7 @@
 """What a refusal means: by status, then by code.
 
 A gateway's page (HTTP 403 without a code, 5xx, 408, 429, a redirect) proves
-nothing about a command unless it says "too frequent". A question has no effect:
-where a command would be UNKNOWN, a question may simply be asked again.
+nothing about a command unless it says "too frequent".
 
 Source: "Error Codes" of the v5 documentation and its WebSocket order entry
 guideline, read 2026-11.
@@ -11,21 +10,15 @@ guideline, read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
-from connector.dialect.wire import Reply, Request, Throttle, Verdict
+from connector.dialect.wire import Reply, Request, Throttle
 from connector.model.limits import BucketScope
 from connector.venues.bybit_v5.limits import buckets_of
+from connector.venues.verdicts import Meaning, failed
 
-UNREADABLE = "unreadable"
-TEXT_MAX = 500
 IP_BAN_MS = 600_000
 PAUSE_MS = 1000
 RESET_MAX_MS = 60_000
-
-PLACING = frozenset(("place", "place_batch"))
-ENDING = frozenset(("amend", "cancel", "cancel_batch", "cancel_all"))
-SETTING = frozenset(("set_leverage", "set_hedge_mode", "set_margin_mode"))
 
 CLOCK_ERROR = 10002
 SERVICE_RESTARTS = 10019
@@ -37,18 +30,6 @@ KEY_ERRORS = frozenset((10003, 10004, 10005, 10007, 10010, 33004))
 ACCOUNT_LIMITS = frozenset((10006, 20003))
 SYSTEM_LIMITS = frozenset((429, 10403, 10429))
 LIQUIDATION = frozenset((110035, 110080))
-
-
-class Meaning(StrEnum):
-    """What happened to the thing that was asked."""
-
-    REFUSED = "refused"  # did not and will not happen
-    NOT_EXECUTED = "not_executed"  # was not processed; may be sent again
-    UNKNOWN = "unknown"  # may have happened
-    DUPLICATE = "duplicate"  # an order has this client id
-    GONE = "gone"  # the order is not open, or not known (yet)
-    BUSY = "busy"  # the order stands; an earlier change of it is under way
-    UNCHANGED = "unchanged"  # was so already
 
 
 _GROUPS: dict[Meaning, tuple[int, ...]] = {
@@ -113,40 +94,16 @@ def classify(
         throttle = Throttle(scope=BucketScope.IP, wait_ms=PAUSE_MS)
     elif code in ACCOUNT_LIMITS:
         throttle = _of_operation(request.op, headers, server_ms)
-    return Reply(
-        verdict=_verdict(request.op, meaning),
-        code=f"HTTP {status}" if code is None else str(code),
-        text=text[:TEXT_MAX],
+    return failed(
+        request,
+        meaning,
+        status=status,
+        code=code,
+        text=text,
         throttle=throttle,
         is_clock_error=code == CLOCK_ERROR,
         is_key_error=code in KEY_ERRORS and not sessions,
     )
-
-
-def unreadable(request: Request, why: str) -> Reply:
-    """The Reply to an answer that says neither yes nor no."""
-    verdict = _verdict(request.op, Meaning.UNKNOWN)
-    return Reply(verdict=verdict, code=UNREADABLE, text=why[:TEXT_MAX])
-
-
-_V = Verdict
-# What a meaning says of a placement, an amend or cancel, a setting, a question. (No
-# answer to a placement is "gone": something in between mixed up requests.)
-_VERDICTS = {
-    Meaning.REFUSED: (_V.REJECTED,) * 4,
-    Meaning.NOT_EXECUTED: (_V.NOT_EXECUTED,) * 4,
-    Meaning.UNKNOWN: (_V.UNKNOWN, _V.UNKNOWN, _V.UNKNOWN, _V.NOT_EXECUTED),
-    Meaning.DUPLICATE: (_V.DUPLICATE, _V.REJECTED, _V.REJECTED, _V.REJECTED),
-    Meaning.GONE: (_V.UNKNOWN, _V.NOT_OPEN, _V.NOT_FOUND, _V.NOT_FOUND),
-    Meaning.BUSY: (_V.REJECTED, _V.NOT_EXECUTED, _V.REJECTED, _V.REJECTED),
-    Meaning.UNCHANGED: (_V.UNCHANGED,) * 4,
-}
-_GROUPS_OF_OPS = (PLACING, ENDING, SETTING)
-
-
-def _verdict(op: str, meaning: Meaning) -> Verdict:
-    groups = (number for number, ops in enumerate(_GROUPS_OF_OPS) if op in ops)
-    return _VERDICTS[meaning][next(groups, 3)]
 
 
 def _of_operation(op: str, headers: Mapping[str, str], server_ms: int) -> Throttle:

@@ -13,6 +13,7 @@ from connector.dialect import (
     VenueFacts,
 )
 from connector.model.ids import Symbol
+from connector.venues.base import PureDialect
 from connector.venues.bybit_v5 import (
     answers,
     limits,
@@ -73,14 +74,13 @@ def _endpoints(suffix: str) -> Endpoints:
     )
 
 
-ENVIRONMENTS = {"live": _endpoints(""), "testnet": _endpoints("-testnet")}
-
-
-class BybitV5(requests.Commands, questions.Questions):
+class BybitV5(requests.Commands, questions.Questions, PureDialect):
     """The dialect of Bybit v5, category linear; has no state."""
 
     facts = FACTS
     base_limits = limits.BASE_LIMITS
+    # Regional hosts and the demo account go into a profile.
+    environments = {"live": _endpoints(""), "testnet": _endpoints("-testnet")}
 
     read_answer = staticmethod(answers.read_answer)
     read_frame = staticmethod(messages.read_frame)
@@ -90,26 +90,17 @@ class BybitV5(requests.Commands, questions.Questions):
     sign_frame = staticmethod(signing.sign_frame)
     margin = staticmethod(margins.margin)
 
-    def endpoints(self, environment: str) -> Endpoints | None:
-        """Published URLs of ``live`` or ``testnet``. Regional hosts and the demo
-        environment (which has no order entry over WebSocket) go into a profile."""
-        return ENVIRONMENTS.get(environment)
-
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps the private stream."""
         return StreamScript(
             endpoints.stream, sign=signing.SIGN_PRIVATE, topics=PRIVATE_TOPICS
         )
 
-    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
-        """Everything is told on one stream."""
-        return None
-
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]
     ) -> LinkScript:
         """Opens and keeps mark prices of *symbols*."""
-        topics = [f"tickers.{symbol}" for symbol in dict.fromkeys(symbols)]
+        topics = [f"tickers.{symbol}" for symbol in symbols]
         return StreamScript(endpoints.public, topics=topics)
 
     def order_script(self, endpoints: Endpoints) -> LinkScript | None:

@@ -20,17 +20,20 @@ from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import Position
-from connector.model.ids import Symbol
 from connector.model.instrument import Bracket
 from connector.model.money import ONE, ZERO
-from connector.model.order import Order, PositionSide
+from connector.model.order import Order
+from connector.venues.linear_margin import (
+    crossing,
+    currency_of,
+    leverage_of,
+    may_open,
+    tier_for,
+    totals,
+    wallet_of,
+)
 
 TAKER_RATE = Decimal("0.00055")
-DEFAULT_CURRENCY = "USDT"
-
-
-class _NotKnown(Exception):
-    """A number that the model needs is not there (yet)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,146 +44,94 @@ class _Leg:
     bracket: Bracket
 
     @property
-    def value(self) -> Decimal:
-        return abs(self.position.qty) * self.mark
-
-    @property
     def fee_rate(self) -> Decimal:
         return _closing_rate(1 if self.position.qty > 0 else -1, self.leverage)
 
-    @property
-    def unrealized(self) -> Decimal:
-        return self.position.qty * (self.mark - self.position.entry_price)
-
-    @property
-    def initial(self) -> Decimal:
-        return self.value / self.leverage + self.value * self.fee_rate
-
-    @property
-    def maintenance(self) -> Decimal:
+    def numbers(self, liquidation_price: Decimal | None = None) -> PositionNumbers:
+        """Live numbers of the position."""
+        position = self.position
+        value = abs(position.qty) * self.mark
         rate = self.bracket.maintenance_rate + self.fee_rate
-        return self.value * rate - self.bracket.cum
+        return PositionNumbers(
+            mark_price=self.mark,
+            unrealized_pnl=position.qty * (self.mark - position.entry_price),
+            initial_margin=value / self.leverage + value * self.fee_rate,
+            maintenance_margin=value * rate - self.bracket.cum,
+            liquidation_price=liquidation_price,
+        )
 
 
 def margin(view: AccountView) -> MarginNumbers | None:
     """Numbers of the account; None outside cross mode, with collateral in another
     coin, and while a mark, a leverage or tiers at stake are not known."""
-    held = [position for position in view.positions if position.qty]
-    charged = [order for order in view.open_orders if _needs_margin(order)]
-    at_stake = {p.symbol for p in held} | {o.symbol for o in view.open_orders}
-    known = [view.instruments[s] for s in at_stake if s in view.instruments]
-    settles = {instrument.settle for instrument in known}
-    currency = min(settles, default=DEFAULT_CURRENCY)
+    at_stake = view.by_symbol()
+    settles = {view.instruments[s].settle for s in at_stake if s in view.instruments}
+    currency = currency_of(settles)
     others = any(b.wallet and asset != currency for asset, b in view.balances.items())
     if view.is_multi_asset or others or len(settles) > 1:
         return None
-    try:
-        legs = [_leg(view, position, charged) for position in held]
-        reserved = sum((_order_margin(view, o, held) for o in charged), ZERO)
-    except _NotKnown:
-        return None
-    return _totals(view, currency, legs, reserved)
+    legs: list[_Leg] = []
+    reserved = ZERO
+    for symbol, (held, orders) in at_stake.items():
+        charged = [order for order in orders if may_open(order)]
+        instrument, mark = view.instruments.get(symbol), view.marks.get(symbol)
+        leverage = Decimal(leverage_of(view, symbol, held) or 0)
+        for position in held:
+            if instrument is None or not (leverage and mark and instrument.brackets):
+                return None
+            size = _size_at_stake(position, charged)
+            tier = tier_for(instrument.brackets, size * mark)
+            legs.append(_Leg(position, mark, leverage, tier))
+        if charged and (instrument is None or not leverage):
+            return None
+        reserved += sum((_order_margin(o, leverage) for o in charged), ZERO)
+    wallet = wallet_of(view, currency)
+    positions = {
+        (leg.position.symbol, leg.position.position_side.value): leg.numbers(
+            _liquidation_price(leg, legs, wallet)
+        )
+        for leg in legs
+    }
+    return totals(currency, wallet, positions.values(), reserved, positions)
 
 
 def _closing_rate(sign: int, leverage: Decimal) -> Decimal:
     return (1 - sign / leverage) * TAKER_RATE
 
 
-def _leverage(view: AccountView, symbol: Symbol, held: Sequence[Position]) -> Decimal:
-    told = (p.leverage for p in held if p.symbol == symbol and p.leverage)
-    leverage = view.leverage.get(symbol) or next(told, None)
-    if not leverage or symbol not in view.instruments:
-        raise _NotKnown
-    return Decimal(leverage)
-
-
-def _leg(view: AccountView, position: Position, charged: Sequence[Order]) -> _Leg:
-    symbol = position.symbol
-    leverage, mark = _leverage(view, symbol, [position]), view.marks.get(symbol)
-    brackets = view.instruments[symbol].brackets
-    if mark is None or not brackets:
-        raise _NotKnown
-    opening = (
-        order.leaves_qty
-        for order in charged
-        if order.symbol == symbol
-        and order.side.sign * position.qty > 0
-        and order.position_side is position.position_side
+def _size_at_stake(position: Position, charged: Sequence[Order]) -> Decimal:
+    """The position and what its opening orders would add."""
+    return sum(
+        (
+            order.leaves_qty
+            for order in charged
+            if order.side.sign * position.qty > 0
+            and order.position_side is position.position_side
+        ),
+        abs(position.qty),
     )
-    tier = bracket_for(brackets, sum(opening, abs(position.qty)) * mark)
-    return _Leg(position, mark, leverage, tier)
 
 
-def bracket_for(brackets: Sequence[Bracket], value: Decimal) -> Bracket:
-    """The tier whose cap holds *value*; the last one above all caps."""
-    return next((tier for tier in brackets if value <= tier.cap), brackets[-1])
-
-
-def _needs_margin(order: Order) -> bool:
-    """Reduce-only and waiting conditional orders reserve nothing, nor do the
-    closing orders of hedge mode."""
-    waits = order.order_type.is_conditional and order.triggered_order_id is None
-    closes = order.position_side is not PositionSide.NET and (
-        (order.side.sign > 0) != (order.position_side is PositionSide.LONG)
-    )
-    frees = order.reduce_only or order.close_position
-    return not (waits or closes or frees) and order.price is not None
-
-
-def _order_margin(view: AccountView, order: Order, held: Sequence[Position]) -> Decimal:
+def _order_margin(order: Order, leverage: Decimal) -> Decimal:
     """Every order that may open is charged in full: how the venue nets opposite
     ones is not published, and this is never too little."""
     assert order.price is not None, "only orders with a price are charged"
-    leverage = _leverage(view, order.symbol, held)
     rate = ONE / leverage + TAKER_RATE + _closing_rate(order.side.sign, leverage)
     return order.leaves_qty * order.price * rate
 
 
-def _totals(
-    view: AccountView, currency: str, legs: list[_Leg], reserved: Decimal
-) -> MarginNumbers:
-    balance = view.balances.get(currency)
-    wallet = balance.wallet if balance else ZERO
-    unrealized = sum((leg.unrealized for leg in legs), ZERO)
-    maintenance = sum((leg.maintenance for leg in legs), ZERO)
-    initial = sum((leg.initial for leg in legs), ZERO) + reserved
-    equity = wallet + unrealized
-    ratio = None
-    if maintenance:
-        ratio = maintenance / equity if equity > 0 else ONE
-    positions = {}
-    for leg in legs:
-        symbol = leg.position.symbol
-        same = [other for other in legs if other.position.symbol == symbol]
-        rest = [other for other in legs if other.position.symbol != symbol]
-        buffer = wallet + sum((o.unrealized - o.maintenance for o in rest), ZERO)
-        positions[symbol, leg.position.position_side.value] = PositionNumbers(
-            mark_price=leg.mark,
-            unrealized_pnl=leg.unrealized,
-            initial_margin=leg.initial,
-            maintenance_margin=leg.maintenance,
-            liquidation_price=liquidation_price(same, buffer),
-        )
-    return MarginNumbers(
-        currency=currency,
-        wallet=wallet,
-        equity=equity,
-        unrealized_pnl=unrealized,
-        initial_margin=initial,
-        maintenance_margin=maintenance,
-        available=max(ZERO, equity - initial),
-        margin_ratio=ratio,
-        positions=positions,
-    )
-
-
-def liquidation_price(legs: Sequence[_Leg], buffer: Decimal) -> Decimal | None:
-    """Mark at which *buffer* and the legs' PnL fall to their maintenance; None if
-    there is no such price."""
-    top, bottom = -buffer, ZERO
-    for leg in legs:
-        qty = leg.position.qty
-        top += qty * leg.position.entry_price - leg.bracket.cum
-        bottom += qty - abs(qty) * (leg.bracket.maintenance_rate + leg.fee_rate)
-    price = top / bottom if bottom else ZERO
-    return price if price > 0 else None
+def _liquidation_price(
+    leg: _Leg, legs: Sequence[_Leg], wallet: Decimal
+) -> Decimal | None:
+    """Mark at which the wallet and the PnL of all legs fall to their maintenance,
+    the marks of other instruments standing still."""
+    top, bottom = -wallet, ZERO
+    for other in legs:
+        qty = other.position.qty
+        if other.position.symbol != leg.position.symbol:
+            numbers = other.numbers()
+            top -= numbers.unrealized_pnl - numbers.maintenance_margin
+            continue
+        top += qty * other.position.entry_price - other.bracket.cum
+        bottom += qty - abs(qty) * (other.bracket.maintenance_rate + other.fee_rate)
+    return crossing(top, bottom)

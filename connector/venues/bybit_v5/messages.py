@@ -16,12 +16,10 @@ from connector.dialect.facts import (
     FrameReply,
     UnknownFact,
 )
-from connector.model.clock import NS_PER_MS
 from connector.venues.bybit_v5 import classify, rows
 from connector.venues.bybit_v5.sign import FRAME_MARK
-from connector.venues.bybit_v5.wire import BROKEN, Row
-
-RAW_MAX = 4096
+from connector.venues.json_rows import Row
+from connector.venues.replies import BROKEN, unknown
 
 _TOPIC = re.compile(rb'"topic"\s*:\s*"([A-Za-z0-9_.:-]{1,80})"')
 _PUBLIC = "tickers"
@@ -37,11 +35,11 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
     translate = _TOPICS.get("execution.fast" if ".fast" in topic else base)
     if translate is None:
         # Greeks are of options, which are not traded through this dialect.
-        return () if base == "greeks" else (_unknown(topic, raw, is_gap=False),)
+        return () if base == "greeks" else (unknown(topic, raw, is_gap=False),)
     try:
         message = Row.of_bytes(raw)
         if base == _PUBLIC:
-            return rows.mark_facts(message.row("data"), _time(message, "ts"))
+            return rows.mark_facts(message.row("data"), message.nanos("ts"))
         told: list[Fact] = []
         for row in message.rows("data"):
             if rows.is_ours(row):
@@ -51,16 +49,7 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
                 told.append(UnknownFact(kind=kind, raw=str(row)))
         return tuple(told)
     except BROKEN:
-        return (_unknown(topic, raw, is_gap=base != _PUBLIC),)
-
-
-def _unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
-    text = raw[:RAW_MAX].decode("utf-8", "replace")
-    return UnknownFact(kind=kind, raw=text, is_gap=is_gap)
-
-
-def _time(message: Row, name: str) -> int:
-    return message.millis(name) * NS_PER_MS
+        return (unknown(topic, raw, is_gap=base != _PUBLIC),)
 
 
 def _control(raw: bytes) -> tuple[Fact, ...]:
@@ -72,7 +61,7 @@ def _control(raw: bytes) -> tuple[Fact, ...]:
         text = frame.text("retMsg", "") or frame.text("ret_msg", "")
         ref = frame.text("reqId", "") or frame.text("req_id", "") or op
     except BROKEN:
-        return (_unknown("", raw, is_gap=True),)
+        return (unknown("", raw, is_gap=True),)
     if op == "pong" or (op == "ping" and text == "pong"):
         return (ControlFact(kind=ControlKind.PONG),)
     if op.startswith("order."):
@@ -81,7 +70,7 @@ def _control(raw: bytes) -> tuple[Fact, ...]:
             return (reply, ControlFact(kind=ControlKind.RESTART_NOTICE))
         return (reply,)
     if success is None and code is None:
-        return (_unknown(op, raw, is_gap=not op),)
+        return (unknown(op, raw, is_gap=not op),)
     if success or code == 0:
         return (ControlFact(kind=ControlKind.ACK, ref=ref),)
     told = "" if code is None else str(code)
@@ -93,6 +82,6 @@ _TOPICS: dict[str, Callable[[Row, Row], tuple[Fact, ...]]] = {
     "execution": lambda row, _: (rows.execution_fact(row),),
     "execution.fast": lambda row, _: (rows.execution_fact(row, is_hint=True),),
     "position": lambda row, _: rows.position_facts(row),
-    "wallet": lambda row, m: rows.wallet_facts(row, _time(m, "creationTime")),
+    "wallet": lambda row, m: rows.wallet_facts(row, m.nanos("creationTime")),
     _PUBLIC: lambda row, _: (),
 }

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.dialect import FillCursor, Part
-from connector.dialect.wire import Request, Security
+from connector.dialect.wire import Request
 from connector.model.ids import ClientOrderId, Symbol
-from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.model.order import Order
+from connector.venues.asking import Params, question
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
 from connector.venues.bybit_v5.requests import is_wire_id, order_ids
@@ -26,7 +26,6 @@ UNFILLED_RETENTION_S = 86_400
 PROBE = Symbol("BTCUSDT")
 """Asked for the position mode when nothing else is at stake."""
 
-Params = tuple[tuple[str, str], ...]
 _LINEAR: Params = (("category", words.CATEGORY),)
 _UNIFIED: Params = (("accountType", "UNIFIED"),)
 
@@ -146,15 +145,6 @@ def _ask(
     symbol: Symbol | None = None,
     client_order_id: ClientOrderId | None = None,
 ) -> Request:
-    """One GET; what the whole market may know needs no signature."""
-    return Request(
-        op=op,
-        method="GET",
-        path=f"/v5/{path}",
-        params=params,
-        security=Security.NONE if path.startswith("market/") else Security.SIGNED,
-        cost=cost_of(op),
-        priority=Priority.RECONCILE,
-        symbol=symbol,
-        client_order_id=client_order_id,
-    )
+    is_public, cost = path.startswith("market/"), cost_of(op)
+    asked = question(op, f"/v5/{path}", cost, params, is_public=is_public)
+    return replace(asked, symbol=symbol, client_order_id=client_order_id)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.account import MarginMode
@@ -17,8 +18,10 @@ from connector.model.instrument import Instrument
 from connector.model.limits import Priority
 from connector.model.money import text_of
 from connector.model.order import Order, OrderIntent, PositionSide
+from connector.venues.base import setting_context
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
+from connector.venues.replies import batch_context
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -27,6 +30,7 @@ BATCH_MAX = 20
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 Body = dict[str, object]
+_LINEAR = {"category": words.CATEGORY}
 
 
 def is_wire_id(client_order_id: str) -> bool:
@@ -52,7 +56,7 @@ class Commands:
         instrument: Instrument,
     ) -> Request:
         """A new order, conditional ones included."""
-        body = {"category": words.CATEGORY, **_order(intent, client_order_id)}
+        body = {**_LINEAR, **_order(intent, client_order_id)}
         return _command(
             "place",
             "order/create",
@@ -95,32 +99,28 @@ class Commands:
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         """All orders of *symbol*, conditional ones too; above 500 a rest stays,
         which core cancels one by one."""
-        body: Body = {"category": words.CATEGORY, "symbol": symbol}
+        body: Body = {**_LINEAR, "symbol": symbol}
         path = "order/cancel-all"
         return (_command("cancel_all", path, body, Priority.CANCEL, symbol=symbol),)
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
         """Leverage of an instrument, the same for both sides."""
         both = {"buyLeverage": str(leverage), "sellLeverage": str(leverage)}
-        body: Body = {"category": words.CATEGORY, "symbol": symbol, **both}
-        context = {"leverage": str(leverage)}
-        path = "position/set-leverage"
-        return _command("set_leverage", path, body, symbol=symbol, context=context)
+        told = SettingFact(symbol=symbol, leverage=leverage)
+        body: Body = {**_LINEAR, "symbol": symbol, **both}
+        return _setting("set_leverage", "position/set-leverage", body, told)
 
     def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
         """Margin mode of the whole account."""
         body: Body = {"setMarginMode": words.MARGIN_MODE_WORDS[mode]}
-        context = {"mode": mode.value}
-        path = "account/set-margin-mode"
-        return _command("set_margin_mode", path, body, context=context)
+        told = words.mode_fact(mode)
+        return _setting("set_margin_mode", "account/set-margin-mode", body, told)
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         """Position mode of all USDT perpetuals; others have one-way mode only."""
-        body: Body = {"category": words.CATEGORY, "coin": "USDT"}
-        body["mode"] = 3 if is_hedge else 0
-        context = {"is_hedge": "true" if is_hedge else "false"}
-        path = "position/switch-mode"
-        return _command("set_hedge_mode", path, body, context=context)
+        body: Body = {**_LINEAR, "coin": "USDT", "mode": 3 if is_hedge else 0}
+        told = SettingFact(is_hedge_mode=is_hedge)
+        return _setting("set_hedge_mode", "position/switch-mode", body, told)
 
     def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
         """The venue's switch (DCP) is enabled for institutions only."""
@@ -181,7 +181,7 @@ def _of_order(
     return _command(
         op,
         f"order/{op}",
-        {"category": words.CATEGORY, **named, **terms},
+        {**_LINEAR, **named, **terms},
         priority,
         symbol=order.symbol,
         client_order_id=order.client_order_id,
@@ -193,9 +193,14 @@ def _batch(
 ) -> Request:
     if not 1 <= len(rows) <= BATCH_MAX:
         raise InvalidOrder("batch", len(rows), f"1 to {BATCH_MAX} orders in one call")
-    body: Body = {"category": words.CATEGORY, "request": rows}
-    context = {"count": str(len(rows)), "ids": " ".join(ids)}
+    body: Body = {**_LINEAR, "request": rows}
+    context = batch_context(ids)
     return _command(op, path, body, priority, units=len(rows), context=context)
+
+
+def _setting(op: str, path: str, body: Body, told: SettingFact) -> Request:
+    context = setting_context(told)
+    return _command(op, path, body, symbol=told.symbol, context=context)
 
 
 def _command(

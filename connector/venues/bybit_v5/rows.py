@@ -13,28 +13,17 @@ from itertools import groupby
 from connector.dialect import facts
 from connector.dialect.facts import Fact
 from connector.model.account import LedgerKind
-from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument, InstrumentKind
 from connector.model.money import ONE, ZERO
 from connector.venues.bybit_v5 import words
-from connector.venues.bybit_v5.wire import Row
+from connector.venues.json_rows import Row
 
 MAX_OPEN_ORDERS = 500
 
 
-def _ns(row: Row, name: str) -> int:
-    return row.millis(name) * NS_PER_MS
-
-
 def _client_id(row: Row) -> ClientOrderId | None:
     return ClientOrderId(row.text("orderLinkId", "")) or None
-
-
-def _order_id(row: Row) -> VenueOrderId:
-    if found := row.text("orderId"):
-        return VenueOrderId(found)
-    raise ValueError("an order without its id")
 
 
 def is_ours(row: Row) -> bool:
@@ -53,10 +42,10 @@ def order_fact(row: Row) -> facts.OrderFact:
     kind, stop = row.text("orderType", ""), row.text("stopOrderType", "")
     return facts.OrderFact(
         symbol=Symbol(row.text("symbol")),
-        venue_order_id=_order_id(row),
+        venue_order_id=VenueOrderId(row.name("orderId")),
         client_order_id=_client_id(row),
         status=status,
-        venue_ns=_ns(row, "updatedTime"),
+        venue_ns=row.nanos("updatedTime"),
         side=side,
         order_type=words.type_of(kind, stop, side, direction),
         time_in_force=tif,
@@ -72,14 +61,14 @@ def order_fact(row: Row) -> facts.OrderFact:
         origin=words.ORDER_ORIGINS.get(row.text("createType", "")),
         reason=reason,
         is_conditional=word in words.WAITING_WORDS,
-        created_ns=row.millis("createdTime", 0) * NS_PER_MS or None,
+        created_ns=row.nanos("createdTime", 0) or None,
     )
 
 
 def execution_fact(row: Row, *, is_hint: bool = False) -> Fact:
     """A fill; funding as a notice (the ledger has the entry); what is neither is
     told as not understood. Executions do not tell their position side."""
-    symbol, venue_ns = Symbol(row.text("symbol")), _ns(row, "execTime")
+    symbol, venue_ns = Symbol(row.text("symbol")), row.nanos("execTime")
     kind = "Trade" if is_hint else row.text("execType")
     asset = row.text("feeCurrency", "") or words.settle_coin_of(symbol)
     fee = row.number("execFee") if row.text("execFee", "") else None
@@ -97,7 +86,7 @@ def execution_fact(row: Row, *, is_hint: bool = False) -> Fact:
     origin = words.ORDER_ORIGINS.get(row.text("createType", ""))
     return facts.FillFact(
         symbol=symbol,
-        venue_order_id=_order_id(row),
+        venue_order_id=VenueOrderId(row.name("orderId")),
         client_order_id=_client_id(row),
         trade_id=TradeId(trade_id),
         side=words.SIDES[row.text("side")],
@@ -118,7 +107,7 @@ def position_facts(row: Row) -> tuple[Fact, ...]:
     """A position, and a warning when it is in trouble; side "" is flat. Its entry
     price has another name on the stream. A leverage that is no whole number is not
     told: the seam has none."""
-    symbol, venue_ns = Symbol(row.text("symbol")), _ns(row, "updatedTime")
+    symbol, venue_ns = Symbol(row.text("symbol")), row.nanos("updatedTime")
     leverage = row.number("leverage", ZERO)
     entry = "entryPrice" if row.has("entryPrice") else "avgPrice"
     side, status = row.text("side"), row.text("positionStatus", "")
@@ -161,7 +150,7 @@ def ledger_facts(row: Row) -> tuple[Fact, ...]:
     names = ("funding", "fee", "cashFlow", "change")
     funding, fee, flow, change = (row.number(name, ZERO) for name in names)
     kind, trade = row.text("type"), row.text("tradeId", "")
-    symbol, venue_ns = row.text("symbol", ""), _ns(row, "transactionTime")
+    symbol, venue_ns = row.text("symbol", ""), row.nanos("transactionTime")
     parts = (
         (words.LEDGER_KINDS.get(kind, LedgerKind.OTHER), flow),
         (LedgerKind.FUNDING, funding),
@@ -197,7 +186,7 @@ def mark_facts(row: Row, venue_ns: int) -> tuple[Fact, ...]:
             venue_ns=venue_ns,
             index_price=row.number_or_none("indexPrice"),
             funding_rate=row.number("fundingRate") if has_rate else None,
-            next_funding_ns=row.millis("nextFundingTime", 0) * NS_PER_MS or None,
+            next_funding_ns=row.nanos("nextFundingTime", 0) or None,
         ),
     )
 

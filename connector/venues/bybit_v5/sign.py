@@ -11,7 +11,6 @@ read 2026-11.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -26,11 +25,11 @@ from connector.dialect.wire import (
 from connector.errors import Unsupported
 from connector.model.credentials import KeyKind
 from connector.venues.bybit_v5 import words
+from connector.venues.json_rows import compact
 
 QUERY_WINDOW_MS = 5000
 LOGIN_AHEAD_MS = 10_000
 SIGN_PRIVATE, SIGN_TRADE = "private", "trade"
-LOGIN_ID = "login"
 FRAME_MARK = "-"
 
 
@@ -40,11 +39,6 @@ def encode(params: Iterable[tuple[str, str]]) -> str:
         f"{name}={value if name == 'cursor' else quote(value, safe='')}"
         for name, value in params
     )
-
-
-def compact(value: object) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def signature(signer: SigningKey, payload: str) -> str:

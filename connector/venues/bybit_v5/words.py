@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from connector.dialect.facts import SettingFact
 from connector.model.account import LedgerKind, MarginMode
 from connector.model.order import (
     OrderStatus,
@@ -131,6 +132,11 @@ LEDGER_KINDS = {
         for loan in ("", "_INS_LOAN")
     },
 }
+
+
+def mode_fact(mode: MarginMode | None) -> SettingFact:
+    """Outside cross mode the totals are not ours to compute."""
+    return SettingFact(margin_mode=mode, is_multi_asset=mode is not MarginMode.CROSS)
 
 
 def settle_coin_of(symbol: str) -> str:

@@ -13,7 +13,8 @@ from connector.model.account import Balance, MarginMode, Position, Source, Stamp
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Bracket
 from connector.model.order import Order, OrderStatus, OrderType, PositionSide, Side
-from connector.venues.bybit_v5.margin import bracket_for, margin
+from connector.venues.bybit_v5.margin import margin
+from connector.venues.linear_margin import tier_for
 
 TIERS = (
     Bracket(
@@ -121,9 +122,9 @@ def test_orders_are_charged_in_full() -> None:
 
 def test_the_tier_counts_what_orders_would_add() -> None:
     """Marginal tiers: the deduction makes maintenance continuous."""
-    assert bracket_for(TIERS, D(2_000_000)) is TIERS[0]
-    assert bracket_for(TIERS, D(2_000_001)) is TIERS[1]
-    assert bracket_for(TIERS, D(9_000_000)) is TIERS[1]
+    assert tier_for(TIERS, D(2_000_000)) is TIERS[0]
+    assert tier_for(TIERS, D(2_000_001)) is TIERS[1]
+    assert tier_for(TIERS, D(9_000_000)) is TIERS[1]
     position = held("32", "61260")
     before = margin(view(positions=[position]))
     after = margin(view(positions=[position], open_orders=[resting(qty=D(1))]))

@@ -1,8 +1,8 @@
-"""Reading the JSON of Bybit v5, field by field.
+"""Reading JSON field by field, exactly.
 
-Amounts are text on this wire; a JSON number in their place may have passed through
-a float and is refused (`exact` takes both, for the few documented as numbers).
-Unknown fields are ignored. Source: the v5 documentation, read 2026-11.
+Amounts are text on the wires that use this; a JSON number in their place may have
+passed through a float and is refused (`Row.exact` takes both, for the few documented
+as numbers). Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import json
 import re
 from decimal import Decimal
 
-BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
-"""What reading a thing of another shape may raise."""
+from connector.model.clock import NS_PER_MS
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?")
 _MILLIS_END = 1 << 53
+
+
+def compact(value: object) -> str:
+    """JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Row:
@@ -46,6 +50,12 @@ class Row:
         if not isinstance(found, str):
             raise ValueError(f"{name} is no text")
         return found
+
+    def name(self, name: str) -> str:
+        """A text that is not empty."""
+        if found := self.text(name):
+            return found
+        raise ValueError(f"{name} is empty")
 
     def number(self, name: str, default: Decimal | None = None) -> Decimal:
         """A number written as text, neither absent nor "" without a default."""
@@ -84,6 +94,10 @@ class Row:
         if not 0 <= found < _MILLIS_END:
             raise ValueError(f"{name} is no time")
         return found
+
+    def nanos(self, name: str, default_ms: int | None = None) -> int:
+        """A time told in ms, as ns of the epoch."""
+        return self.millis(name, default_ms) * NS_PER_MS
 
     def flag(self, name: str) -> bool | None:
         """True, false, or not told."""

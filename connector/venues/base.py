@@ -1,0 +1,36 @@
+"""What most dialects answer alike; a venue that differs says so itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from connector.dialect import Endpoints, LinkScript
+from connector.dialect.facts import Fact, SettingFact
+from connector.dialect.wire import Request
+from connector.model.noun import of_text, to_text
+
+
+class PureDialect:
+    """A dialect that is told by tables: *environments* has its published URLs."""
+
+    environments: ClassVar[Mapping[str, Endpoints]] = {}
+
+    def endpoints(self, environment: str) -> Endpoints | None:
+        """Published URLs of ``live`` or ``testnet``; None if there are none."""
+        return self.environments.get(environment)
+
+    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
+        """Everything is told on one stream."""
+        return None
+
+
+def setting_context(fact: SettingFact) -> dict[str, str]:
+    """What the request of a setting remembers: what is so once it was taken."""
+    return {"setting": to_text(fact)}
+
+
+def setting_facts(request: Request) -> tuple[Fact, ...]:
+    """What is so now, after a change that took or was not needed."""
+    text = request.context.get("setting")
+    return (of_text(SettingFact, text),) if text else ()
