@@ -87,3 +87,12 @@ PriceOption = Annotated[
         help="Limit price, quote per base.",
     ),
 ]
+TriggerOption = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--trigger",
+        parser=amount,
+        metavar="PRICE",
+        help="New trigger price of a conditional order that waits.",
+    ),
+]

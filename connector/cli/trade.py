@@ -18,6 +18,7 @@ from connector.cli.options import (
     ProfileOption,
     ProfilesOption,
     QtyOption,
+    TriggerOption,
     amount,
 )
 from connector.cli.output import Output, json_line
@@ -188,24 +189,27 @@ def amend(
     ],
     qty: QtyOption = None,
     limit: PriceOption = None,
+    trigger: TriggerOption = None,
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
     live: LiveOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change quantity or price of an open order.
+    """Change quantity, price or trigger price of an open order.
 
     The quantity is the total, with what is filled already.
     """
-    if qty is None and limit is None:
-        raise UsageError("say what to change: --qty, --limit or both")
+    if qty is None and limit is None and trigger is None:
+        raise UsageError("say what to change: --qty, --limit or --trigger")
     chosen = acting(Given(profile=profile, profiles_file=profiles, live=live))
     out = Output(as_json=as_json)
 
     async def act() -> ExitCode:
         async with opened(chosen) as session:
             found = _find(session, order, chosen)
-            outcome = await session.amend(found, qty=qty, price=limit)
+            outcome = await session.amend(
+                found, qty=qty, price=limit, trigger_price=trigger
+            )
             return _told("amend", [outcome], chosen, out)
 
     raise typer.Exit(asyncio.run(act()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 
 from connector.core.rules import amend_exposes
@@ -23,6 +22,7 @@ from connector.model.order import (
     OrderStatus,
     Outcome,
     Rejected,
+    Terms,
 )
 
 TOO_LATE = "TOO_LATE"
@@ -45,8 +45,7 @@ class Command:
     tracked: Tracked
     intent: OrderIntent | None = None
     instrument: Instrument | None = None
-    qty: Decimal | None = None
-    price: Decimal | None = None
+    terms: Terms | None = None
     tries: int = 0
     deadline_ms: int | None = None
     doubt_ns: int | None = None
@@ -84,11 +83,8 @@ def build_request(dialect: Dialect, command: Command) -> Request:
         return dialect.place(
             command.intent, tracked.client_order_id, command.instrument
         )
-    assert command.qty is not None
-    assert command.price is not None
-    return dialect.amend(
-        tracked.snapshot(), command.instrument, command.qty, command.price
-    )
+    assert command.terms is not None
+    return dialect.amend(tracked.snapshot(), command.instrument, command.terms)
 
 
 def build_batch(dialect: Dialect, commands: Sequence[Command]) -> Request:
@@ -117,10 +113,11 @@ def exposes(command: Command, others: Sequence[Command]) -> bool:
     if command.kind is not CommandKind.AMEND:
         return False
     order = command.tracked.snapshot()
-    sizes = [c.qty for c in others if c.kind is CommandKind.AMEND] + [order.qty]
+    assert command.terms is not None
+    sizes = [c.terms.qty for c in others if c.terms is not None] + [order.qty]
     return amend_exposes(
         replace(order, qty=min((s for s in sizes if s is not None), default=None)),
-        command.qty,
+        command.terms.qty,
     )
 
 
@@ -150,11 +147,7 @@ def judge(command: Command) -> Outcome | None:
         if tracked.status is OrderStatus.REJECTED and not was_accepted:
             return Rejected(order=order, code="REJECTED", text=tracked.reason)
         return Accepted(order=order)
-    is_amended = (
-        command.kind is CommandKind.AMEND
-        and tracked.qty == command.qty
-        and tracked.price == command.price
-    )
+    is_amended = command.terms is not None and order.terms == command.terms
     is_canceled = (
         command.kind is CommandKind.CANCEL and tracked.status is OrderStatus.CANCELED
     )
@@ -180,12 +173,10 @@ def too_late(command: Command, *, was_sent: bool = True) -> Rejected:
 def ended_instead(command: Command, reply: Reply) -> bool:
     """A good answer to an amend tells of an order that ended with other terms: it was
     not changed, the attempt ended it."""
-    return command.kind is CommandKind.AMEND and any(
+    terms = command.terms
+    return terms is not None and any(
         isinstance(fact, OrderFact)
         and fact.status.is_terminal
-        and (
-            fact.price not in (None, command.price)
-            or fact.qty not in (None, command.qty)
-        )
+        and (fact.price not in (None, terms.price) or fact.qty not in (None, terms.qty))
         for fact in reply.facts
     )

@@ -17,7 +17,6 @@ user's `await` gets InDoubt after a while, the search goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from connector.config import SessionConfig
 from connector.core.command import (
@@ -41,7 +40,7 @@ from connector.errors import JournalError, JournalFull
 from connector.model.clock import NS_PER_MS, Now
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
-from connector.model.order import OrderIntent, OrderStatus
+from connector.model.order import OrderIntent, OrderStatus, Terms
 
 
 class Commands:
@@ -104,21 +103,14 @@ class Commands:
         ticket: int,
         tracked: Tracked,
         instrument: Instrument,
-        qty: Decimal,
-        price: Decimal,
+        terms: Terms,
     ) -> None:
         """Journal the new terms, then send them."""
-        self._dialect.amend(tracked.snapshot(), instrument, qty, price)
+        self._dialect.amend(tracked.snapshot(), instrument, terms)
         command = Command(
-            CommandKind.AMEND,
-            ticket,
-            tracked,
-            instrument=instrument,
-            qty=qty,
-            price=price,
+            CommandKind.AMEND, ticket, tracked, instrument=instrument, terms=terms
         )
-        body = f'{{"qty":"{qty}","price":"{price}"}}'
-        record = JournalRecord("amend", tracked.client_order_id, body)
+        record = JournalRecord("amend", tracked.client_order_id, terms)
         self._journal([command], [record], is_batch=False)
 
     def cancel(

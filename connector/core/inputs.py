@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from enum import StrEnum
 
 from connector.dialect.wire import HttpAnswer, Request
 from connector.model.events import GapReason
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.noun import Noun
-from connector.model.order import OrderIntent
+from connector.model.order import OrderIntent, Terms
 
 
 class LinkRole(StrEnum):
@@ -126,12 +125,11 @@ class CancelAll(Noun, frozen=True):
 
 
 class Amend(Noun, frozen=True):
-    """Change total quantity and price of an open limit order."""
+    """Change the terms of an open order; they are complete."""
 
     ticket: int
     client_order_id: ClientOrderId
-    qty: Decimal
-    price: Decimal
+    terms: Terms
 
 
 class Ask(Noun, frozen=True):

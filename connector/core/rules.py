@@ -12,6 +12,7 @@ from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
 from connector.model.money import decimal_of
+from connector.model.noun import as_plain
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -20,6 +21,7 @@ from connector.model.order import (
     PriceUnit,
     SelfTradePrevention,
     Side,
+    Terms,
     TimeInForce,
     TriggerPriceType,
 )
@@ -103,26 +105,41 @@ def check_intent(
 
 
 def check_amend(
-    order: Order, qty: Decimal, price: Decimal, account: Account, dialect: Dialect
+    order: Order, terms: Terms, account: Account, dialect: Dialect
 ) -> Instrument:
-    """Raise unless these terms may replace those of *order*."""
-    if Capability.AMEND not in dialect.facts.capabilities:
-        raise Unsupported(dialect.facts.name, Capability.AMEND.value)
-    if order.order_type is not OrderType.LIMIT:
-        raise InvalidOrder(
-            "order_type", order.order_type.value, "only limit orders can be amended"
-        )
+    """Raise unless *terms* may replace those of *order*."""
+    waits = order.waits
+    wanted = Capability.AMEND_CONDITIONAL if waits else Capability.AMEND
+    if wanted not in dialect.facts.capabilities:
+        raise Unsupported(dialect.facts.name, wanted.value)
     if not order.is_open:
         raise InvalidOrder(
             "status", order.status.value, "only open orders can be amended"
         )
+    if not waits and order.price is None:
+        raise InvalidOrder(
+            "order_type", order.order_type.value, "only limit orders can be amended"
+        )
+    for name, value in as_plain(terms).items():
+        # What an order does not have, it cannot be given, nor lose what it has.
+        if (value is None) != (getattr(order, name) is None):
+            raise InvalidOrder(name, value, f"as the order: {getattr(order, name)}")
+    if terms.trigger_price != order.trigger_price and not waits:
+        raise InvalidOrder("trigger_price", terms.trigger_price, "it has triggered")
     instrument = instrument_of(account.instruments, order.symbol)
-    decimal_of(qty, "qty")
-    decimal_of(price, "price")
-    instrument.check_qty(qty, is_market=False)
-    instrument.check_price(price, mark=account.mark_of(order.symbol))
-    if not order.reduce_only:
-        instrument.check_notional(qty, price)
+    if terms.qty is not None:
+        decimal_of(terms.qty, "qty")
+        instrument.check_qty(terms.qty, is_market=terms.price is None)
+    if terms.price is not None:
+        decimal_of(terms.price, "price")
+        mark = None if waits else account.mark_of(order.symbol)
+        instrument.check_price(terms.price, mark=mark)
+    if terms.trigger_price is not None:
+        decimal_of(terms.trigger_price, "trigger_price")
+        instrument.check_price(terms.trigger_price, rule="trigger_price")
+    price = terms.price or terms.trigger_price
+    if terms.qty is not None and price is not None and not order.reduce_only:
+        instrument.check_notional(terms.qty, price)
     return instrument
 
 

@@ -160,12 +160,11 @@ class Wishes:
         try:
             if tracked is None:
                 raise UsageError(f"no order {wish.client_order_id} is known here")
-            if not core.may_expose and amend_exposes(tracked.snapshot(), wish.qty):
+            order, terms = tracked.snapshot(), wish.terms
+            if not core.may_expose and amend_exposes(order, terms.qty):
                 raise NotLive(core.trust.why_not_live(now))
-            instrument = check_amend(
-                tracked.snapshot(), wish.qty, wish.price, core.account, core.dialect
-            )
-            core.commands.amend(wish.ticket, tracked, instrument, wish.qty, wish.price)
+            instrument = check_amend(order, terms, core.account, core.dialect)
+            core.commands.amend(wish.ticket, tracked, instrument, terms)
         except UsageError as error:
             core.outbox.emit(Resolve(wish.ticket, error))
 

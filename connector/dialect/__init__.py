@@ -29,13 +29,14 @@ from connector.model.ids import ClientOrderId, Symbol, TradeId
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
 from connector.model.noun import Noun, field
-from connector.model.order import Order, OrderIntent
+from connector.model.order import Order, OrderIntent, Terms
 
 
 class Capability(StrEnum):
     """What a venue may or may not be able to do; absent ones raise Unsupported."""
 
     AMEND = "amend"
+    AMEND_CONDITIONAL = "amend of conditional orders"
     BATCH_PLACE = "batch_place"
     BATCH_CANCEL = "batch_cancel"
     CANCEL_ALL = "cancel_all"
@@ -318,10 +319,9 @@ class Dialect(Protocol):
         """Several new orders; the Reply has one item each."""
         ...
 
-    def amend(
-        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
-    ) -> Request:
-        """New total quantity and price of an open limit order."""
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
+        """New terms of an open limit order, or with AMEND_CONDITIONAL of a conditional
+        one that waits; all of them, those that stay included."""
         ...
 
     def cancel(self, order: Order, instrument: Instrument | None) -> Request:

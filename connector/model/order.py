@@ -167,6 +167,15 @@ class OrderIntent(Noun, frozen=True, kw_only=True):
         )
 
 
+class Terms(Noun, frozen=True, kw_only=True):
+    """What an amend may change, complete: what stays is in it too. *qty* is the total
+    in base units, what is filled included."""
+
+    qty: Decimal | None
+    price: Decimal | None
+    trigger_price: Decimal | None = None
+
+
 class Order(Noun, frozen=True, kw_only=True):
     """What is known about one order now.
 
@@ -202,6 +211,16 @@ class Order(Noun, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """Rests, or may rest, at the venue."""
         return not self.status.is_terminal
+
+    @property
+    def waits(self) -> bool:
+        """It is conditional, and its trigger has not come as far as is known."""
+        return self.order_type.is_conditional and self.triggered_order_id is None
+
+    @property
+    def terms(self) -> Terms:
+        """What an amend may change."""
+        return Terms(qty=self.qty, price=self.price, trigger_price=self.trigger_price)
 
     @property
     def leaves_qty(self) -> Decimal:

@@ -110,10 +110,16 @@ class LiveOrder:
         return await self._session.cancel(self)
 
     async def amend(
-        self, *, qty: Decimal | str | None = None, price: Decimal | str | None = None
+        self,
+        *,
+        qty: Decimal | str | None = None,
+        price: Decimal | str | None = None,
+        trigger_price: Decimal | str | None = None,
     ) -> Outcome:
-        """Change the total quantity, the price, or both."""
-        return await self._session.amend(self, qty=qty, price=price)
+        """Change the total quantity, the price, the trigger price, or several."""
+        return await self._session.amend(
+            self, qty=qty, price=price, trigger_price=trigger_price
+        )
 
     async def wait_done(self, timeout_s: float) -> Order:
         """Wait until the order is final. Raises TimeoutError after *timeout_s*, and

@@ -32,6 +32,7 @@ from connector.model.credentials import Credentials
 from connector.model.events import Event, ReconcileReport
 from connector.model.ids import Symbol
 from connector.model.money import decimal_of
+from connector.model.noun import replace
 from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
 from connector.runtime.clock import Clock
 from connector.runtime.journal import Journal
@@ -283,8 +284,10 @@ class Session(Reading):
         *,
         qty: Number | None = None,
         price: Number | None = None,
+        trigger_price: Number | None = None,
     ) -> Outcome:
-        """Change the total quantity (filled part included), the price, or both.
+        """Change the total quantity (filled part included), the price, the trigger
+        price of a conditional order that waits, or several of them.
 
         Outcome as of `buy`; Rejected (TOO_LATE) if the order had ended. Raises
         UsageError (unknown here, nothing to change), InvalidOrder, Unsupported or,
@@ -293,17 +296,16 @@ class Session(Reading):
         """
         shell = self._open_shell
         client_order_id = client_order_id_of(order)
-        if qty is None and price is None:
-            raise UsageError("say what to change: qty, price or both")
+        told = {"qty": qty, "price": price, "trigger_price": trigger_price}
+        changes = {k: decimal_of(v, k) for k, v in told.items() if v is not None}
+        if not changes:
+            raise UsageError("say what to change: qty, price or trigger_price")
         known = self.order(client_order_id)
         if known is None:
             raise UsageError(f"no order {client_order_id} is known here")
-        new_qty = known.qty if qty is None else decimal_of(qty, "qty")
-        new_price = known.price if price is None else decimal_of(price, "price")
-        if new_qty is None or new_price is None:
-            raise InvalidOrder("amend", known.order_type.value, "a limit order")
         ticket, future = shell.new_ticket()
-        shell.post(Amend(ticket, client_order_id, new_qty, new_price))
+        terms = replace(known.terms, **changes)
+        shell.post(Amend(ticket, client_order_id, terms))
         return cast(Outcome, await future)
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:

@@ -144,9 +144,12 @@ class SyncSession:
         *,
         qty: Number | None = None,
         price: Number | None = None,
+        trigger_price: Number | None = None,
     ) -> Outcome:
         """As `Session.amend`."""
-        return self._wait(self._async.amend(order, qty=qty, price=price))
+        return self._wait(
+            self._async.amend(order, qty=qty, price=price, trigger_price=trigger_price)
+        )
 
     def set_leverage(self, symbol: str, leverage: int) -> None:
         """As `Session.set_leverage`."""

@@ -21,7 +21,14 @@ from connector.dialect.wire import Request
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.instrument import Instrument, InstrumentKind
-from connector.model.order import Order, OrderIntent, OrderStatus, OrderType, Side
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Side,
+    Terms,
+)
 from connector.venues.registry import dialect_for
 from connector.venues.signing import make_signer
 
@@ -193,7 +200,7 @@ CASES = {
         {},
     ),
     "amend": (
-        DIALECT.amend(ORDER, RULES, Decimal("0.012"), Decimal(59100)),
+        DIALECT.amend(ORDER, RULES, Terms(qty=Decimal("0.012"), price=Decimal(59100))),
         lambda c: c.edit_order("7c1f0b52-3a7e", PAIR, "limit", "buy", 0.012, 59100),
         {},
         {},

@@ -22,7 +22,14 @@ from connector.dialect.wire import Request
 from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.instrument import Instrument, InstrumentKind
-from connector.model.order import Order, OrderIntent, OrderStatus, OrderType, Side
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Side,
+    Terms,
+)
 from connector.venues.registry import dialect_for
 from connector.venues.signing import make_signer
 
@@ -188,7 +195,7 @@ CASES = {
         {},
     ),
     "amend": (
-        DIALECT.amend(ORDER, RULES, D("0.012"), D(59100)),
+        DIALECT.amend(ORDER, RULES, Terms(qty=D("0.012"), price=D(59100))),
         lambda c: c.edit_order("2990011223344120386", PAIR, "limit", "buy", 1.2, 59100),
         {},
         {},

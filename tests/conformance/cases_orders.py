@@ -7,11 +7,13 @@ from decimal import Decimal as D
 from venue import Desk
 from venue_cases import (
     assert_ledger_equal,
+    cannot,
     case,
     drained,
     fill_by_others,
 )
 
+from connector.dialect import Capability
 from connector.model.events import (
     FillEvent,
 )
@@ -175,6 +177,28 @@ async def conditional_order_cancels(at: Desk) -> None:
     stop = await at.session.sell(at.symbol, "0.010", stop=at.price("0.95"))
     assert isinstance(await stop.cancel(), Accepted)
     assert stop.status is OrderStatus.CANCELED
+
+
+@case
+async def conditional_order_is_amended(at: Desk) -> None:
+    """A stop that waits gets another trigger and size, and then triggers there."""
+    await (await at.session.buy(at.symbol, "0.020")).wait_done(5)
+    stop = await at.session.sell(
+        at.symbol, "0.010", stop=at.price("0.97"), trigger_by="MARK", reduce_only=True
+    )
+    venue_id = stop.venue_order_id
+    change = stop.amend(trigger_price=at.price("0.975"))
+    if await cannot(at, Capability.AMEND_CONDITIONAL, change):
+        return
+    changed = await stop.amend(qty="0.020", trigger_price=at.price("0.98"))
+    assert isinstance(changed, Accepted)
+    assert (stop.qty, stop.order.trigger_price) == (D("0.020"), at.price("0.98"))
+    assert stop.venue_order_id == venue_id
+    assert isinstance(await stop.amend(trigger_price=at.price("0.975")), Accepted)
+    at.control("mark", symbol=at.symbol, price=str(at.price("0.974")))
+    assert (await stop.wait_done(10)).status is OrderStatus.FILLED
+    await at.until(lambda: not at.session.positions)
+    assert_ledger_equal(at)
 
 
 @case

@@ -49,6 +49,7 @@ from connector.model.order import (
     OrderIntent,
     OrderType,
     Side,
+    Terms,
     TimeInForce,
     TriggerPriceType,
 )
@@ -151,7 +152,9 @@ def _on_an_order(world: World, what: str, ticks: int) -> Reply | None:
         return world.call(world.dialect.cancel(order))
     assert order.price is not None
     price = order.price + ticks
-    return world.call(world.dialect.amend(order, rules(), D("0.004"), price))
+    return world.call(
+        world.dialect.amend(order, rules(), Terms(qty=D("0.004"), price=price))
+    )
 
 
 DEEDS = (

@@ -18,6 +18,7 @@ from connector.model.order import (
     OrderStatus,
     OrderType,
     Side,
+    Terms,
     TriggerPriceType,
 )
 from connector.venues.signing import generate_ed25519
@@ -59,7 +60,9 @@ def test_a_frame_does_what_a_call_does(world: World) -> None:
         placed = send(world.dialect.place(intent, name, rules()))
         order = known(placed.facts[0])
         price = intent.price - 10
-        amended = send(world.dialect.amend(order, rules(), D("0.011"), price))
+        amended = send(
+            world.dialect.amend(order, rules(), Terms(qty=D("0.011"), price=price))
+        )
         cancel = world.dialect.cancel(order)
         again = [send(cancel), send(cancel)]
         replies = [placed, amended, *again]

@@ -65,6 +65,7 @@ from connector.model.order import (
     OrderIntent,
     OrderStatus,
     PositionSide,
+    Terms,
 )
 
 BOOT_S = 1_000
@@ -250,8 +251,8 @@ class Desk(Nouns):
         return ticket
 
     def amend(self, client_order_id: str, qty: str, price: str) -> int:
-        ticket = self.ticket()
-        self.feed(Amend(ticket, ClientOrderId(client_order_id), D(qty), D(price)))
+        ticket, terms = self.ticket(), Terms(qty=D(qty), price=D(price))
+        self.feed(Amend(ticket, ClientOrderId(client_order_id), terms))
         return ticket
 
     def resync(self) -> int:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from connector.core.rules import check_amend
 from connector.dialect import Capability
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.events import Gap
+from connector.model.noun import replace
 from connector.model.order import (
     OrderStatus,
     OrderType,
@@ -164,6 +166,34 @@ def test_bad_amends_are_refused(desk: Any, story: Any, terms: Any, rule: str) ->
     assert error.rule == rule
     assert desk.records == records
     assert desk.status("c1") is OrderStatus.NEW
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"price": D(90)}, "price"),
+        ({"trigger_price": None}, "trigger_price"),
+        ({"trigger_price": D("90.05")}, "trigger_price"),
+        ({"qty": None}, "qty"),
+    ],
+    ids=str,
+)
+def test_what_waits_is_amended_as_it_is(
+    desk: Any, story: Any, given: dict[str, Any], rule: str
+) -> None:
+    """An amend changes the terms an order has; it makes no other kind of it."""
+    desk.buy(order_type=T.STOP_MARKET, price=None, trigger_price=D(110))
+    desk.answer(
+        "place", story.ok(desk.state("c1", "v1", is_conditional=True, price=None))
+    )
+    order = desk.core.orders.get("c1").snapshot()
+    terms = replace(order.terms, **given)
+    with pytest.raises(InvalidOrder) as refused:
+        check_amend(order, terms, desk.core.account, desk.core.dialect)
+    assert refused.value.rule == rule
+    triggered = replace(order, triggered_order_id="v2")
+    with pytest.raises(InvalidOrder):
+        check_amend(triggered, terms, desk.core.account, desk.core.dialect)
 
 
 def test_what_has_ended_or_never_was_is_not_amended(desk: Any, story: Any) -> None:

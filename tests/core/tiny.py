@@ -55,8 +55,8 @@ from connector.model.clock import NS_PER_MS, NS_PER_S
 from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument, InstrumentKind
-from connector.model.noun import replace
-from connector.model.order import Order, OrderIntent
+from connector.model.noun import as_plain, replace
+from connector.model.order import Order, OrderIntent, Terms
 
 BTC = Symbol("BTCUSDT")
 ETH = Symbol("ETHUSDT")
@@ -224,12 +224,11 @@ class TinyDialect:
         ids = " ".join(name for _, name, _ in orders)
         return self._command("place_batch", orders[0][0], ids=ids)
 
-    def amend(
-        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
-    ) -> Request:
-        if price > 90_000:
-            raise InvalidOrder("price", price, "at most 90000")
-        return self._command("amend", order, qty=str(qty), price=str(price))
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
+        if terms.price is not None and terms.price > 90_000:
+            raise InvalidOrder("price", terms.price, "at most 90000")
+        told = {name: str(value) for name, value in as_plain(terms).items()}
+        return self._command("amend", order, **told)
 
     def cancel(self, order: Order, instrument: Instrument | None) -> Request:
         return self._command("cancel", order)

@@ -348,3 +348,34 @@ def test_isolated_symbols_trigger_too(desk: Any) -> None:
     assert desk.position("a").isolated_wallet > 0
     done = desk.engine.conditional("a", item.conditional_id)
     assert ConditionalStatus.FINISHED is done.status
+
+
+def test_what_waits_can_be_changed(desk: Any) -> None:
+    """It keeps its id and waits at its new price; what cannot be is refused, and then
+    it waits where it did."""
+    desk.order("a", "BUY", "0.010")
+    item = desk.conditional(
+        "a", "STOP_MARKET", "SELL", "0.010", trigger_price="59000", working_type=MARK
+    )
+
+    def amend(**terms: str) -> Any:
+        changed = {name: D(text) for name, text in terms.items()}
+        return desk.engine.amend_conditional(
+            "a", item.conditional_id, now_ms=desk.now_ms, **changed
+        )
+
+    assert amend().reason is Reason.NO_CHANGE
+    assert amend(price="59000").reason is Reason.NOT_AMENDABLE
+    assert amend(trigger_price="61000").reason is Reason.WOULD_TRIGGER
+    assert amend(qty="0.0000001").reason is Reason.QTY_MIN
+    changed = amend(trigger_price="58000", qty="0.005")
+    assert (changed.conditional_id, changed.status) == (
+        item.conditional_id,
+        ConditionalStatus.NEW,
+    )
+    desk.mark("58500")
+    assert _states(desk) == ["NEW"] * 2
+    desk.mark("57990")
+    assert _states(desk) == ["TRIGGERING", "TRIGGERED", "FINISHED"]
+    assert desk.position("a").qty == D("0.005")
+    assert amend(qty="0.004").reason is Reason.ORDER_CLOSED

@@ -386,6 +386,30 @@ class Engine(Views):
         account = self._enter(account_id, now_ms)
         return triggers.place_conditional(self._world, account, request)
 
+    def amend_conditional(
+        self,
+        account_id: str,
+        conditional_id: int,
+        *,
+        qty: Decimal | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        now_ms: int,
+    ) -> Conditional | Refusal:
+        """Change a waiting conditional order; None leaves a term as it is."""
+        account = self._enter(account_id, now_ms)
+        item = triggers.find_waiting(account, conditional_id)
+        if isinstance(item, Refusal):
+            return item
+        return triggers.amend_conditional(
+            self._world,
+            account,
+            item,
+            qty=qty,
+            price=price,
+            trigger_price=trigger_price,
+        )
+
     def cancel_conditional(
         self, account_id: str, conditional_id: int, *, now_ms: int
     ) -> Conditional | Refusal:

@@ -189,6 +189,16 @@ def place_conditional(
 def _check(
     world: World, account: AccountState, request: NewConditional
 ) -> Refusal | None:
+    return (
+        _check_form(world, account, request)
+        or _check_counts(world, account, request)
+        or _check_unique(account, request)
+    )
+
+
+def _check_form(
+    world: World, account: AccountState, request: NewConditional
+) -> Refusal | None:
     instrument = world.instruments.get(request.symbol)
     if instrument is None:
         return Refusal(reason=Reason.UNKNOWN_SYMBOL, detail=request.symbol)
@@ -211,11 +221,7 @@ def _check(
         refusal = check_price(instrument, request.price)
         if refusal is not None:
             return refusal
-    return (
-        _check_trigger(world, request)
-        or _check_counts(world, account, request)
-        or _check_unique(account, request)
-    )
+    return _check_trigger(world, request)
 
 
 def _check_trigger(world: World, request: NewConditional) -> Refusal | None:
@@ -266,6 +272,55 @@ def _check_unique(account: AccountState, request: NewConditional) -> Refusal | N
     if number is not None and number in account.open_conditionals:
         return Refusal(reason=Reason.DUPLICATE_CLIENT_ID, detail=name or "")
     return None
+
+
+# amending ------------------------------------------------------------------
+def amend_conditional(
+    world: World,
+    account: AccountState,
+    item: Conditional,
+    *,
+    qty: Decimal | None = None,
+    price: Decimal | None = None,
+    trigger_price: Decimal | None = None,
+) -> Conditional | Refusal:
+    """Change what waits, or say why not; its kind stays, and so does its id."""
+    if item.type is _TRAILING or (qty and item.close_position):
+        return Refusal(reason=Reason.NOT_AMENDABLE)
+    if price is not None and not item.type.is_limit:
+        return Refusal(reason=Reason.NOT_AMENDABLE)
+    changed = replace(
+        item,
+        qty=item.qty if qty is None else qty,
+        price=item.price if price is None else price,
+        trigger_price=item.trigger_price if trigger_price is None else trigger_price,
+        updated_ms=world.now_ms,
+    )
+    if (changed.qty, changed.price, changed.trigger_price) == (
+        item.qty,
+        item.price,
+        item.trigger_price,
+    ):
+        return Refusal(reason=Reason.NO_CHANGE)
+    trial = NewConditional(
+        symbol=item.symbol,
+        side=item.side,
+        type=item.type,
+        qty=changed.qty,
+        trigger_price=changed.trigger_price,
+        price=changed.price or None,
+        position_side=item.position_side,
+        reduce_only=item.reduce_only,
+        close_position=item.close_position,
+        working_type=item.working_type,
+        price_match=item.price_match,
+    )
+    refusal = _check_form(world, account, trial)
+    if refusal is not None:
+        return refusal
+    world.triggers[item.symbol].remove(item)
+    world.triggers[item.symbol].add(changed)
+    return tell_conditional(world, account, changed)
 
 
 # ending --------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from connector.dialect import (
     AccountView,
@@ -33,7 +32,7 @@ from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
-from connector.model.order import Order, OrderIntent
+from connector.model.order import Order, OrderIntent, Terms
 from connector.venues.binance_usdm import (
     answers,
     limits,
@@ -48,7 +47,8 @@ from connector.venues.binance_usdm import margin as margin_model
 
 FACTS = VenueFacts(
     name=words.VENUE,
-    capabilities=frozenset(Capability) - {Capability.PRICE_UNITS},
+    capabilities=frozenset(Capability)
+    - {Capability.AMEND_CONDITIONAL, Capability.PRICE_UNITS},
     # Unique among open orders only: a filled order frees its id.
     resend=ResendPolicy.AFTER_PROOF,
     # No sequence number; ordered by transaction time per event type.
@@ -127,12 +127,11 @@ class BinanceUsdm:
         self,
         order: Order,
         instrument: Instrument,
-        qty: Decimal,
-        price: Decimal,
+        terms: Terms,
         amend_id: str = "",
     ) -> Request:
         """New total quantity and price; *amend_id* (digits) is echoed."""
-        return requests.amend(order, qty, price, amend_id)
+        return requests.amend(order, terms, amend_id)
 
     def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by client id."""

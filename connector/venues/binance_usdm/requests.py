@@ -30,6 +30,7 @@ from connector.model.order import (
     OrderIntent,
     OrderType,
     PositionSide,
+    Terms,
     TimeInForce,
 )
 from connector.venues.base import setting_context
@@ -241,7 +242,7 @@ def _no_trigger(intent: OrderIntent) -> Params:
     return []
 
 
-def amend(order: Order, qty: Decimal, price: Decimal, amend_id: str) -> Request:
+def amend(order: Order, terms: Terms, amend_id: str) -> Request:
     """New total quantity and price; the order loses its place in the queue.
 
     *amend_id*: digits; the stream echoes it. A quantity at or below what is
@@ -253,12 +254,14 @@ def amend(order: Order, qty: Decimal, price: Decimal, amend_id: str) -> Request:
         )
     if amend_id and not (amend_id.isascii() and amend_id.isdigit()):
         raise InvalidOrder("amend_id", amend_id, "digits only")
+    assert terms.qty is not None
+    assert terms.price is not None
     params: Params = [
         ("symbol", order.symbol),
         *_regular_id(order),
         ("side", order.side.value),
-        ("quantity", text_of(qty)),
-        ("price", text_of(price)),
+        ("quantity", text_of(terms.qty)),
+        ("price", text_of(terms.price)),
     ]
     if amend_id:
         params.append(("modifyId", amend_id))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
@@ -17,7 +16,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import Priority
 from connector.model.money import text_of
-from connector.model.order import Order, OrderIntent, PositionSide
+from connector.model.order import Order, OrderIntent, PositionSide, Terms
 from connector.venues.base import setting_context
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
@@ -76,12 +75,12 @@ class Commands:
         ids = [name for _, name, _ in orders]
         return _batch("place_batch", "order/create-batch", rows, ids, priority)
 
-    def amend(
-        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
-    ) -> Request:
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
         """New total quantity, what is filled included, and price."""
-        terms = {"qty": text_of(qty), "price": text_of(price)}
-        return _of_order("amend", order, terms, Priority.PLACE)
+        assert terms.qty is not None
+        assert terms.price is not None
+        row = {"qty": text_of(terms.qty), "price": text_of(terms.price)}
+        return _of_order("amend", order, row, Priority.PLACE)
 
     def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by client id."""

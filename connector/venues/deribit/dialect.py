@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import NoReturn
 
 from connector.dialect import (
@@ -35,7 +34,7 @@ from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
-from connector.model.order import Order, OrderIntent
+from connector.model.order import Order, OrderIntent, Terms
 from connector.venues.deribit import (
     answers,
     limits,
@@ -128,11 +127,9 @@ class Deribit:
         """There are no batches."""
         _lacks("batches of orders", "place them one by one")
 
-    def amend(
-        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
-    ) -> Request:
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
         """New total quantity and price."""
-        return requests.amend(order, qty, price)
+        return requests.amend(order, terms)
 
     def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
         """Cancel by venue id if known, else by label."""

@@ -11,7 +11,6 @@ Source: Deribit API, "private/buy", "private/edit", "private/cancel_*"; read 202
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
@@ -25,6 +24,7 @@ from connector.model.order import (
     OrderType,
     PriceUnit,
     Side,
+    Terms,
 )
 from connector.venues.deribit import words
 from connector.venues.deribit.limits import MATCHING_COST, REQUEST_COST
@@ -107,16 +107,18 @@ def _price(intent: OrderIntent, instrument: Instrument) -> Params:
     return params
 
 
-def amend(order: Order, qty: Decimal, price: Decimal) -> Request:
+def amend(order: Order, terms: Terms) -> Request:
     """New total quantity and price. The place in the queue is kept only if the size
     falls or the price stays; a post-only order whose new price would take is
     cancelled by the venue."""
     if order.venue_order_id is None:
         raise InvalidOrder("status", order.status.value, "an order the venue answered")
+    assert terms.qty is not None
+    assert terms.price is not None
     params: Params = [
         ("order_id", order.triggered_order_id or order.venue_order_id),
-        ("amount", text_of(qty)),
-        ("price", text_of(price)),
+        ("amount", text_of(terms.qty)),
+        ("price", text_of(terms.price)),
         ("post_only", _truth(order.post_only)),
     ]
     if order.post_only:

@@ -106,7 +106,7 @@ def _order_done(
         return unreadable(request, "the entry speaks of another order")
     if outcome.s_code:
         return classify(request, status=200, code=outcome.s_code, text=outcome.s_msg)
-    if request.op == "amend":
+    if request.op.startswith("amend"):
         return Reply(verdict=Verdict.PROCESSING)
     if not request.op.startswith("place"):
         return Reply(verdict=Verdict.OK)

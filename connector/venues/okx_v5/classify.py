@@ -21,7 +21,7 @@ PAUSE_MS = 2000
 """One window: no time is told."""
 
 PLACING = frozenset(("place", "place_algo", "place_batch"))
-ENDING = frozenset(("amend", "cancel", "cancel_algo", "cancel_batch"))
+ENDING = frozenset(("amend", "amend_algo", "cancel", "cancel_algo", "cancel_batch"))
 SETTING = frozenset(("set_leverage", "set_hedge_mode", "dead_man"))
 
 

@@ -36,6 +36,7 @@ _PER_SYMBOL = {
     "place-batch": 300,
     "cancel-batch": 300,
     "place-algo": 20,
+    "amend-algo": 20,
     "cancel-algo": 20,
     "order": 60,
 }

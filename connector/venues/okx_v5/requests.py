@@ -32,6 +32,7 @@ from connector.model.order import (
     OrderType,
     PositionSide,
     SelfTradePrevention,
+    Terms,
     TimeInForce,
 )
 from connector.venues.okx_v5 import words
@@ -52,11 +53,6 @@ Row = dict[str, object]
 def is_wire_id(client_order_id: str) -> bool:
     """The venue could know this id; local names of other orders it cannot."""
     return _CLIENT_ID.fullmatch(client_order_id) is not None
-
-
-def is_in_algo_store(order: Order) -> bool:
-    """The order still waits for its trigger, as far as is known."""
-    return order.order_type.is_conditional and order.triggered_order_id is None
 
 
 class Commands:
@@ -107,17 +103,15 @@ class Commands:
             ids=[name for _, name, _ in orders],
         )
 
-    def amend(
-        self, order: Order, instrument: Instrument, qty: Decimal, price: Decimal
-    ) -> Request:
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
         """New total size, what is filled included, and price. A size at or below
         what is filled makes the order filled."""
-        if order.order_type is not OrderType.LIMIT:
-            raise Unsupported(
-                words.VENUE, f"amending {order.order_type.value} orders", "LIMIT only"
-            )
+        if order.waits:
+            return _amend_algo(order, instrument, terms)
         row: Row = {"instId": order.symbol, **_order_id(order)}
-        row |= {"newSz": _contracts(qty, instrument), "newPx": text_of(price)}
+        row |= _new_size(terms, instrument)
+        if terms.price is not None:
+            row["newPx"] = text_of(terms.price)
         return _command(
             "amend",
             "/api/v5/trade/amend-order",
@@ -133,7 +127,7 @@ class Commands:
 
     def cancel(self, order: Order, instrument: Instrument | None) -> Request:
         """Cancel by venue id if known, else by client id, in the store that has it."""
-        is_algo = is_in_algo_store(order)
+        is_algo = order.waits
         name = _algo_id(order) if is_algo else _order_id(order)
         row: Row = {"instId": order.symbol, **name}
         return _command(
@@ -153,7 +147,7 @@ class Commands:
     ) -> Request:
         """Up to 20 regular orders."""
         _batch_size(len(orders))
-        if any(is_in_algo_store(order) for order in orders):
+        if any(order.waits for order in orders):
             raise Unsupported(
                 words.VENUE,
                 "batch cancels of conditional orders",
@@ -274,14 +268,47 @@ def _trigger(intent: OrderIntent) -> Row:
             row["activePx"] = text_of(intent.activation_price)
         return row
     assert intent.trigger_price is not None, "checked"
-    is_stop = intent.order_type in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET)
-    prefix = "sl" if is_stop else "tp"
+    prefix = _prefix(intent.order_type)
     return {
         "ordType": "conditional",
         f"{prefix}TriggerPx": text_of(intent.trigger_price),
         f"{prefix}TriggerPxType": words.TRIGGER_WORDS[intent.trigger_price_type],
-        f"{prefix}OrdPx": _MARKET if intent.price is None else text_of(intent.price),
+        f"{prefix}OrdPx": _price_word(intent.price),
     }
+
+
+def _amend_algo(order: Order, instrument: Instrument, terms: Terms) -> Request:
+    """Trigger price, price and size of what waits; not of a trailing stop."""
+    if terms.trigger_price is None:
+        raise Unsupported(words.VENUE, "amending trailing stops", "place another one")
+    prefix = _prefix(order.order_type)
+    row: Row = {"instId": order.symbol, **_algo_id(order)}
+    row |= _new_size(terms, instrument)
+    row[f"new{prefix.title()}TriggerPx"] = text_of(terms.trigger_price)
+    row[f"new{prefix.title()}OrdPx"] = _price_word(terms.price)
+    return _command(
+        "amend_algo",
+        "/api/v5/trade/amend-algos",
+        row,
+        order_cost("amend-algo", [order.symbol]),
+        Priority.PLACE,
+        window_ms=ACCEPTANCE_MS,
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+    )
+
+
+def _new_size(terms: Terms, instrument: Instrument) -> Row:
+    return {} if terms.qty is None else {"newSz": _contracts(terms.qty, instrument)}
+
+
+def _prefix(kind: OrderType) -> str:
+    """What fields of a stop-loss or of a take-profit begin with."""
+    return "sl" if kind in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET) else "tp"
+
+
+def _price_word(price: Decimal | None) -> str:
+    return _MARKET if price is None else text_of(price)
 
 
 def _check(intent: OrderIntent) -> None:

@@ -262,6 +262,26 @@ def test_conditional_orders(desk: Any) -> None:
     assert gone["code"] == "1"
 
 
+def test_conditional_orders_are_amended(desk: Any) -> None:
+    """Trigger, price and size of what waits; by either id, until it has triggered."""
+    placed = desk.post("trade/order-algo", STOP | {"algoClOrdId": "s1"})
+    algo_id = placed["data"][0]["algoId"]
+
+    def amend(**given: str) -> Any:
+        return desk.post("trade/amend-algos", {"instId": BTC} | given)
+
+    told = amend(algoClOrdId="s1", newSlTriggerPx="58000", newSlOrdPx="-1", newSz="2")
+    assert (code_of(told), told["data"][0]["algoId"]) == (("0", "0"), algo_id)
+    (seen,) = desk.rows("trade/orders-algo-pending?ordType=conditional")
+    assert (seen["algoId"], seen["slTriggerPx"], seen["sz"]) == (algo_id, "58000", "2")
+    assert code_of(amend(algoId=algo_id, newSlTriggerPx="70000")) == ("1", "51280")
+    assert code_of(amend(algoId="7", newSlTriggerPx="58000")) == ("1", "51503")
+    assert code_of(amend(newSlTriggerPx="58000")) == ("1", "50015")
+    desk.trade("57990")
+    desk.wait(1000)
+    assert code_of(amend(algoId=algo_id, newSlTriggerPx="57000")) == ("1", "51503")
+
+
 @pytest.mark.parametrize("price", ["59000", "61000"])
 def test_plain_triggers(desk: Any, price: str) -> None:
     """Without a direction of their own; either side of the market will do."""

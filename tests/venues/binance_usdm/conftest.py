@@ -20,6 +20,7 @@ from connector.model.order import (
     OrderStatus,
     OrderType,
     Side,
+    Terms,
 )
 from connector.venues.binance_usdm import requests
 from connector.venues.binance_usdm.dialect import BinanceUsdm
@@ -130,7 +131,7 @@ def ask(
                 (intent(), ClientOrderId("cx-b-2")),
             ]
         ),
-        "amend": requests.amend(order(), Decimal(1), Decimal(2), ""),
+        "amend": requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(2)), ""),
         "cancel": requests.cancel(order()),
         "cancel_algo": requests.cancel(stop),
         "cancel_batch": requests.cancel_batch([order(), order()]),

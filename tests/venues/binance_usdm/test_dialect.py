@@ -24,6 +24,7 @@ from connector.model.order import (
     PositionSide,
     SelfTradePrevention,
     Side,
+    Terms,
     TimeInForce,
 )
 from connector.venues.binance_usdm import words
@@ -228,7 +229,7 @@ REQUESTS = [
     DIALECT.cancel(ORDER),
     DIALECT.cancel_batch([ORDER]),
     *DIALECT.cancel_all(Symbol("BTCUSDT")),
-    DIALECT.amend(ORDER, None, Decimal(1), Decimal(2)),
+    DIALECT.amend(ORDER, None, Terms(qty=Decimal(1), price=Decimal(2))),
     DIALECT.server_time(),
     *DIALECT.query_order(ORDER),
     *(

@@ -17,6 +17,7 @@ from connector.model.order import (
     PositionSide,
     SelfTradePrevention,
     Side,
+    Terms,
     TimeInForce,
     TriggerPriceType,
 )
@@ -254,7 +255,9 @@ def test_a_batch_of_orders(intent) -> None:
 
 def test_amending(order) -> None:
     """Total quantity and price; by venue id, else by client id; LIMIT only."""
-    request = requests.amend(order(), Decimal("0.006"), Decimal("59100.0"), "7")
+    request = requests.amend(
+        order(), Terms(qty=Decimal("0.006"), price=Decimal("59100.0")), "7"
+    )
     assert (request.method, request.path) == ("PUT", "/fapi/v1/order")
     assert request.params == (
         ("symbol", "BTCUSDT"),
@@ -264,14 +267,18 @@ def test_amending(order) -> None:
         ("price", "59100"),
         ("modifyId", "7"),
     )
-    by_client = requests.amend(order(venue_order_id=None), Decimal(1), Decimal(1), "")
+    by_client = requests.amend(
+        order(venue_order_id=None), Terms(qty=Decimal(1), price=Decimal(1)), ""
+    )
     assert ("origClientOrderId", "cx1") in by_client.params
     with pytest.raises(Unsupported):
         requests.amend(
-            order(order_type=OrderType.STOP_LIMIT), Decimal(1), Decimal(1), ""
+            order(order_type=OrderType.STOP_LIMIT),
+            Terms(qty=Decimal(1), price=Decimal(1)),
+            "",
         )
     with pytest.raises(InvalidOrder):
-        requests.amend(order(), Decimal(1), Decimal(1), "x7")
+        requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(1)), "x7")
 
 
 @pytest.mark.parametrize(
@@ -362,7 +369,7 @@ def test_costs_are_the_published_ones(golden, dialect, intent, order) -> None:
         requests.place(intent(), CX),
         requests.place(intent(**STOP), CX),
         requests.place_batch([(intent(), CX)]),
-        requests.amend(order(), Decimal(1), Decimal(1), ""),
+        requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(1)), ""),
         requests.cancel(order()),
         requests.cancel(order(order_type=OrderType.STOP_LIMIT)),
         requests.cancel_batch([order()]),

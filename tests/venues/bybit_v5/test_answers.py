@@ -29,7 +29,14 @@ from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
 from connector.model.account import LedgerKind, MarginMode
 from connector.model.ids import ClientOrderId, VenueOrderId
 from connector.model.limits import BucketScope
-from connector.model.order import Order, OrderIntent, OrderStatus, OrderType, Side
+from connector.model.order import (
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Side,
+    Terms,
+)
 from connector.venues.bybit_v5.classify import CODES
 from connector.venues.registry import dialect_for
 
@@ -55,7 +62,7 @@ ORDER = Order(
 )
 PLACE = DIALECT.place(INTENT, ClientOrderId("cq4t81m20001"), RULES)
 CANCEL = DIALECT.cancel(ORDER)
-AMEND = DIALECT.amend(ORDER, RULES, D("0.02"), D(61250))
+AMEND = DIALECT.amend(ORDER, RULES, Terms(qty=D("0.02"), price=D(61250)))
 LEVERAGE = DIALECT.set_leverage(BTC, 10)
 REALTIME, HISTORY = DIALECT.query_order(ORDER)
 BATCH = DIALECT.place_batch(

@@ -21,6 +21,7 @@ from connector.model.order import (
     PositionSide,
     SelfTradePrevention,
     Side,
+    Terms,
     TimeInForce,
     TriggerPriceType,
 )
@@ -181,7 +182,7 @@ def test_changes_name_the_venues_id_if_it_is_known(dialect: Dialect) -> None:
         "symbol": "BTCUSDT",
         "orderLinkId": NAME,
     }
-    assert dialect.amend(known, RULES, D("0.02"), D(61000)).body == {
+    assert dialect.amend(known, RULES, Terms(qty=D("0.02"), price=D(61000))).body == {
         "category": "linear",
         "symbol": "BTCUSDT",
         "orderId": "77",

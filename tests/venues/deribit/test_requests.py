@@ -19,6 +19,7 @@ from connector.model.order import (
     OrderType,
     PriceUnit,
     Side,
+    Terms,
 )
 from connector.model.order import TimeInForce as Tif
 from connector.venues.deribit import questions, requests, words
@@ -127,7 +128,7 @@ def test_cancel_by_id_or_label(order: Order) -> None:
 def test_edit_keeps_what_the_order_is(order: Order) -> None:
     """`amount` is the new total; post-only is said again, and refuses."""
     known = replace(order, venue_order_id=VenueOrderId("80"), post_only=True)
-    request = requests.amend(known, D(10000), D(98000))
+    request = requests.amend(known, Terms(qty=D(10000), price=D(98000)))
     assert dict(request.params) == {
         "order_id": "80",
         "amount": "10000",

@@ -39,12 +39,13 @@ from connector.model.order import (
     OrderType,
     Origin,
     Side,
+    Terms,
     TimeInForce,
 )
 
 PLACE = golden("rest_order_place")
 PLACING = DIALECT.place(intent(), NAME, instrument())
-AMENDING = DIALECT.amend(order(), instrument(), D("0.02"), D(61000))
+AMENDING = DIALECT.amend(order(), instrument(), Terms(qty=D("0.02"), price=D(61000)))
 CANCELING = DIALECT.cancel(order(), instrument())
 
 

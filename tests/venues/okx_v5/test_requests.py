@@ -18,6 +18,7 @@ from connector.model.order import (
     PositionSide,
     SelfTradePrevention,
     Side,
+    Terms,
     TimeInForce,
     TriggerPriceType,
 )
@@ -181,15 +182,39 @@ def test_priorities() -> None:
 
 def test_amends_tell_total_size_and_price() -> None:
     """By venue id; only limit orders."""
-    request = DIALECT.amend(order(), instrument(), D("0.05"), D(60500))
+    request = DIALECT.amend(order(), instrument(), Terms(qty=D("0.05"), price=D(60500)))
     assert request.body == {
         "instId": BTC,
         "ordId": "2990011223344120386",
         "newSz": "5",
         "newPx": "60500",
     }
+
+
+def test_what_waits_is_amended_in_its_own_store() -> None:
+    """By REST; what it became is amended as any order. A trail has no such terms."""
+    terms = Terms(qty=D("0.05"), price=D(60000), trigger_price=D(60500))
+    waiting = order(order_type=OrderType.TAKE_PROFIT_LIMIT, venue_order_id=None)
+    request = DIALECT.amend(waiting, instrument(), terms)
+    assert (request.path, request.frame_method) == ("/api/v5/trade/amend-algos", "")
+    assert request.body == {
+        "instId": BTC,
+        "algoClOrdId": NAME,
+        "newSz": "5",
+        "newTpTriggerPx": "60500",
+        "newTpOrdPx": "60000",
+    }
+    whole = order(order_type=OrderType.STOP_MARKET, venue_order_id=VenueOrderId("7"))
+    terms = Terms(qty=None, price=None, trigger_price=D(59000))
+    assert DIALECT.amend(whole, instrument(), terms).body == {
+        "instId": BTC,
+        "algoId": "7",
+        "newSlTriggerPx": "59000",
+        "newSlOrdPx": "-1",
+    }
+    trail = order(order_type=OrderType.TRAILING_STOP, venue_order_id=None)
     with pytest.raises(Unsupported):
-        DIALECT.amend(order(order_type=OrderType.MARKET), instrument(), D(1), D(1))
+        DIALECT.amend(trail, instrument(), Terms(qty=D(1), price=None))
 
 
 def test_cancels_go_where_the_order_is() -> None:

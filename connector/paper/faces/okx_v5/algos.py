@@ -36,6 +36,7 @@ from connector.paper.words import (
     ConditionalStatus,
     ConditionalType,
     PositionSide,
+    Reason,
     Side,
     WorkingType,
 )
@@ -159,6 +160,47 @@ def _trail(row: Mapping[str, Any]) -> dict[str, Any]:
         "callback_rate": ratio * _HUNDRED,
         "activate_price": number_in(row, "activePx"),
     }
+
+
+def amend(ask: Ask) -> Row:
+    """POST amend-algos: trigger price, price and size of what waits."""
+    row = ask.row()
+    told: Row = {
+        "algoClOrdId": text_in(row, "algoClOrdId"),
+        "algoId": text_in(row, "algoId"),
+        "reqId": text_in(row, "reqId"),
+        "sCode": "0",
+        "sMsg": "",
+    }
+    return _outcomes(ask, [told], [lambda: told.update(algoId=_amend_one(ask, row))])
+
+
+def _amend_one(ask: Ask, row: Mapping[str, Any]) -> str:
+    symbol = ask.symbol_in(row)
+    ask.venue.limits.charge_orders("amend-algo", ask.account_id, symbol, 1, ask.now_ms)
+    item = _find(ask, row, ask.engine)
+    if item is None or item.symbol != symbol:
+        raise ApiError(51503)
+    prefix = "newTp" if item.type in _KINDS["tp"] else "newSl"
+    trigger, price = f"{prefix}TriggerPx", f"{prefix}OrdPx"
+    if item.conditional_id in ask.venue.plain_triggers:
+        trigger, price = "newTriggerPx", "newOrdPx"
+    size, is_market = number_in(row, "newSz"), text_in(row, price) in ("", "-1")
+    changed = ask.engine.amend_conditional(
+        ask.account_id,
+        item.conditional_id,
+        qty=None if size is None else ask.contract(symbol).coins(size),
+        price=None if is_market else number_in(row, price),
+        trigger_price=number_in(row, trigger),
+        now_ms=ask.engine_ms,
+    )
+    if isinstance(changed, Refusal):
+        raise (
+            ApiError(51503)
+            if changed.reason is Reason.ORDER_CLOSED
+            else refuse(changed)
+        )
+    return str(item.conditional_id)
 
 
 def cancel(ask: Ask) -> Row:

@@ -62,6 +62,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "trade/close-position"): _get(orders.close_position, 20),
     ("POST", "trade/cancel-all-after"): _get(orders.cancel_all_after, 2),
     ("POST", "trade/order-algo"): _get(algos.place, 0),
+    ("POST", "trade/amend-algos"): _get(algos.amend, 0),
     ("POST", "trade/cancel-algos"): _get(algos.cancel, 0),
     ("GET", "trade/order"): _get(orders.query, 0),
     ("GET", "trade/orders-pending"): _get(orders.list_open, 60),

@@ -27,6 +27,7 @@ PER_INSTRUMENT = {
     "amend-batch": 300,
     "cancel-batch": 300,
     "place-algo": 20,
+    "amend-algo": 20,
     "cancel-algo": 20,
     "query": 60,
 }
