@@ -7,13 +7,15 @@ traces, whatever the hashes of that process are.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -127,10 +129,18 @@ def run_seeds(
         outcomes: Iterable[tuple[Report, bool]] = map(judged, wanted)
         _collect(summary, outcomes, on_report)
     else:
+        others = multiprocessing.active_children()
         pool = ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_parent)
         try:
-            _collect(summary, pool.map(judged, wanted, chunksize=4), on_report)
-        finally:  # when interrupted, what has not begun is dropped
+            with _interrupts_held():
+                outcomes = pool.map(judged, wanted, chunksize=4)
+            _collect(summary, outcomes, on_report)
+        except BaseException:  # interrupted: worlds half played are of no use
+            for child in multiprocessing.active_children():
+                if child not in others:
+                    child.terminate()
+            raise
+        finally:
             pool.shutdown(cancel_futures=True)
     summary.wall_s = time.monotonic() - began
     if summary.runs >= ENOUGH:
@@ -151,10 +161,27 @@ def smallest_tape(report: Report, *, budget_s: float) -> list[int]:
     return shrink(list(report.tape), fails, budget_s=budget_s)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """While processes are made, Ctrl-C waits: it would end a child that has not said
+    yet that it leaves it to its parent, and the parent would see a broken pool.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _leave_interrupts_to_parent() -> None:
     """Ctrl-C reaches the whole process group; the parent decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _collect(

@@ -103,3 +103,28 @@ def test_worlds_in_parallel_do_not_outlive_their_parent() -> None:
         assert process.returncode == 130
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
+
+
+AT_THE_WORST_MOMENT = """
+import os, signal
+from connector.cli.main import main
+import sys
+os.register_at_fork(after_in_child=lambda: os.killpg(0, signal.SIGINT))
+sys.argv = ["connector", "sim", "--seeds", "0:5000", "--jobs", "2"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+def test_an_interrupt_while_processes_are_made() -> None:
+    """A child just made, which knows nothing yet, is not what ends the command."""
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_THE_WORST_MOMENT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err.decode()
+    assert b"Traceback" not in err
