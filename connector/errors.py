@@ -216,14 +216,19 @@ class VenueRefused(VenueError):
 
 
 class RateLimited(ConnectorError):
-    """The limiter could not let the request go before its deadline."""
+    """The limiter could not let the request go before its deadline.
 
-    def __init__(self, buckets: Sequence[str], wait_s: float) -> None:
+    *why* if the venue has closed the gate (a ban, a 429), "" if *buckets* are full.
+    """
+
+    def __init__(self, buckets: Sequence[str], wait_s: float, why: str = "") -> None:
         self.buckets = tuple(buckets)
         self.wait_s = wait_s
+        self.why = why
+        cause = f"{why}, " if why else ""
         super().__init__(
-            f"not sent: rate limit {', '.join(buckets)} frees in {wait_s:.3f} s, "
-            "after the deadline"
+            f"not sent: {cause}rate limit {', '.join(buckets)} frees in {wait_s:.3f} "
+            "s, after the deadline"
         )
 
 

@@ -36,7 +36,7 @@ Calls (*method*, *path*: part of the path, or of the text in order entry; *times
 Clock and order of things
     ``skew``             *ms*: the venue's clock runs ahead (or behind)
     ``replies_first``    *on*: answers leave before the events they cause
-    ``heal``             end all faults above
+    ``heal``             end all faults above, [*clock*: false leaves it as it is]
 
 Market and money
     ``mark`` ``trade``   *symbol*, *price*: set the mark, trade through a price
@@ -293,7 +293,7 @@ class Control:
 
     def _heal(self, face: Face, args: Args) -> dict[str, Any]:
         before_ms = self._server.faults.skew_ms
-        self._server.faults.clear()
+        self._server.faults.clear(clock=bool(args.get("clock", True)))
         self._tell_step(before_ms)
         return face.command("heal", args, self._server.venue_ms())
 

@@ -113,9 +113,12 @@ class Faults:
     stalled_until_ms: dict[SocketKind, int] = field(default_factory=dict)
     _held: dict[int, Frame] = field(default_factory=dict)
 
-    def clear(self) -> None:
-        """Heal everything; frames held back for reordering stay lost."""
-        self.skew_ms = 0
+    def clear(self, *, clock: bool = True) -> None:
+        """Heal everything, the *clock* too if that is wanted; frames held back for
+        reordering stay lost.
+        """
+        if clock:
+            self.skew_ms = 0
         self.replies_first = False
         self.down_until_ms = 0
         self.call_rules.clear()

@@ -117,6 +117,7 @@ class Budget:
                 age_ns = max(0, now.wall_ns - item.wall_ns - CLOCK_SLACK_NS)
                 at_ns = now.mono_ns - age_ns
                 self._gate.inherit(self._id(item.bucket, ""), item.units, at_ns)
+        self._gate.runs.add(run)  # from here on this gate knows, too
 
     def observe(
         self, used: Iterable[tuple[str, int]], *, sent_ns: int | None = None
@@ -133,6 +134,8 @@ class Budget:
             wait_ms = max(0, throttle.until_ms - clock.venue_ns(now) // NS_PER_MS)
         if wait_ms is None:
             wait_ms = _UNSAID_WAIT_MS
+        if self.spending is not None:
+            self.spending.stop(throttle, wait_ms)
         until_ns = now.mono_ns + wait_ms * NS_PER_MS
         why = "banned by the venue" if throttle.is_ban else "throttled by the venue"
         named = [self._id(name, "") for name in throttle.buckets if self._knows(name)]

@@ -20,7 +20,7 @@ from connector.core.machine import SessionCore
 from connector.core.restore import base36
 from connector.dialect import Capability, Dialect, Endpoints
 from connector.errors import ConfigError, CredentialsError, Unsupported
-from connector.model.clock import Now
+from connector.model.clock import ClockOffset, Now
 from connector.model.credentials import Credentials
 from connector.runtime import log
 from connector.runtime.clock import Clock, SystemClock
@@ -33,7 +33,7 @@ from connector.runtime.stream import StreamChannel
 from connector.session.budget import Budget
 from connector.session.gate import Gate, GateKey, shared_gate
 from connector.session.journaling import SPENT, JournalWriter
-from connector.session.spending import Spending, run_of, spent_before
+from connector.session.spending import Spending, run_of, spent_before, stops_before
 from connector.venues.registry import dialect_for
 from connector.venues.signing import Signer, make_signer
 
@@ -299,6 +299,8 @@ def _begin_run(
     if before is not None:
         spent = list(spent_before(before, now.wall_ns))
         budget.inherit(spent, run_of(before), now)
+        for throttle in stops_before(before, now.wall_ns):
+            budget.close(throttle, ClockOffset(), now)
     gate.runs.add(run)
     bodies = {"id_name": name, "id_run": str(number), SPENT: spending.record()}
     journal.append(

@@ -8,6 +8,9 @@ record, which travels with whatever is written anyway.
 
     next process: spent = what the record tells, at its times, and the loan, as if now
 
+When the venue says stop (429, a ban), the record tells until when, too: who starts
+again meanwhile must not make it longer. Stops of a few seconds are not worth a write.
+
 A session that was closed wrote a last record without a loan. Limits whose window is
 short are not recorded: unless the last process was closed, they are taken as used up.
 
@@ -23,8 +26,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from connector.core.limiter_tickets import template_id
-from connector.model.clock import NS_PER_S, Now
+from connector.dialect.wire import Throttle
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.limits import BucketKind, BucketScope, BucketSpec, Cost, Priority
+from connector.model.noun import of_text, replace, to_text
 
 LOAN_WAIT_S = 1.0
 
@@ -34,6 +39,9 @@ _SHORT_NS = {BucketKind.WINDOW: 2 * NS_PER_S, BucketKind.CREDITS: 10 * NS_PER_S}
 
 _SLOTS = 12
 """Slots of a window: what was spent in one counts as spent at its end."""
+
+LONG_STOP_MS = 3_000
+"""A stop that is shorter is over before another process has asked anything."""
 
 CLOCK_SLACK_NS = 10 * NS_PER_S
 """How far the wall clock may have been set forward between two processes."""
@@ -46,6 +54,15 @@ class Spent:
     bucket: str
     units: int
     wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """The venue's word to wait, told and over at these times (UTC ns)."""
+
+    throttle: Throttle
+    told_ns: int
+    until_ns: int
 
 
 @dataclass(slots=True)
@@ -70,6 +87,7 @@ class Spending:
         self._books: dict[str, _Ledger] = {}
         self._short: dict[str, int] = {}
         self._templates: dict[str, BucketSpec] = {}
+        self._stops: list[_Stop] = []
         self._written = asyncio.Event()
         self.wants_record = False
         self._is_refused = False  # by the disk: nobody waits for it
@@ -131,9 +149,27 @@ class Spending:
             book.slots[end_ns] = book.slots.get(end_ns, 0) + units
             book.since_made += units
             book.since_written += units
-            if 2 * book.since_made > book.loan and not self.wants_record:
-                self.wants_record = True
-                self.nudge()
+            if 2 * book.since_made > book.loan:
+                self._want_record()
+
+    def stop(self, throttle: Throttle, wait_ms: int) -> None:
+        """The venue said stop for that long, from now on."""
+        if wait_ms < LONG_STOP_MS:
+            return
+        told_ns = self._now().wall_ns
+        stop = _Stop(throttle, told_ns, told_ns + wait_ms * NS_PER_MS)
+        self._stops = [
+            other
+            for other in self._stops
+            if other.until_ns > told_ns and not _is_same(other.throttle, throttle)
+        ]
+        self._stops.append(stop)
+        self._want_record()
+
+    def _want_record(self) -> None:
+        if not self.wants_record:
+            self.wants_record = True
+            self.nudge()
 
     async def _wait(self) -> None:
         self._written.clear()
@@ -161,6 +197,11 @@ class Spending:
             "run": self.run,
             "spent": spent,
             "loans": {} if is_last else {**loans, **self._short},
+            "stops": [
+                [to_text(stop.throttle), stop.told_ns, stop.until_ns]
+                for stop in self._stops
+                if stop.until_ns > wall_ns
+            ],
         }
         return json.dumps(body, separators=(",", ":"), sort_keys=True)
 
@@ -197,6 +238,20 @@ def spent_before(body: str, wall_ns: int) -> Iterator[Spent]:
             yield Spent(name, units, end_ns)
     for name, units in told["loans"].items():
         yield Spent(name, units, wall_ns)
+
+
+def stops_before(body: str, wall_ns: int) -> Iterator[Throttle]:
+    """What the venue told an earlier process to wait for, with what is left of it."""
+    for text, told_ns, until_ns in json.loads(body).get("stops", ()):
+        # A clock that was set back must not make it longer than it was.
+        left_ms = (min(until_ns - wall_ns, until_ns - told_ns)) // NS_PER_MS
+        if left_ms > 0:
+            told = of_text(Throttle, text)
+            yield replace(told, wait_ms=left_ms, until_ms=None)
+
+
+def _is_same(one: Throttle, other: Throttle) -> bool:
+    return one.scope is other.scope and one.buckets == other.buckets
 
 
 def _span_ns(spec: BucketSpec) -> int:

@@ -66,6 +66,9 @@ class Stage(Protocol):
     def venue_says_stop(self) -> None:
         """A ban or a 429: waiting is what the venue asked for."""
 
+    def disk_fails(self) -> None:
+        """The journal is full or slow: what is to be kept may be lost."""
+
     def phase(self) -> Phase:
         """Where the session stands."""
 
@@ -300,6 +303,7 @@ class FaultKinds:
         faults = self._stage.journal_faults
         hold_s = (self._tape.draw("hold", 10) + 1) * 1.0
         loop = asyncio.get_running_loop()
+        self._stage.disk_fails()
         if self._tape.draw("full", 2):
             faults.is_full = True
             loop.call_later(hold_s, setattr, faults, "is_full", False)

@@ -62,6 +62,7 @@ from connector.session import Session
 from connector.sim.agreement import disagreements
 from connector.sim.hearing import ACCOUNT, Hearing
 from connector.sim.link import Connection
+from connector.sim.patience import Patience
 from connector.sim.world import Party, World
 
 _CLOSING = (
@@ -76,8 +77,6 @@ LONGEST_WINDOW_S = 62.0
 """The longest window of the venue's limits, and a margin."""
 ROTATION_BOUND_S = 45.0
 """A failed rotation is tried again, with pauses."""
-STOP_MARGIN_S = 0.5
-"""A request that is being written when the venue says stop may still leave."""
 COMMAND_BOUND_S = 75.0
 """Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
 
@@ -117,6 +116,7 @@ class Life:
     begun_s: float = 0.0
     session: Session | None = None
     is_over: bool = False
+    ended_s: float = 0.0
     told: Counter[str] = field(default_factory=Counter)
     consumed: Counter[str] = field(default_factory=Counter)
     told_early: frozenset[str] = frozenset()  # before events() was asked for
@@ -174,7 +174,7 @@ class Witness:
         self._exceedances = 0
         self._private_ids: set[int] = set()
         self._was_closed = False
-        self._stop: tuple[Life | None, float] = None, 0.0
+        self.patience = Patience()
 
     # --- notes ---
 
@@ -313,17 +313,19 @@ class Witness:
 
     def on_request(self, name: str) -> None:
         """A request left the bot: not while the venue said to wait."""
-        life, until_s = self._stop
         if name.partition(" ")[2].startswith(self.book.other_hosts):
             return
-        if life is self.life and self.now_s < until_s:
-            self.broken("limits", f"{name} left {until_s - self.now_s:.1f} s too early")
+        left_s = self.patience.left_s(self.life, self.now_s, self._skew_s())
+        if left_s > 0:
+            self.broken("limits", f"{name} left {left_s:.1f} s too early")
 
     def on_stop(self, wait_s: int) -> None:
         """The venue's word to wait arrived."""
-        until_s = self.now_s + wait_s - STOP_MARGIN_S
-        if self._stop[0] is not self.life or until_s > self._stop[1]:
-            self._stop = self.life, until_s
+        self.patience.told(self.life, wait_s, self.now_s, self._skew_s())
+
+    def _skew_s(self) -> float:
+        party = self.life.party
+        return 0.0 if party is None else party.skew_ns / 1e9
 
     def _on_order(self, order: Placed) -> None:
         name = order.client_order_id

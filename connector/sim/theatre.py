@@ -167,7 +167,7 @@ class Theatre:
         world, network = self.world, self.world.network
         network.profile = self.draw.profile
         network.chaos = self.draw.chaos
-        tap = Wiretap(self.playbook, self.witness)
+        tap = self._tap = Wiretap(self.playbook, self.witness)
         network.on_sent.append(tap.on_sent)
         network.on_bytes.append(tap.on_arrived)
         network.on_connect.append(
@@ -231,8 +231,10 @@ class Theatre:
         if self.quiet.is_set() and not self._closing.is_set():
             return  # healed: nothing happens any more
         self.world.kill(life.party)
+        self._tap.killed()
         self._is_trading = False
         life.is_over = True
+        life.ended_s = self.witness.now_s
         life.session = None
         if power:
             self.disk.lose_power()
@@ -262,6 +264,10 @@ class Theatre:
     def venue_says_stop(self) -> None:
         """See `Stage`."""
         self.witness.was_stopped = True
+
+    def disk_fails(self) -> None:
+        """See `Stage`."""
+        self.witness.patience.had_disk_fault = True
 
     def phase(self) -> Phase:
         """See `Stage`."""
@@ -424,10 +430,8 @@ class Theatre:
     def heal(self) -> None:
         """End every fault but that of the venue's clock, and bring the bot back."""
         self.world.note("heal")
-        skew_ms = self.server.faults.skew_ms
-        self.server.control.apply("heal")
-        # A clock that is wrong is no fault; whoever heard of its end hears of this.
-        self.server.control.apply("skew", {"ms": skew_ms})
+        # A clock that is wrong is no fault.
+        self.server.control.apply("heal", {"clock": False})
         self.world.network.heal()
         faults = self.journal_faults
         faults.is_full, faults.delay_s = False, 0.0

@@ -34,6 +34,8 @@ def test_the_server_tells_its_faces() -> None:
     face.clock_stepped = stepped.append
     server.control.apply("skew", {"ms": 2000})
     server.control.apply("skew", {"ms": 500})
+    server.control.apply("heal", {"clock": False})
+    assert server.faults.skew_ms == 500
     server.control.apply("heal", {})
     server.control.apply("heal", {})
     assert stepped == [2000, -1500, -500]
