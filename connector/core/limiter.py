@@ -472,13 +472,8 @@ class Limiter:
         wait_s = math.inf if ready_ns == NEVER_NS else (ready_ns - self._now) / NS
         names = scarce or [bucket.spec.id for bucket in ticket.charge.gates]
         ticket.state = TicketState.EXPIRED
-        is_cancel = ticket.priority is Priority.CANCEL
-        reasons = (
-            gate.closed_reason
-            for gate in ticket.charge.gates
-            if gate.opens_ns(is_cancel) >= ready_ns > self._now
-        )
-        ticket.error = RateLimited(names, wait_s, next(reasons, ""))
+        why = ticket.why_closed(ready_ns) if ready_ns > self._now else ""
+        ticket.error = RateLimited(names, wait_s, why)
 
     def _tick(self, now_ns: int) -> int:
         if now_ns > self._now:

@@ -96,6 +96,14 @@ class Ticket:
         self.error: RateLimited | None = None
         self.owner: object = None
 
+    def why_closed(self, until_ns: int) -> str:
+        """The venue's word that keeps this request until then; "" if there is none."""
+        is_cancel = self.priority is Priority.CANCEL
+        for gate in self.charge.gates:
+            if gate.opens_ns(is_cancel) >= until_ns:
+                return gate.closed_reason
+        return ""
+
     def __repr__(self) -> str:
         return (
             f"Ticket({self.key}, {self.priority.name}, {self.state}, "
