@@ -1,83 +1,89 @@
 """What a refusal means: by code, else by status.
 
-A body with a code is the venue's word, whatever the status: 400 with 50004 is
-unknown, 200 with code 1 is how orders are refused, and 429 with a code is a limit.
-A gateway's page (5xx, 408, a redirect, 403) proves nothing about a command, but for
-429, which never reached it. A question has no effect: where a command would be
-UNKNOWN, a question may simply be asked again.
+Codes stand in the envelope (``code``) or, for orders, in each row (``sCode``); one
+that is not listed is a refusal. A body with a code is the venue's word, whatever the
+status: 400 with 50004 is unknown, 200 with code 1 is how orders are refused, and 429
+with a code is a limit. A gateway's page (5xx, 408, a redirect, 403) proves nothing
+about a command, but for 429, which never reached it. 50004 says itself that the
+result is neither success nor failure, 51149 and 51054 that the order timed out: those
+are found out by asking, never by sending again, since client ids are unique among
+pending orders only.
+
+Source: "Error Code" of the API v5 documentation, read 2026-11.
 """
 
 from __future__ import annotations
 
-from connector.dialect.wire import Reply, Request, Throttle, Verdict
+from connector.dialect.wire import Reply, Request, Throttle
 from connector.model.limits import BucketScope
-from connector.venues.okx_v5 import codes
-from connector.venues.okx_v5.codes import Meaning
 from connector.venues.okx_v5.limits import ORDERS
+from connector.venues.verdicts import Meaning, failed
 
-UNREADABLE = "unreadable"
-TEXT_MAX = 500
 PAUSE_MS = 2000
 """One window: no time is told."""
+SERVICE_UPGRADE = 64008
 
-PLACING = frozenset(("place", "place_algo", "place_batch"))
-ENDING = frozenset(("amend", "amend_algo", "cancel", "cancel_algo", "cancel_batch"))
-SETTING = frozenset(("set_leverage", "set_hedge_mode", "dead_man"))
+CLOCK_ERRORS = frozenset((50102, 50112, 60004, 60006))
+# The key, its passphrase, address list, permissions, environment or signature.
+KEY_ERRORS = frozenset(
+    (
+        *(50035, 50100, 50101, 50103, 50104, 50105, 50106, 50110, 50111, 50113),
+        *(50114, 50119, 50120, 60005, 60007, 60009, 60024, 60032),
+    )
+)
+NOT_ENTITLED = frozenset((60029, 64003))  # the channel is for higher tiers
+REQUEST_LIMITS, ACCOUNT_LIMIT, BUSY = frozenset((50011, 60014)), 50061, 50013
+# The account is being liquidated, deleveraged or funded.
+FROZEN = frozenset((50009, 50017, 50018, 50019, 50020, 50021, 50022, 50023))
+
+_GROUPS: dict[Meaning, tuple[int, ...]] = {
+    # Limits, deadlines and clocks: nothing happened, and trying again may help.
+    Meaning.NOT_EXECUTED: (
+        *(50006, 50011, 50036, 50037, 50038, 50040, 50061, 60011, 60014),
+        *CLOCK_ERRORS,
+    ),
+    Meaning.UNKNOWN: (50001, 50004, 50013, 50026, 51054, 51149, 64007),
+    Meaning.DUPLICATE: (50071, 51016),
+    # 51410 (being cancelled already) and 51412 (being settled) are read as well: the
+    # state that follows tells.
+    Meaning.GONE: (
+        *(51400, 51401, 51402, 51410, 51412, 51503, 51509, 51510, 51603, 51620),
+    ),
+    Meaning.BUSY: (51513,),
+}
+_MEANINGS = {code: meaning for meaning, group in _GROUPS.items() for code in group}
 
 
 def classify(request: Request, *, status: int, code: int | None, text: str) -> Reply:
     """The Reply to a failure; *code* None when the body has none."""
     if code is not None:
-        meaning = codes.meaning_of(code)
+        meaning = _MEANINGS.get(code, Meaning.REFUSED)
     elif status == 429:
         meaning = Meaning.NOT_EXECUTED
     else:
         meaning = Meaning.REFUSED if status in {400, 401, 404} else Meaning.UNKNOWN
-    return Reply(
-        verdict=_verdict(request, meaning),
-        code=f"HTTP {status}" if code is None else str(code),
-        text=text[:TEXT_MAX],
+    return failed(
+        request,
+        meaning,
+        status=status,
+        code=code,
+        text=text,
         throttle=_throttle(request, status, code),
-        is_clock_error=code in codes.CLOCK_ERRORS,
-        is_key_error=code in codes.KEY_ERRORS,
+        is_clock_error=code in CLOCK_ERRORS,
+        is_key_error=code in KEY_ERRORS,
     )
-
-
-def unreadable(request: Request, why: str) -> Reply:
-    """The Reply to an answer that says neither yes nor no."""
-    verdict = _verdict(request, Meaning.UNKNOWN)
-    return Reply(verdict=verdict, code=UNREADABLE, text=why[:TEXT_MAX])
-
-
-def _verdict(request: Request, meaning: Meaning) -> Verdict:
-    op = request.op
-    is_command = op in PLACING or op in ENDING or op in SETTING
-    match meaning:
-        case Meaning.REFUSED:
-            return Verdict.REJECTED
-        case Meaning.NOT_EXECUTED:
-            return Verdict.NOT_EXECUTED
-        case Meaning.UNKNOWN:
-            return Verdict.UNKNOWN if is_command else Verdict.NOT_EXECUTED
-        case Meaning.DUPLICATE:
-            return Verdict.DUPLICATE if op in PLACING else Verdict.REJECTED
-        case Meaning.GONE:
-            if op in ENDING:
-                return Verdict.NOT_OPEN
-            # No answer to a placement: something in between mixed up requests.
-            return Verdict.UNKNOWN if op in PLACING else Verdict.NOT_FOUND
 
 
 def _throttle(request: Request, status: int, code: int | None) -> Throttle | None:
     """Which limit was met is not told: those of the call, or the one of all orders."""
     buckets: tuple[str, ...] = ()
-    if code in codes.REQUEST_LIMITS:
+    if code in REQUEST_LIMITS:
         buckets = tuple(name for name, _ in request.cost if name != ORDERS)
-    elif code in codes.ACCOUNT_LIMITS:
+    elif code == ACCOUNT_LIMIT:
         buckets = (ORDERS,)
     if buckets:
         scope = BucketScope.ACCOUNT
         return Throttle(scope=scope, buckets=buckets, wait_ms=PAUSE_MS)
-    if code in codes.BUSY or (status == 429 and code is None):
+    if code == BUSY or (status == 429 and code is None):
         return Throttle(scope=BucketScope.IP, wait_ms=PAUSE_MS)
     return None

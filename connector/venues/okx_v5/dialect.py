@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.dialect import (
-    AccountView,
     Capability,
     DeadMan,
     DeadManKind,
     Endpoints,
     LinkScript,
-    MarginNumbers,
     ResendPolicy,
     Sequencing,
     VenueFacts,
 )
-from connector.dialect.facts import Fact
-from connector.dialect.wire import (
-    FrameWire,
-    HttpAnswer,
-    HttpWire,
-    Reply,
-    Request,
-    Send,
-    SigningKey,
-)
 from connector.model.ids import Symbol
-from connector.model.limits import BucketSpec
+from connector.venues.base import PureDialect
 from connector.venues.okx_v5 import (
     answers,
     limits,
@@ -35,10 +23,10 @@ from connector.venues.okx_v5 import (
     questions,
     requests,
     scripts,
-    sign,
     words,
 )
-from connector.venues.okx_v5 import margin as margin_model
+from connector.venues.okx_v5 import margin as margins
+from connector.venues.okx_v5 import sign as signing
 
 FACTS = VenueFacts(
     name=words.VENUE,
@@ -88,59 +76,27 @@ def _endpoints(host: str, *headers: tuple[str, str]) -> Endpoints:
     )
 
 
-# Keys of my.okx.com (EEA) and app.okx.com (US, AU) live on hosts of their own, which
-# a profile names: eea.okx.com with wseea.okx.com, us.okx.com with wsus.okx.com.
-# The demo account is reached through the same REST host, told apart by a header.
-ENVIRONMENTS = {
-    "live": _endpoints("ws.okx.com"),
-    "testnet": _endpoints("wspap.okx.com", ("x-simulated-trading", "1")),
-}
-
-
-class OkxV5(requests.Commands, questions.Questions):
+class OkxV5(requests.Commands, questions.Questions, PureDialect):
     """The dialect of OKX v5 perpetuals and futures; has no state."""
 
-    @property
-    def facts(self) -> VenueFacts:
-        """Constants of the venue."""
-        return FACTS
+    facts = FACTS
+    base_limits = limits.BASE_LIMITS
+    # Keys of my.okx.com (EEA) and app.okx.com (US, AU) live on hosts of their own,
+    # which a profile names: eea.okx.com with wseea.okx.com, us.okx.com with
+    # wsus.okx.com. The demo account is reached through the same REST host, told
+    # apart by a header.
+    environments = {
+        "live": _endpoints("ws.okx.com"),
+        "testnet": _endpoints("wspap.okx.com", ("x-simulated-trading", "1")),
+    }
 
-    @property
-    def base_limits(self) -> tuple[BucketSpec, ...]:
-        """Limits of the lowest tier."""
-        return limits.BASE_LIMITS
-
-    def endpoints(self, environment: str) -> Endpoints | None:
-        """Published URLs of ``live`` or ``testnet``."""
-        return ENVIRONMENTS.get(environment)
-
-    def read_answer(self, request: Request, answer: HttpAnswer) -> Reply:
-        """Classify and translate; never raises for what the venue sent."""
-        return answers.read_answer(request, answer)
-
-    def read_frame(self, raw: bytes) -> tuple[Fact, ...]:
-        """Translate one frame of any stream; never raises."""
-        return messages.read_frame(raw)
-
-    def read_frame_reply(self, request: Request, raw: bytes) -> Reply:
-        """The answer to a request that was sent as a frame."""
-        return answers.read_frame_reply(request, raw)
-
-    def sign(
-        self, request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
-    ) -> HttpWire:
-        """The exact bytes to send at venue time *venue_ms*."""
-        return sign.sign(request, signer, base_url, venue_ms)
-
-    def sign_request_frame(
-        self, request: Request, signer: SigningKey, frame_id: str, venue_ms: int
-    ) -> FrameWire:
-        """The same command for WebSocket order entry."""
-        return sign.sign_request_frame(request, signer, frame_id, venue_ms)
-
-    def sign_frame(self, step: Send, signer: SigningKey, venue_ms: int) -> str:
-        """The login of a socket."""
-        return sign.sign_frame(step, signer, venue_ms)
+    read_answer = staticmethod(answers.read_answer)
+    read_frame = staticmethod(messages.read_frame)
+    read_frame_reply = staticmethod(answers.read_frame_reply)
+    sign = staticmethod(signing.sign)
+    sign_request_frame = staticmethod(signing.sign_request_frame)
+    sign_frame = staticmethod(signing.sign_frame)
+    margin = staticmethod(margins.margin)
 
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps orders, positions and balances."""
@@ -172,7 +128,3 @@ class OkxV5(requests.Commands, questions.Questions):
         if not endpoints.ws_api:
             return None
         return scripts.StreamScript(endpoints.ws_api, has_login=True)
-
-    def margin(self, view: AccountView) -> MarginNumbers | None:
-        """Computed in futures mode, as told in the others."""
-        return margin_model.margin(view)

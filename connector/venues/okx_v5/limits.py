@@ -13,6 +13,7 @@ v5 documentation, read 2026-11.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from connector.model.clock import NS_PER_S
@@ -22,64 +23,45 @@ from connector.model.limits import BucketScope, BucketSpec, Cost
 WINDOW_NS = 2 * NS_PER_S
 
 ORDERS = "orders-2s"
-CONNECTS = "connects"
-DIALS = "dials"
-SUBSCRIPTIONS = "subscriptions-1h"
+CONNECTS, DIALS, SUBSCRIPTIONS = "connects", "dials", "subscriptions-1h"
 CONNECT_COST: Cost = ((CONNECTS, 1), (DIALS, 1))
 SUBSCRIBE_COST: Cost = ((SUBSCRIPTIONS, 1),)
 
-# Operation -> orders per instrument.
-_PER_SYMBOL = {
-    "place": 60,
-    "amend": 60,
-    "cancel": 60,
-    "place-batch": 300,
-    "cancel-batch": 300,
-    "place-algo": 20,
-    "amend-algo": 20,
-    "cancel-algo": 20,
-    "order": 60,
+# Units a window: of an operation and instrument, of a user, of an address. But for
+# operations on orders, a bucket has the name of its path's last word.
+_LIMITS: dict[BucketScope, dict[str, int]] = {
+    BucketScope.SYMBOL: {
+        **dict.fromkeys(("place:*", "amend:*", "cancel:*", "order:*"), 60),
+        **dict.fromkeys(("place-batch:*", "cancel-batch:*"), 300),
+        **dict.fromkeys(("place-algo:*", "amend-algo:*", "cancel-algo:*"), 20),
+    },
+    BucketScope.ACCOUNT: {
+        ORDERS: 1000,
+        **dict.fromkeys(("orders-pending", "fills"), 60),
+        **dict.fromkeys(("order-algo", "orders-algo-pending"), 20),
+        **dict.fromkeys(("instruments", "leverage-info", "set-leverage"), 20),
+        **dict.fromkeys(("fills-history", "positions", "balance"), 10),
+        **dict.fromkeys(("bills", "bills-archive"), 10),
+        **dict.fromkeys(("config", "set-position-mode"), 5),
+        "cancel-all-after": 2,
+    },
+    BucketScope.IP: dict.fromkeys(("time", "mark-price", "position-tiers"), 10),
 }
-# Operation -> calls per user.
-_PER_USER = {
-    "orders-pending": 60,
-    "algo": 20,
-    "algos-pending": 20,
-    "fills": 60,
-    "fills-history": 10,
-    "positions": 10,
-    "balance": 10,
-    "bills": 10,
-    "bills-archive": 10,
-    "config": 5,
-    "instruments": 20,
-    "leverage-info": 20,
-    "set-leverage": 20,
-    "set-position-mode": 5,
-    "cancel-all-after": 2,
-}
-# Operation -> calls per address.
-_PER_ADDRESS = {"time": 10, "mark-price": 10, "position-tiers": 10}
 _COUNTED_TOGETHER = frozenset(("place", "amend", "place-batch"))
 
-
-def _spec(bucket: str, limit: int, scope: BucketScope) -> BucketSpec:
-    return BucketSpec(
-        id=bucket,
-        limit=limit,
-        window_ns=WINDOW_NS,
-        scope=scope,
-        # A twentieth is kept for cancels and reduce-only orders.
-        reserve=limit // 20,
-        calendar=False,
-    )
-
-
 BASE_LIMITS = (
-    _spec(ORDERS, 1000, BucketScope.ACCOUNT),
-    *(_spec(f"{k}:*", n, BucketScope.SYMBOL) for k, n in _PER_SYMBOL.items()),
-    *(_spec(name, n, BucketScope.ACCOUNT) for name, n in _PER_USER.items()),
-    *(_spec(name, n, BucketScope.IP) for name, n in _PER_ADDRESS.items()),
+    *(
+        BucketSpec(
+            id=name,
+            limit=limit,
+            window_ns=WINDOW_NS,
+            scope=scope,
+            reserve=limit // 20,  # for cancels and reduce-only orders
+            calendar=False,
+        )
+        for scope, limits in _LIMITS.items()
+        for name, limit in limits.items()
+    ),
     # Three a second, wherever in its handshake each arrives; and evenly, so that a
     # venue that comes back is soon reached.
     BucketSpec(id=CONNECTS, limit=3, window_ns=NS_PER_S, calendar=False),
@@ -101,11 +83,8 @@ def cost_of(operation: str) -> Cost:
 
 def order_cost(operation: str, symbols: Iterable[Symbol]) -> Cost:
     """What an order operation costs: one unit of its instrument per order."""
-    counts: dict[str, int] = {}
-    for symbol in symbols:
-        name = f"{operation}:{symbol}"
-        counts[name] = counts.get(name, 0) + 1
+    counts = Counter(f"{operation}:{symbol}" for symbol in symbols)
     cost = tuple(counts.items())
     if operation in _COUNTED_TOGETHER:
-        cost += ((ORDERS, sum(counts.values())),)
+        cost += ((ORDERS, counts.total()),)
     return cost

@@ -20,20 +20,28 @@ articles) and the account pages of the API v5 documentation, read 2026-11.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import Position
 from connector.model.ids import Symbol
-from connector.model.instrument import Bracket, Instrument
+from connector.model.instrument import Instrument
 from connector.model.money import ONE, ZERO
-from connector.model.order import Order
+from connector.venues.linear_margin import (
+    crossing,
+    currency_of,
+    may_open,
+    ratio_of,
+    tier_for,
+    totals,
+    wallet_of,
+)
 
-DEFAULT_CURRENCY = "USDT"
 TAKER_FEE = Decimal("0.0005")
 """Of the lowest tier; only the estimate of a liquidation price needs it."""
+
+_Key = tuple[Symbol, str]
 
 
 def margin(view: AccountView) -> MarginNumbers | None:
@@ -46,177 +54,110 @@ def _told(view: AccountView) -> MarginNumbers | None:
     told = view.venue_fields
     if not told.get("adjEq") or not told.get("totalEq"):
         return None
-    equity, unrealized = Decimal(told["adjEq"]), Decimal(told.get("upl") or 0)
-    maintenance = Decimal(told.get("mmr") or 0)
+    names = ("adjEq", "totalEq", "upl", "imr", "mmr", "availEq")
+    equity, wallet, unrealized, initial, maintenance, available = (
+        Decimal(told.get(name) or 0) for name in names
+    )
     return MarginNumbers(
         currency="USD",
-        wallet=Decimal(told["totalEq"]) - unrealized,
-        equity=equity,
-        unrealized_pnl=unrealized,
-        initial_margin=Decimal(told.get("imr") or 0),
-        maintenance_margin=maintenance,
-        available=Decimal(told.get("availEq") or 0),
-        margin_ratio=_ratio(maintenance, equity),
-    )
-
-
-def _ratio(maintenance: Decimal, equity: Decimal) -> Decimal | None:
-    if not maintenance:
-        return None
-    return maintenance / equity if equity > 0 else ONE
-
-
-@dataclass(frozen=True, slots=True)
-class _Contract:
-    """One instrument with what is at stake in it."""
-
-    instrument: Instrument
-    leverage: int
-    mark: Decimal
-    positions: tuple[Position, ...]
-    orders: tuple[Order, ...]
-
-    def value(self, qty: Decimal, price: Decimal) -> Decimal:
-        """In settle currency; quantities of inverse contracts are quote units."""
-        return qty / price if self.instrument.is_inverse else qty * price
-
-    def rate(self, position: Position) -> Decimal:
-        """Maintenance rate of the tier that the size falls into."""
-        contracts = abs(position.qty) / self.instrument.qty_unit
-        return tier_for(self.instrument.brackets, contracts).maintenance_rate
-
-    def unrealized(self, position: Position) -> Decimal:
-        """Profit at the mark price."""
-        if not position.entry_price:
-            return ZERO
-        if self.instrument.is_inverse:
-            return position.qty * (ONE / position.entry_price - ONE / self.mark)
-        return position.qty * (self.mark - position.entry_price)
-
-    def numbers(self, position: Position, cash: Decimal) -> PositionNumbers:
-        """Live numbers of one position; *cash* is what stands behind it."""
-        notional = self.value(abs(position.qty), self.mark)
-        price = position.liquidation_price
-        if price is None and not self.instrument.is_inverse:
-            price = self._liquidation(position, cash)
-        return PositionNumbers(
-            mark_price=self.mark,
-            unrealized_pnl=self.unrealized(position),
-            initial_margin=notional / self.leverage,
-            maintenance_margin=notional * self.rate(position),
-            liquidation_price=price,
-        )
-
-    def _liquidation(self, position: Position, cash: Decimal) -> Decimal | None:
-        cost = abs(position.qty) * (self.rate(position) + TAKER_FEE)
-        bottom = cost - position.qty
-        if not bottom:
-            return None
-        price = (cash - position.qty * position.entry_price) / bottom
-        return price if price > 0 else None
-
-    @property
-    def order_margin(self) -> Decimal:
-        """Frozen by orders that rest with a price and may add exposure."""
-        frozen = sum(
-            (
-                self.value(order.leaves_qty, order.price)
-                for order in self.orders
-                if order.price is not None and _opens(order)
-            ),
-            ZERO,
-        )
-        return frozen / self.leverage
-
-
-def _opens(order: Order) -> bool:
-    """May add exposure and is not waiting for a trigger, which freezes nothing."""
-    waits = order.order_type.is_conditional and order.triggered_order_id is None
-    closes = (order.position_side.value, order.side.value) in (
-        ("LONG", "SELL"),
-        ("SHORT", "BUY"),
-    )
-    return not (waits or closes or order.reduce_only or order.close_position)
-
-
-def tier_for(tiers: Sequence[Bracket], contracts: Decimal) -> Bracket:
-    """The tier whose cap holds *contracts*; the last one above all caps."""
-    return next((tier for tier in tiers if contracts <= tier.cap), tiers[-1])
-
-
-def _computed(view: AccountView) -> MarginNumbers | None:
-    contracts = _contracts(view)
-    if contracts is None:
-        return None
-    settles = {contract.instrument.settle for contract in contracts}
-    currency = DEFAULT_CURRENCY
-    if settles and currency not in settles:
-        currency = min(settles)
-    positions: dict[tuple[Symbol, str], PositionNumbers] = {}
-    for settle in settles:
-        group = [c for c in contracts if c.instrument.settle == settle]
-        positions |= _positions(group, _cash(view, settle))
-    ours = [c for c in contracts if c.instrument.settle == currency]
-    numbers = [
-        positions[position.symbol, position.position_side.value]
-        for contract in ours
-        for position in contract.positions
-    ]
-    wallet = _cash(view, currency)
-    unrealized = sum((n.unrealized_pnl for n in numbers), ZERO)
-    maintenance = sum((n.maintenance_margin for n in numbers), ZERO)
-    initial = sum((n.initial_margin for n in numbers), ZERO)
-    initial += sum((contract.order_margin for contract in ours), ZERO)
-    equity = wallet + unrealized
-    return MarginNumbers(
-        currency=currency,
-        wallet=wallet,
+        wallet=wallet - unrealized,
         equity=equity,
         unrealized_pnl=unrealized,
         initial_margin=initial,
         maintenance_margin=maintenance,
-        available=max(ZERO, equity - initial),
-        margin_ratio=_ratio(maintenance, equity),
-        positions=positions,
+        available=available,
+        margin_ratio=ratio_of(maintenance, equity),
     )
 
 
-def _positions(
-    group: Sequence[_Contract], cash: Decimal
-) -> dict[tuple[Symbol, str], PositionNumbers]:
-    """Numbers of all positions of one currency: what the others earn and need is
-    neither at the disposal of one."""
-    alone = [(c, p, c.numbers(p, cash)) for c in group for p in c.positions]
-    free = sum((n.unrealized_pnl - n.maintenance_margin for _, _, n in alone), cash)
-    return {
-        (p.symbol, p.position_side.value): c.numbers(
-            p, free - n.unrealized_pnl + n.maintenance_margin
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """One position; its instrument's quantities are quote units if it is inverse."""
+
+    instrument: Instrument
+    leverage: int
+    mark: Decimal
+    position: Position
+
+    @property
+    def key(self) -> _Key:
+        return self.position.symbol, self.position.position_side.value
+
+    @property
+    def rate(self) -> Decimal:
+        """Maintenance rate of the tier that the size falls into."""
+        contracts = abs(self.position.qty) / self.instrument.qty_unit
+        return tier_for(self.instrument.brackets, contracts).maintenance_rate
+
+    @property
+    def unrealized(self) -> Decimal:
+        """Profit at the mark price."""
+        qty, entry = self.position.qty, self.position.entry_price
+        if not entry:
+            return ZERO
+        if self.instrument.is_inverse:
+            return qty * (ONE / entry - ONE / self.mark)
+        return qty * (self.mark - entry)
+
+    def numbers(self, cash: Decimal) -> PositionNumbers:
+        """Live numbers; *cash* is what stands behind the position."""
+        qty, price = self.position.qty, self.position.liquidation_price
+        notional = _value(self.instrument, abs(qty), self.mark)
+        if price is None and not self.instrument.is_inverse:
+            cost = abs(qty) * (self.rate + TAKER_FEE)
+            price = crossing(cash - qty * self.position.entry_price, cost - qty)
+        return PositionNumbers(
+            mark_price=self.mark,
+            unrealized_pnl=self.unrealized,
+            initial_margin=notional / self.leverage,
+            maintenance_margin=notional * self.rate,
+            liquidation_price=price,
         )
-        for c, p, n in alone
-    }
 
 
-def _cash(view: AccountView, currency: str) -> Decimal:
-    balance = view.balances.get(currency)
-    return balance.wallet if balance else ZERO
+def _value(instrument: Instrument, qty: Decimal, price: Decimal) -> Decimal:
+    """In settle currency."""
+    return qty / price if instrument.is_inverse else qty * price
 
 
-def _contracts(view: AccountView) -> list[_Contract] | None:
-    contracts = []
-    for symbol, (positions, orders) in view.by_symbol().items():
+def _computed(view: AccountView) -> MarginNumbers | None:
+    legs: list[_Leg] = []
+    reserved: dict[str, Decimal] = {}
+    for symbol, (held, orders) in view.by_symbol().items():
         instrument = view.instruments.get(symbol)
         leverage, mark = view.leverage.get(symbol), view.marks.get(symbol)
         if instrument is None or not leverage:
             return None
-        if positions and (not mark or not instrument.brackets):
-            return None
-        contracts.append(
-            _Contract(
-                instrument,
-                leverage,
-                mark or ZERO,
-                tuple(positions),
-                tuple(orders),
-            )
+        for position in held:
+            if not mark or not instrument.brackets:
+                return None
+            legs.append(_Leg(instrument, leverage, mark, position))
+        frozen = (
+            _value(instrument, order.leaves_qty, order.price)
+            for order in orders
+            if order.price is not None and may_open(order)
         )
-    return contracts
+        before = reserved.get(instrument.settle, ZERO)
+        reserved[instrument.settle] = before + sum(frozen, ZERO) / leverage
+    currency = currency_of(reserved)
+    positions: dict[_Key, PositionNumbers] = {}
+    for settle in reserved:
+        ours = [leg for leg in legs if leg.instrument.settle == settle]
+        positions |= _positions(ours, wallet_of(view, settle))
+    mine = [positions[g.key] for g in legs if g.instrument.settle == currency]
+    return totals(
+        currency,
+        wallet_of(view, currency),
+        mine,
+        reserved.get(currency, ZERO),
+        positions,
+    )
+
+
+def _positions(legs: list[_Leg], cash: Decimal) -> dict[_Key, PositionNumbers]:
+    """Numbers of all positions of one currency: what the others earn and need is
+    neither at the disposal of one."""
+    alone = {leg.key: leg.numbers(cash) for leg in legs}
+    spare = {k: n.unrealized_pnl - n.maintenance_margin for k, n in alone.items()}
+    free = sum(spare.values(), cash)
+    return {leg.key: leg.numbers(free - spare[leg.key]) for leg in legs}

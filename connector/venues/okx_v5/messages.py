@@ -1,4 +1,4 @@
-"""Frames into facts: one parse per frame, straight from the bytes.
+"""Frames into facts: one parse per frame.
 
     pong                              the answer to our ping, no JSON
     {"arg": {"channel"...}, "data"}   a push
@@ -16,28 +16,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from connector.dialect.facts import (
     ControlFact,
     ControlKind,
     Fact,
     FrameReply,
-    RiskFact,
     UnknownFact,
 )
-from connector.model.clock import NS_PER_MS
-from connector.model.ids import Symbol
-from connector.venues.okx_v5 import codes, rows, wire, words
+from connector.model.noun import replace
+from connector.venues.json_rows import Row
+from connector.venues.okx_v5 import rows
+from connector.venues.okx_v5.classify import SERVICE_UPGRADE
 from connector.venues.okx_v5.sign import LOGIN
-from connector.venues.okx_v5.wire import Shape
-
-RAW_MAX = 4096
+from connector.venues.replies import BROKEN, unknown
 
 _CHANNEL = re.compile(rb'"channel"\s*:\s*"([a-z_-]{1,40})"')
-_BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
-_HEAD = Shape(wire.Head)
 # A refused request is quoted in the refusal, a login with its passphrase.
 _SECRET = re.compile(r'(\\?"(?:passphrase|sign|apiKey)\\?"\s*:\s*\\?")[^"\\]*')
 
@@ -51,102 +45,76 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
         if peeked is not None:
             return _push(peeked[1].decode("ascii"), raw)
     try:
-        head: wire.Head = _HEAD.of_bytes(raw)
-    except _BROKEN:
+        head = Row.of_bytes(raw)
+        event, op, name = (head.text(key, "") for key in ("event", "op", "id"))
+        if event:
+            return _event(event, name, head, raw)
+    except BROKEN:
         return (_unknown("", raw, is_gap=True),)
-    if head.event:
-        return _event(head, raw)
-    if head.op and head.id:
-        return (FrameReply(frame_id=head.id, raw=raw),)
-    return (_unknown(head.op, raw, is_gap=True),)
+    if op and name:
+        return (FrameReply(frame_id=name, raw=raw),)
+    return (_unknown(op, raw, is_gap=True),)
 
 
 def _push(name: str, raw: bytes) -> tuple[Fact, ...]:
-    channel = _CHANNELS.get(name)
-    if channel is None:
+    translate = _CHANNELS.get(name)
+    if translate is None:
         return (_unknown(name, raw, is_gap=False),)
+    facts: list[Fact] = []
     try:
-        facts: list[Fact] = []
-        for row in channel.shape.of_bytes(raw).data:
-            if getattr(row, "inst_type", "SWAP") in words.KINDS:
-                facts += channel.translate(row)
-            else:
-                # Spot, margin and options are told, and traded elsewhere.
-                facts.append(UnknownFact(kind=f"{name} {row.inst_type}", raw=""))
-    except _BROKEN:
-        return (_unknown(name, raw, is_gap=channel.is_state),)
+        for row in Row.of_bytes(raw).rows("data"):
+            if rows.is_ours(row):
+                facts += translate(row)
+            else:  # spot, margin and options are told, and traded elsewhere
+                facts.append(UnknownFact(kind=f"{name} {row.text('instType')}", raw=""))
+    except BROKEN:
+        return (_unknown(name, raw, is_gap=name not in _STATELESS),)
     return tuple(facts)
 
 
-def _event(head: wire.Head, raw: bytes) -> tuple[Fact, ...]:
-    channel = head.channel or str(head.arg.get("channel", ""))
-    match head.event:
+def channel_ref(arg: Row) -> str:
+    """What an acknowledgement is known by: a channel, and an instrument if it has."""
+    return f"{arg.text('channel', '')} {arg.text('instId', '')}".strip()
+
+
+def _event(event: str, name: str, head: Row, raw: bytes) -> tuple[Fact, ...]:
+    ref = head.text("channel", "") or channel_ref(head.row("arg"))
+    code, text = (
+        head.text("code", ""),
+        _SECRET.sub(r"\1**********", head.text("msg", "")),
+    )
+    match event:
         case "login":
             return (ControlFact(kind=ControlKind.ACK, ref=LOGIN),)
         case "subscribe":
-            return (ControlFact(kind=ControlKind.ACK, ref=channel),)
+            return (ControlFact(kind=ControlKind.ACK, ref=ref),)
         case "unsubscribe" | "channel-conn-count":
             return ()
         case "channel-conn-count-error":
             kind = ControlKind.SUBSCRIPTION_LOST
-            return (ControlFact(kind=kind, ref=channel, text="too many connections"),)
-        case "notice" if head.code == str(codes.SERVICE_UPGRADE):
-            return (ControlFact(kind=ControlKind.RESTART_NOTICE, text=head.msg),)
+            return (ControlFact(kind=kind, ref=ref, text="too many connections"),)
+        case "notice" if code == str(SERVICE_UPGRADE):
+            return (ControlFact(kind=ControlKind.RESTART_NOTICE, text=text),)
         case "error":
-            text = _SECRET.sub(r"\1**********", head.msg)
-            return (
-                ControlFact(
-                    kind=ControlKind.REFUSED, ref=head.id, code=head.code, text=text
-                ),
-            )
-    return (_unknown(head.event, raw, is_gap=False),)
+            kind = ControlKind.REFUSED
+            return (ControlFact(kind=kind, ref=name, code=code, text=text),)
+    return (_unknown(event, raw, is_gap=False),)
 
 
 def _unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
-    text = raw[:RAW_MAX].decode("utf-8", "replace")
-    return UnknownFact(kind=kind, raw=_SECRET.sub(r"\1**********", text), is_gap=is_gap)
+    fact = unknown(kind, raw, is_gap=is_gap)
+    return replace(fact, raw=_SECRET.sub(r"\1**********", fact.raw))
 
 
-def _hint(row: wire.FillPush) -> list[Fact]:
-    return [rows.fill_hint(row)] if row.count in ("", "1") else []
-
-
-def _warning(row: wire.PositionRow) -> list[Fact]:
-    return [
-        RiskFact(
-            text=f"{row.inst_id} {row.pos}: margin ratio {row.mgn_ratio}",
-            venue_ns=row.u_time * NS_PER_MS,
-            symbols=(Symbol(row.inst_id),),
-        )
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Channel:
-    """How the rows of one channel are validated and translated."""
-
-    shape: Shape
-    translate: Callable[[Any], list[Fact]]
-    is_state: bool
-
-
-def _channel(
-    model: Any, translate: Callable[[Any], list[Fact]], *, is_state: bool = True
-) -> _Channel:
-    push: Any = wire.Push
-    return _Channel(Shape(push[model]), translate, is_state)
-
-
-_CHANNELS: dict[str, _Channel] = {
-    "orders": _channel(wire.OrderPush, rows.push_facts),
-    "orders-algo": _channel(wire.AlgoRow, lambda row: [rows.algo_fact(row)]),
-    "algo-advance": _channel(wire.AlgoRow, lambda row: [rows.algo_fact(row)]),
-    "fills": _channel(wire.FillPush, _hint, is_state=False),
-    "positions": _channel(wire.PositionRow, lambda row: [rows.position_fact(row)]),
-    "account": _channel(wire.AccountRow, rows.account_facts),
-    "balance_and_position": _channel(wire.BalancePositionRow, rows.change_facts),
-    "liquidation-warning": _channel(wire.PositionRow, _warning, is_state=False),
-    "mark-price": _channel(
-        wire.MarkRow, lambda row: [rows.mark_fact(row)], is_state=False
-    ),
+_STATELESS = frozenset(("fills", "liquidation-warning", "mark-price"))
+_CHANNELS: dict[str, Callable[[Row], list[Fact]]] = {
+    "orders": rows.push_facts,
+    "orders-algo": rows.algo_facts,
+    "algo-advance": rows.algo_facts,
+    "fills": rows.fill_hints,
+    "positions": lambda row: [rows.position_fact(row)],
+    "account": rows.account_facts,
+    "balance_and_position": rows.change_facts,
+    "liquidation-warning": lambda row: [rows.warning(row)],
+    "mark-price": lambda row: [rows.mark_fact(row)],
 }

@@ -16,15 +16,17 @@ Source: "Trade" and "Algo Trading" pages of the API v5 documentation, read 2026-
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
-from connector.model.limits import Cost, Priority
+from connector.model.limits import Priority
 from connector.model.money import text_of
 from connector.model.order import (
     Order,
@@ -35,9 +37,11 @@ from connector.model.order import (
     Terms,
     TimeInForce,
 )
+from connector.venues.base import setting_context
 from connector.venues.okx_v5 import words
 from connector.venues.okx_v5.limits import cost_of, order_cost
 from connector.venues.okx_v5.sign import ACCEPTANCE_MS
+from connector.venues.replies import batch_context
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -48,6 +52,30 @@ _HUNDRED = Decimal(100)
 _MARKET = "-1"
 
 Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A command's path, its name as a frame ("" by REST only), how long the venue may
+    take it (None: repeating it does no harm) and whether it takes a list."""
+
+    path: str
+    frame: str = ""
+    window_ms: int | None = ACCEPTANCE_MS
+    is_list: bool = False
+
+
+ORDER_CALLS = {
+    "place": _Call("order", "order", RECV_WINDOW_MS),
+    "place_batch": _Call("batch-orders", "batch-orders", RECV_WINDOW_MS, True),
+    "amend": _Call("amend-order", "amend-order", RECV_WINDOW_MS),
+    "cancel": _Call("cancel-order", "cancel-order", None),
+    "cancel_batch": _Call("cancel-batch-orders", "batch-cancel-orders", None, True),
+    "place_algo": _Call("order-algo"),
+    "amend_algo": _Call("amend-algos"),
+    "cancel_algo": _Call("cancel-algos", window_ms=None, is_list=True),
+}
+"""What has an outcome for each order."""
 
 
 def is_wire_id(client_order_id: str) -> bool:
@@ -65,156 +93,94 @@ class Commands:
         instrument: Instrument,
     ) -> Request:
         """A new order, conditional ones through the algo service."""
-        symbol, is_algo = intent.symbol, intent.order_type.is_conditional
-        row = order_row(intent, client_order_id, instrument)
-        return _command(
-            "place_algo" if is_algo else "place",
-            "/api/v5/trade/order-algo" if is_algo else "/api/v5/trade/order",
-            row,
-            order_cost("place-algo" if is_algo else "place", [symbol]),
-            Priority.CANCEL if intent.reduces else Priority.PLACE,
-            window_ms=ACCEPTANCE_MS if is_algo else RECV_WINDOW_MS,
-            frame_method="" if is_algo else "order",
-            codes=[instrument.wire_code],
-            symbol=symbol,
-            client_order_id=client_order_id,
+        return _on_orders(
+            "place_algo" if intent.order_type.is_conditional else "place",
+            [order_row(intent, client_order_id, instrument)],
+            [client_order_id],
+            [instrument],
+            reduces=intent.reduces,
         )
 
     def place_batch(
         self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
     ) -> Request:
         """Up to 20 orders, executed in turn; each has an outcome of its own."""
-        _batch_size(len(orders))
         if any(intent.order_type.is_conditional for intent, _, _ in orders):
-            raise Unsupported(
-                words.VENUE, "batches of conditional orders", "place them one by one"
-            )
-        reduces = all(intent.reduces for intent, _, _ in orders)
-        operation = "place" if len(orders) == 1 else "place-batch"
-        return _command(
+            raise _lacks("batches of conditional orders", "place them one by one")
+        return _on_orders(
             "place_batch",
-            "/api/v5/trade/batch-orders",
             [order_row(*order) for order in orders],
-            order_cost(operation, [intent.symbol for intent, _, _ in orders]),
-            Priority.CANCEL if reduces else Priority.PLACE,
-            window_ms=RECV_WINDOW_MS,
-            frame_method="batch-orders",
-            codes=[instrument.wire_code for _, _, instrument in orders],
-            ids=[name for _, name, _ in orders],
+            [name for _, name, _ in orders],
+            [instrument for _, _, instrument in orders],
+            reduces=all(intent.reduces for intent, _, _ in orders),
         )
 
     def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
-        """New total size, what is filled included, and price. A size at or below
-        what is filled makes the order filled."""
-        if order.waits:
-            return _amend_algo(order, instrument, terms)
-        row: Row = {"instId": order.symbol, **_order_id(order)}
-        row |= _new_size(terms, instrument)
-        if terms.price is not None:
-            row["newPx"] = text_of(terms.price)
-        return _command(
-            "amend",
-            "/api/v5/trade/amend-order",
-            row,
-            order_cost("amend", [order.symbol]),
-            Priority.PLACE,
-            window_ms=RECV_WINDOW_MS,
-            frame_method="amend-order",
-            codes=[instrument.wire_code],
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-        )
+        """New total size, what is filled included, and price; of what waits, its
+        trigger price too. A size at or below what is filled makes the order filled."""
+        row = _named(order)
+        if terms.qty is not None:
+            row["newSz"] = _contracts(terms.qty, instrument)
+        if not order.waits:
+            row["newPx"] = _price(terms.price)
+        elif terms.trigger_price is None:
+            raise _lacks("amending trailing stops", "place another one")
+        else:
+            prefix = f"new{_prefix(order.order_type).title()}"
+            row[f"{prefix}TriggerPx"] = text_of(terms.trigger_price)
+            row[f"{prefix}OrdPx"] = _price(terms.price)
+        op = "amend_algo" if order.waits else "amend"
+        return _on_orders(op, [row], [order.client_order_id], [instrument])
 
     def cancel(self, order: Order, instrument: Instrument | None) -> Request:
         """Cancel by venue id if known, else by client id, in the store that has it."""
-        is_algo = order.waits
-        name = _algo_id(order) if is_algo else _order_id(order)
-        row: Row = {"instId": order.symbol, **name}
-        return _command(
-            "cancel_algo" if is_algo else "cancel",
-            "/api/v5/trade/cancel-algos" if is_algo else "/api/v5/trade/cancel-order",
-            [row] if is_algo else row,
-            order_cost("cancel-algo" if is_algo else "cancel", [order.symbol]),
-            Priority.CANCEL,
-            frame_method="" if is_algo else "cancel-order",
-            codes=[instrument.wire_code if instrument else ""],
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-        )
+        op = "cancel_algo" if order.waits else "cancel"
+        row, name = _named(order), order.client_order_id
+        return _on_orders(op, [row], [name], [instrument], reduces=True)
 
     def cancel_batch(
         self, orders: Sequence[Order], instrument: Instrument | None
     ) -> Request:
         """Up to 20 regular orders."""
-        _batch_size(len(orders))
         if any(order.waits for order in orders):
-            raise Unsupported(
-                words.VENUE,
-                "batch cancels of conditional orders",
-                "cancel them one by one",
+            raise _lacks(
+                "batch cancels of conditional orders", "cancel them one by one"
             )
-        operation = "cancel" if len(orders) == 1 else "cancel-batch"
-        return _command(
+        return _on_orders(
             "cancel_batch",
-            "/api/v5/trade/cancel-batch-orders",
-            [{"instId": order.symbol, **_order_id(order)} for order in orders],
-            order_cost(operation, [order.symbol for order in orders]),
-            Priority.CANCEL,
-            frame_method="batch-cancel-orders",
-            codes=[instrument.wire_code if instrument else ""] * len(orders),
-            ids=[order.client_order_id for order in orders],
-            symbol=orders[0].symbol,
+            [_named(order) for order in orders],
+            [order.client_order_id for order in orders],
+            [instrument] * len(orders),
+            reduces=True,
         )
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         """The venue has no such call but for option market makers."""
-        raise Unsupported(words.VENUE, "cancel-all in one call", "cancel what is open")
+        raise _lacks("cancel-all in one call", "cancel what is open")
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
         """Leverage of cross positions of an instrument."""
         row: Row = {"instId": symbol, "lever": str(leverage), "mgnMode": "cross"}
-        return _command(
-            "set_leverage",
-            "/api/v5/account/set-leverage",
-            row,
-            cost_of("set-leverage"),
-            Priority.PLACE,
-            window_ms=ACCEPTANCE_MS,
-            symbol=symbol,
-        )
+        fact = SettingFact(symbol=symbol, leverage=leverage)
+        return _setting("set_leverage", "account/set-leverage", row, fact)
 
     def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
         """Chosen with every order here; isolated positions are not supported."""
-        raise Unsupported(
-            words.VENUE,
-            f"{mode.value} margin of one instrument",
-            "orders are cross margin",
+        raise _lacks(
+            f"{mode.value} margin of one instrument", "orders are cross margin"
         )
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         """Position mode of the account."""
-        mode = "long_short_mode" if is_hedge else "net_mode"
-        return _command(
-            "set_hedge_mode",
-            "/api/v5/account/set-position-mode",
-            {"posMode": mode},
-            cost_of("set-position-mode"),
-            Priority.PLACE,
-            window_ms=ACCEPTANCE_MS,
-        )
+        row: Row = {"posMode": "long_short_mode" if is_hedge else "net_mode"}
+        fact = SettingFact(is_hedge_mode=is_hedge)
+        return _setting("set_hedge_mode", "account/set-position-mode", row, fact)
 
     def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
         """Cancels every order of the account, of any instrument, in whole seconds
         (10 to 120) unless armed again; 0 disarms. Conditional orders stay."""
-        seconds = -(-timeout_ms // 1000)
-        return _command(
-            "dead_man",
-            "/api/v5/trade/cancel-all-after",
-            {"timeOut": str(seconds)},
-            cost_of("cancel-all-after"),
-            Priority.CANCEL,
-            window_ms=ACCEPTANCE_MS,
-        )
+        row: Row = {"timeOut": str(-(-timeout_ms // 1000))}
+        return _setting("dead_man", "trade/cancel-all-after", row, None)
 
 
 def order_row(
@@ -260,10 +226,8 @@ def _terms(intent: OrderIntent) -> Row:
 def _trigger(intent: OrderIntent) -> Row:
     if intent.order_type is OrderType.TRAILING_STOP:
         assert intent.callback_rate is not None, "checked"
-        row: Row = {
-            "ordType": "move_order_stop",
-            "callbackRatio": text_of(intent.callback_rate / _HUNDRED),
-        }
+        ratio = text_of(intent.callback_rate / _HUNDRED)
+        row: Row = {"ordType": "move_order_stop", "callbackRatio": ratio}
         if intent.activation_price is not None:
             row["activePx"] = text_of(intent.activation_price)
         return row
@@ -273,56 +237,22 @@ def _trigger(intent: OrderIntent) -> Row:
         "ordType": "conditional",
         f"{prefix}TriggerPx": text_of(intent.trigger_price),
         f"{prefix}TriggerPxType": words.TRIGGER_WORDS[intent.trigger_price_type],
-        f"{prefix}OrdPx": _price_word(intent.price),
+        f"{prefix}OrdPx": _price(intent.price),
     }
-
-
-def _amend_algo(order: Order, instrument: Instrument, terms: Terms) -> Request:
-    """Trigger price, price and size of what waits; not of a trailing stop."""
-    if terms.trigger_price is None:
-        raise Unsupported(words.VENUE, "amending trailing stops", "place another one")
-    prefix = _prefix(order.order_type)
-    row: Row = {"instId": order.symbol, **_algo_id(order)}
-    row |= _new_size(terms, instrument)
-    row[f"new{prefix.title()}TriggerPx"] = text_of(terms.trigger_price)
-    row[f"new{prefix.title()}OrdPx"] = _price_word(terms.price)
-    return _command(
-        "amend_algo",
-        "/api/v5/trade/amend-algos",
-        row,
-        order_cost("amend-algo", [order.symbol]),
-        Priority.PLACE,
-        window_ms=ACCEPTANCE_MS,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
-
-
-def _new_size(terms: Terms, instrument: Instrument) -> Row:
-    return {} if terms.qty is None else {"newSz": _contracts(terms.qty, instrument)}
-
-
-def _prefix(kind: OrderType) -> str:
-    """What fields of a stop-loss or of a take-profit begin with."""
-    return "sl" if kind in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET) else "tp"
-
-
-def _price_word(price: Decimal | None) -> str:
-    return _MARKET if price is None else text_of(price)
 
 
 def _check(intent: OrderIntent) -> None:
     kind, policy = intent.order_type, intent.self_trade_prevention
-    if intent.time_in_force is TimeInForce.GTD:
-        raise Unsupported(words.VENUE, "good till date")
-    if intent.price_protect:
-        raise Unsupported(words.VENUE, "price protect")
-    if policy is SelfTradePrevention.NONE:
-        raise Unsupported(
-            words.VENUE, "orders without self-trade prevention", "it is mandatory here"
-        )
-    if policy is not SelfTradePrevention.DEFAULT and kind.is_conditional:
-        raise Unsupported(words.VENUE, "self-trade prevention of conditional orders")
+    is_stp = policy is not SelfTradePrevention.DEFAULT
+    lacking = {
+        "good till date": intent.time_in_force is TimeInForce.GTD,
+        "price protect": intent.price_protect,
+        "orders without self-trade prevention": policy is SelfTradePrevention.NONE,
+        "self-trade prevention of conditional orders": is_stp and kind.is_conditional,
+    }
+    for what, is_wanted in lacking.items():
+        if is_wanted:
+            raise _lacks(what)
     is_fok = intent.time_in_force is TimeInForce.FOK
     if is_fok and policy is SelfTradePrevention.EXPIRE_BOTH:
         raise InvalidOrder("self_trade_prevention", policy.value, "not with FOK")
@@ -343,61 +273,82 @@ def _check(intent: OrderIntent) -> None:
         )
 
 
+def _lacks(what: str, advice: str = "") -> Unsupported:
+    return Unsupported(words.VENUE, what, advice)
+
+
+def _prefix(kind: OrderType) -> str:
+    """What fields of a stop-loss or of a take-profit begin with."""
+    return "sl" if kind in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET) else "tp"
+
+
+def _price(price: Decimal | None) -> str:
+    return _MARKET if price is None else text_of(price)
+
+
 def _contracts(qty: Decimal, instrument: Instrument) -> str:
     return text_of(qty / instrument.qty_unit)
 
 
-def _order_id(order: Order) -> dict[str, str]:
-    venue_id = order.triggered_order_id or (
-        None if order.order_type.is_conditional else order.venue_order_id
-    )
-    if venue_id is not None:
-        return {"ordId": venue_id}
-    return {"clOrdId": order.client_order_id}
+def _named(order: Order) -> Row:
+    """The order by venue id if known, else by client id, in the store that has it."""
+    row: Row = {"instId": order.symbol}
+    if order.waits:
+        if order.venue_order_id is not None:
+            return row | {"algoId": order.venue_order_id}
+        return row | {"algoClOrdId": order.client_order_id}
+    known = order.triggered_order_id or order.venue_order_id
+    if known is not None:
+        return row | {"ordId": known}
+    return row | {"clOrdId": order.client_order_id}
 
 
-def _algo_id(order: Order) -> dict[str, str]:
-    if order.venue_order_id is not None:
-        return {"algoId": order.venue_order_id}
-    return {"algoClOrdId": order.client_order_id}
-
-
-def _batch_size(count: int) -> None:
-    if not 1 <= count <= BATCH_MAX:
-        raise InvalidOrder("batch", count, f"1 to {BATCH_MAX} orders in one call")
-
-
-def _command(
+def _on_orders(
     op: str,
-    path: str,
-    body: object,
-    cost: Cost,
-    priority: Priority,
+    rows: Sequence[Row],
+    names: Sequence[ClientOrderId],
+    instruments: Iterable[Instrument | None],
     *,
-    window_ms: int | None = None,
-    frame_method: str = "",
-    codes: Sequence[str] = (),
-    ids: Sequence[str] = (),
-    symbol: Symbol | None = None,
-    client_order_id: ClientOrderId | None = None,
+    reduces: bool = False,
 ) -> Request:
-    context: Mapping[str, str] = {}
-    if ids:
-        context = {"count": str(len(ids)), "ids": " ".join(ids)}
-    if frame_method and all(codes):
-        context = {**context, "codes": " ".join(codes)}
-    else:
-        frame_method = ""
+    """A command on orders; as a frame if the numbers of all instruments are known."""
+    call, is_batch = ORDER_CALLS[op], op.endswith("_batch")
+    if not 1 <= len(rows) <= BATCH_MAX:
+        raise InvalidOrder("batch", len(rows), f"1 to {BATCH_MAX} orders in one call")
+    symbols = [Symbol(str(row["instId"])) for row in rows]
+    codes = [known.wire_code if known else "" for known in instruments]
+    context = {"symbols": " ".join(symbols)}
+    if call.frame and all(codes):
+        context["codes"] = " ".join(codes)
+    if is_batch:
+        context |= batch_context(names)
+    # A batch of one counts as a single call.
+    is_single = is_batch and len(rows) == 1
+    bucket = op.removesuffix("_batch") if is_single else op.replace("_", "-")
     return Request(
         op=op,
         method="POST",
-        path=path,
-        body=body,
-        cost=cost,
-        priority=priority,
-        window_ms=window_ms,
-        frame_method=frame_method,
-        symbol=symbol,
-        client_order_id=client_order_id,
+        path=f"/api/v5/trade/{call.path}",
+        body=list(rows) if call.is_list else rows[0],
+        cost=order_cost(bucket, symbols),
+        priority=Priority.CANCEL if reduces else Priority.PLACE,
+        window_ms=call.window_ms,
+        frame_method=call.frame if "codes" in context else "",
+        symbol=symbols[0],
+        client_order_id=None if is_batch else names[0],
         context=context,
+    )
+
+
+def _setting(op: str, path: str, row: Row, fact: SettingFact | None) -> Request:
+    return Request(
+        op=op,
+        method="POST",
+        path=f"/api/v5/{path}",
+        body=row,
+        cost=cost_of(path.rpartition("/")[2]),
+        priority=Priority.PLACE if fact else Priority.CANCEL,
+        window_ms=ACCEPTANCE_MS,
+        symbol=fact.symbol if fact else None,
+        context=setting_context(fact) if fact else {},
     )

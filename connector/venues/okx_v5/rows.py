@@ -1,14 +1,17 @@
 """Rows of answers and of pushes, turned into facts.
 
-Quantities stay contracts here. Every function is total over validated rows but for
-a side or a state that is none: KeyError then, and the caller reports the whole row
-as not understood, because guessing a direction loses money.
+Everything is text on this wire, missing is "". Rows of REST and stream are the same
+but for a few names. Quantities stay contracts here, fees turn their sign. A side or a
+state that is none raises KeyError, and the caller reports the whole row as not
+understood, because guessing a direction loses money.
+
+Source: response tables of the API v5 documentation, read 2026-11.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from typing import Any
 
 from connector.dialect.facts import (
     AccountFact,
@@ -21,345 +24,341 @@ from connector.dialect.facts import (
     MarkFact,
     OrderFact,
     PositionFact,
+    RiskFact,
     SettingFact,
 )
 from connector.model.account import LedgerKind
-from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ONE, ZERO
 from connector.model.order import (
     OrderStatus,
     OrderType,
-    Origin,
     PositionSide,
     TimeInForce,
 )
-from connector.venues.okx_v5 import wire, words
-from connector.venues.okx_v5.wire import amount, amount_or_none
+from connector.venues.json_rows import Row
+from connector.venues.okx_v5 import words
 
-_LIQUIDATION_BILLS = frozenset(str(number) for number in range(100, 108))
-_ADL_BILLS = frozenset(str(number) for number in range(125, 129))
 _MAX_OPEN_ORDERS = 500
 
 
-def client_id(text: str) -> ClientOrderId | None:
+def is_ours(row: Row) -> bool:
+    """Of a kind of instrument that is traded here, or of none."""
+    return row.text("instType", "SWAP") in words.KINDS
+
+
+def client_id(row: Row, name: str) -> ClientOrderId | None:
     """None for an empty id."""
+    text = row.text(name, "")
     return ClientOrderId(text) if text else None
 
 
-def position_side(word: str) -> PositionSide:
+def symbol_of(row: Row) -> Symbol:
+    """The instrument that the row speaks of."""
+    return Symbol(row.name("instId"))
+
+
+def _position_side(row: Row) -> PositionSide:
     """NET where the row does not say."""
-    return words.POSITION_SIDES[word or "net"]
+    return words.POSITION_SIDES[row.text("posSide", "") or "net"]
 
 
-def order_facts(row: wire.OrderRow) -> list[Fact]:
+def _shared(row: Row, venue_id: str, name: str) -> dict[str, Any]:
+    """What both stores tell of an order alike."""
+    return {
+        "symbol": symbol_of(row),
+        "venue_order_id": VenueOrderId(row.name(venue_id)),
+        "client_order_id": client_id(row, name),
+        "side": words.SIDES[row.text("side")],
+        "qty": row.number_or_none("sz"),
+        "reduce_only": row.text("reduceOnly", "") == "true",
+        "position_side": _position_side(row),
+        "created_ns": row.nanos("cTime", 0) or None,
+    }
+
+
+def order_facts(row: Row) -> list[Fact]:
     """The state of a regular order. One that began as a conditional order tells
     that first: it has another id there and no client id here."""
-    symbol, order_id = Symbol(row.inst_id), VenueOrderId(row.ord_id)
-    kind, lifetime, post_only = words.ORDER_TYPES.get(row.ord_type, (None, None, None))
-    status, reason = words.STATES[row.state], ""
+    kind, lifetime, post_only = words.ORDER_TYPES.get(
+        row.text("ordType"), (None, None, None)
+    )
+    status, reason = words.STATES[row.text("state")], ""
     if status is OrderStatus.CANCELED:
-        status, reason = words.end_of(row.cancel_source)
-    qty = amount_or_none(row.sz)
-    facts: list[Fact] = []
-    if row.algo_id:
-        facts.append(_became(row, symbol, order_id))
+        status, reason = words.end_of(row.text("cancelSource", ""))
+    price, facts = row.number_or_none("px"), list[Fact]()
+    if row.text("algoId", ""):
+        waited = OrderFact(
+            **_shared(row, "algoId", "algoClOrdId"),
+            status=OrderStatus.NEW,
+            venue_ns=row.nanos("cTime", 0),
+            order_type=OrderType.STOP_LIMIT if price else OrderType.STOP_MARKET,
+            is_conditional=True,
+            triggered_order_id=VenueOrderId(row.name("ordId")),
+        )
+        facts.append(waited)
         # What it was asked as says more than the order it became.
         kind = lifetime = post_only = None
-    facts.append(
-        OrderFact(
-            symbol=symbol,
-            venue_order_id=order_id,
-            client_order_id=client_id(row.cl_ord_id),
-            status=status,
-            venue_ns=row.u_time * NS_PER_MS,
-            side=words.SIDES[row.side],
-            order_type=kind,
-            time_in_force=lifetime,
-            post_only=post_only,
-            qty=qty,
-            price=amount_or_none(row.px),
-            filled_qty=amount(row.acc_fill_sz),
-            avg_price=amount_or_none(row.avg_px),
-            reduce_only=row.reduce_only == "true",
-            position_side=position_side(row.pos_side),
-            origin=_origin(row.category),
-            reason=reason,
-            is_amend=row.amend_result in ("0", "-1", "1"),
-            amend_id=row.req_id,
-            created_ns=row.c_time * NS_PER_MS or None,
-        )
+    state = OrderFact(
+        **_shared(row, "ordId", "clOrdId"),
+        status=status,
+        venue_ns=row.nanos("uTime"),
+        order_type=kind,
+        time_in_force=lifetime,
+        post_only=post_only,
+        price=price,
+        filled_qty=row.number("accFillSz", ZERO),
+        avg_price=row.number_or_none("avgPx"),
+        origin=words.ORIGINS.get(row.text("category", "")),
+        reason=reason,
+        is_amend=row.text("amendResult", "") in ("0", "-1", "1"),
+        amend_id=row.text("reqId", ""),
     )
+    facts.append(state)
     return facts
 
 
-def _became(row: wire.OrderRow, symbol: Symbol, order_id: VenueOrderId) -> OrderFact:
-    return OrderFact(
-        symbol=symbol,
-        venue_order_id=VenueOrderId(row.algo_id),
-        client_order_id=client_id(row.algo_cl_ord_id),
-        status=OrderStatus.NEW,
-        venue_ns=row.c_time * NS_PER_MS,
-        side=words.SIDES[row.side],
-        order_type=OrderType.STOP_LIMIT if row.px else OrderType.STOP_MARKET,
-        qty=amount_or_none(row.sz),
-        position_side=position_side(row.pos_side),
-        is_conditional=True,
-        triggered_order_id=order_id,
-    )
-
-
-def _origin(category: str) -> Origin | None:
-    return words.ORIGINS.get(category)
-
-
-def push_facts(row: wire.OrderPush) -> list[Fact]:
+def push_facts(row: Row) -> list[Fact]:
     """An order and the execution told with it. Forced executions have other trade
     ids in `fills` than here: they count once, from there."""
     facts = order_facts(row)
-    if not row.trade_id or row.trade_id == "0" or not amount(row.fill_sz):
-        return facts
-    if row.category in words.ORIGINS:
-        return facts
-    facts.append(_fill(row, row.fill_fee, row.fill_fee_ccy, None))
+    is_forced = row.text("category", "") in words.ORIGINS
+    has_trade = row.text("tradeId", "") not in ("", "0") and row.number("fillSz", ZERO)
+    if has_trade and not is_forced:
+        facts.append(_fill(row, "fillFee", "fillTime"))
     return facts
 
 
-def _fill(
-    row: wire.OrderPush | wire.FillRow, fee: str, fee_asset: str, origin: Origin | None
-) -> FillFact:
-    """What both kinds of rows tell of an execution; fees are negative when paid."""
+def _fill(row: Row, fee: str, time: str, **more: Any) -> FillFact:
+    """What all kinds of rows tell of an execution; fees are negative when paid."""
     return FillFact(
-        symbol=Symbol(row.inst_id),
-        venue_order_id=VenueOrderId(row.ord_id),
-        client_order_id=client_id(row.cl_ord_id),
-        trade_id=TradeId(row.trade_id),
-        side=words.SIDES[row.side],
-        qty=amount(row.fill_sz),
-        price=amount(row.fill_px),
-        venue_ns=row.fill_time * NS_PER_MS,
-        fee=None if fee == "" else -amount(fee),
-        fee_asset=fee_asset,
-        realized_pnl=None if row.fill_pnl == "" else amount(row.fill_pnl),
-        is_maker=_is_maker(row.exec_type),
-        position_side=position_side(row.pos_side),
-        origin=origin,
+        symbol=symbol_of(row),
+        venue_order_id=VenueOrderId(row.name("ordId")),
+        trade_id=TradeId(row.name("tradeId")),
+        side=words.SIDES[row.text("side")],
+        qty=row.number("fillSz"),
+        price=row.number("fillPx"),
+        venue_ns=row.nanos(time),
+        fee=-row.number(fee) if row.text(fee, "") else None,
+        fee_asset=row.text(f"{fee}Ccy", ""),
+        realized_pnl=row.number("fillPnl") if row.text("fillPnl", "") else None,
+        is_maker={"M": True, "T": False}.get(row.text("execType", "")),
+        position_side=_position_side(row),
+        **({"client_order_id": client_id(row, "clOrdId")} | more),
     )
 
 
-def _is_maker(word: str) -> bool | None:
-    return {"M": True, "T": False}.get(word)
+def fill_fact(row: Row) -> FillFact:
+    """One own execution; forced ones have negative trade ids and no maker flag."""
+    origin = words.FORCED_BILLS.get(row.text("subType", ""))
+    return _fill(row, "fee", "fillTime", origin=origin)
 
 
-def algo_fact(row: wire.AlgoRow) -> OrderFact:
+def fill_hints(row: Row) -> list[Fact]:
+    """The early copy of an execution, without a fee and with a client id only if that
+    is a number; takers that were added up per price (*count*) are no hint."""
+    if row.text("count", "1") not in ("", "1"):
+        return []
+    return [_fill(row, "fee", "ts", client_order_id=None, is_hint=True)]
+
+
+def algo_facts(row: Row) -> list[Fact]:
     """A conditional order, seen through the algo service."""
-    stop = amount_or_none(row.sl_trigger_px)
-    trigger = stop or amount_or_none(row.tp_trigger_px)
-    price = row.sl_ord_px if stop is not None else row.tp_ord_px
+    stop = row.number_or_none("slTriggerPx")
+    trigger = stop or row.number_or_none("tpTriggerPx")
+    priced = "slOrdPx" if stop is not None else "tpOrdPx"
     if trigger is None:
-        trigger, price = amount_or_none(row.trigger_px), row.ord_px
-    became = row.ord_id or next(iter(row.ord_id_list), "")
-    status = words.ALGO_STATES[row.state]
-    reason = f"failed: {row.fail_code}" if status is OrderStatus.REJECTED else ""
-    if row.state in ("effective", "partially_effective") and not became:
+        trigger, priced = row.number_or_none("triggerPx"), "ordPx"
+    is_market = row.text(priced, "") in ("", "-1")
+    told = row.items("ordIdList") if row.has("ordIdList") else []
+    became = row.text("ordId", "") or next(map(str, told), "")
+    state = row.text("state")
+    status, reason = words.ALGO_STATES[state], ""
+    if status is OrderStatus.REJECTED:
+        reason = f"failed: {row.text('failCode', '')}"
+    if state in ("effective", "partially_effective") and not became:
         status, reason = OrderStatus.EXPIRED, "triggered; it became no order"
-    return OrderFact(
-        symbol=Symbol(row.inst_id),
-        venue_order_id=VenueOrderId(row.algo_id),
-        client_order_id=client_id(row.algo_cl_ord_id),
+    fact = OrderFact(
+        **_shared(row, "algoId", "algoClOrdId"),
         status=status,
-        venue_ns=(row.u_time or row.c_time) * NS_PER_MS,
-        side=words.SIDES[row.side],
-        order_type=words.conditional_type(row.ord_type, stop, price),
+        venue_ns=row.nanos("uTime", 0) or row.nanos("cTime", 0),
+        order_type=words.conditional_type(
+            row.text("ordType"), stop, is_market=is_market
+        ),
         time_in_force=TimeInForce.GTC,
         post_only=False,
-        qty=amount_or_none(row.sz),
-        price=amount(price) if price not in ("", "-1") else None,
+        price=None if is_market else row.number(priced),
         trigger_price=trigger,
         filled_qty=ZERO,
-        reduce_only=row.reduce_only == "true",
-        close_position=row.close_fraction == "1",
-        position_side=position_side(row.pos_side),
+        close_position=row.text("closeFraction", "") == "1",
         reason=reason,
         is_conditional=True,
         triggered_order_id=VenueOrderId(became) if became else None,
-        created_ns=row.c_time * NS_PER_MS or None,
     )
+    return [fact]
 
 
-def fill_fact(row: wire.FillRow) -> FillFact:
-    """One own execution; forced ones have negative trade ids and no maker flag."""
-    origin = None
-    if row.sub_type in _LIQUIDATION_BILLS:
-        origin = Origin.LIQUIDATION
-    elif row.sub_type in _ADL_BILLS:
-        origin = Origin.ADL
-    return _fill(row, row.fee, row.fee_ccy, origin)
-
-
-def fill_hint(row: wire.FillPush) -> FillFact:
-    """The early copy of an execution; takers that were added up are no hint."""
-    return FillFact(
-        symbol=Symbol(row.inst_id),
-        venue_order_id=VenueOrderId(row.ord_id),
-        client_order_id=None,
-        trade_id=TradeId(row.trade_id),
-        side=words.SIDES[row.side],
-        qty=amount(row.fill_sz),
-        price=amount(row.fill_px),
-        venue_ns=row.ts * NS_PER_MS,
-        is_maker=_is_maker(row.exec_type),
-        is_hint=True,
-    )
-
-
-def position_fact(row: wire.PositionRow) -> PositionFact:
+def position_fact(row: Row) -> PositionFact:
     """Signed in net mode; in hedge mode positive on both sides."""
-    side = position_side(row.pos_side)
-    qty, lever = amount(row.pos), amount(row.lever)
+    side = words.POSITION_SIDES[row.text("posSide")]
+    qty = row.number("pos", ZERO)
     return PositionFact(
-        symbol=Symbol(row.inst_id),
+        symbol=symbol_of(row),
         position_side=side,
         qty=-qty if side is PositionSide.SHORT else qty,
-        venue_ns=row.u_time * NS_PER_MS,
-        entry_price=amount(row.avg_px),
-        margin_mode=words.MARGIN_MODES.get(row.mgn_mode),
-        isolated_wallet=amount_or_none(row.margin),
-        leverage=int(lever) if lever and lever == int(lever) else None,
-        mark_price=amount_or_none(row.mark_px),
-        liquidation_price=amount_or_none(row.liq_px),
+        venue_ns=row.nanos("uTime"),
+        entry_price=row.number("avgPx", ZERO),
+        margin_mode=words.MARGIN_MODES.get(row.text("mgnMode", "")),
+        isolated_wallet=row.number_or_none("margin"),
+        leverage=_leverage(row) or None,
+        mark_price=row.number_or_none("markPx"),
+        liquidation_price=row.number_or_none("liqPx"),
     )
 
 
-def account_facts(row: wire.AccountRow) -> list[Fact]:
+def _leverage(row: Row) -> int | None:
+    """Where it is a whole number."""
+    lever = row.number("lever", ZERO)
+    return int(lever) if lever == int(lever) else None
+
+
+def warning(row: Row) -> RiskFact:
+    """A position near liquidation; it may come after it."""
+    text = (
+        f"{row.name('instId')} {row.text('pos')}: margin ratio {row.text('mgnRatio')}"
+    )
+    symbols = (symbol_of(row),)
+    return RiskFact(text=text, venue_ns=row.nanos("uTime"), symbols=symbols)
+
+
+def account_facts(row: Row) -> list[Fact]:
     """Balances, and the venue's own totals, currencies by name; a push has only the
     currencies that changed, so what is told replaces what was told of the same."""
-    fields = _texts(row.model_extra)
-    for currency in row.details:
-        fields[f"{currency.ccy}.cashBal"] = currency.cash_bal
-        for name, value in _texts(currency.model_extra).items():
-            fields[f"{currency.ccy}.{name}"] = value
-    return [
-        *(balance_fact(currency) for currency in row.details),
-        AccountFact(venue_ns=row.u_time * NS_PER_MS, fields=fields, scope="account"),
-    ]
+    currencies = row.rows("details") if row.has("details") else []
+    fields = _kept(row, "")
+    for currency in currencies:
+        fields |= _kept(currency, f"{currency.name('ccy')}.")
+    account = AccountFact(venue_ns=row.nanos("uTime"), fields=fields, scope="account")
+    return [*map(balance_fact, currencies), account]
 
 
-def balance_fact(row: wire.CurrencyRow | wire.BalanceDelta) -> BalanceFact:
+def _kept(row: Row, prefix: str) -> dict[str, str]:
+    names = ("uTime", "ccy")
+    return {f"{prefix}{k}": v for k, v in row.texts().items() if k not in names}
+
+
+def balance_fact(row: Row) -> BalanceFact:
     """One currency; profit not yet realised is not part of it."""
+    wallet = row.number("cashBal", ZERO)
     return BalanceFact(
-        asset=row.ccy, wallet=amount(row.cash_bal), venue_ns=row.u_time * NS_PER_MS
+        asset=row.name("ccy"), wallet=wallet, venue_ns=row.nanos("uTime")
     )
 
 
-def _texts(extra: dict[str, object] | None) -> dict[str, str]:
-    return {k: v for k, v in (extra or {}).items() if isinstance(v, str)}
-
-
-def change_facts(row: wire.BalancePositionRow) -> list[Fact]:
+def change_facts(row: Row) -> list[Fact]:
     """What changed, and a notice that an entry of the ledger explains it."""
-    facts: list[Fact] = [balance_fact(one) for one in row.bal_data]
-    facts += [position_fact(p) for p in row.pos_data if p.inst_type in words.KINDS]
-    if row.event_type not in words.QUIET_EVENTS:
-        facts.append(
-            LedgerFact(
-                kind=words.ACCOUNT_EVENTS.get(row.event_type, LedgerKind.OTHER),
-                asset=row.bal_data[0].ccy if row.bal_data else "",
-                amount=ZERO,
-                venue_ns=row.p_time * NS_PER_MS,
-                text=row.event_type,
-            )
+    balances = row.rows("balData") if row.has("balData") else []
+    held = row.rows("posData") if row.has("posData") else []
+    facts: list[Fact] = [*map(balance_fact, balances)]
+    facts += [position_fact(position) for position in held if is_ours(position)]
+    event = row.text("eventType")
+    if event not in words.QUIET_EVENTS:
+        notice = LedgerFact(
+            kind=words.ACCOUNT_EVENTS.get(event, LedgerKind.OTHER),
+            asset=balances[0].name("ccy") if balances else "",
+            amount=ZERO,
+            venue_ns=row.nanos("pTime"),
+            text=event,
         )
+        facts.append(notice)
     return facts
 
 
-def bill_facts(row: wire.BillRow) -> list[LedgerFact]:
+def bill_facts(row: Row) -> list[Fact]:
     """One change of a balance, its fee and its profit apart."""
-    fee, change = amount(row.fee), amount(row.bal_chg)
-    kind = words.BILL_TYPES.get(row.type, LedgerKind.OTHER)
-    if row.type in words.TRADE_BILLS:
-        kind = LedgerKind.REALIZED_PNL
-    rest = change - fee if row.type in words.TRADE_BILLS else change
-    parts = [(kind, rest)]
-    if rest != change:
-        parts.append((LedgerKind.FEE, fee))
+    fee, change, kind = (
+        row.number("fee", ZERO),
+        row.number("balChg", ZERO),
+        row.text("type"),
+    )
+    parts = {words.BILL_TYPES.get(kind, LedgerKind.OTHER): change}
+    if kind in words.TRADE_BILLS:
+        parts = {LedgerKind.REALIZED_PNL: change - fee, LedgerKind.FEE: fee}
+    symbol, trade_id = row.text("instId", ""), row.text("tradeId", "")
     return [
         LedgerFact(
             kind=part,
-            asset=row.ccy,
+            asset=row.name("ccy"),
             amount=value,
-            venue_ns=row.ts * NS_PER_MS,
-            symbol=Symbol(row.inst_id) if row.inst_id else None,
-            entry_id=row.bill_id,
-            trade_id=TradeId(row.trade_id) if row.trade_id else None,
-            text=f"{row.type}/{row.sub_type}",
+            venue_ns=row.nanos("ts"),
+            symbol=Symbol(symbol) if symbol else None,
+            entry_id=row.name("billId"),
+            trade_id=TradeId(trade_id) if trade_id else None,
+            text=f"{kind}/{row.text('subType', '')}",
         )
-        for part, value in parts
+        for part, value in parts.items()
         if value
     ]
 
 
-def instrument_fact(row: wire.InstrumentRow) -> InstrumentFact:
+def instrument_fact(row: Row) -> InstrumentFact:
     """One contract. A linear one is worth ctVal x ctMult coins; an inverse one that
     many units of the quote currency, which is its quantity here too."""
-    unit = amount(row.ct_val) * (amount_or_none(row.ct_mult) or ONE)
-    base, _, quote = (row.uly or row.inst_id).partition("-")
-    quote = quote.partition("-")[0]
-    tick, step = amount(row.tick_sz), amount(row.lot_sz) * unit
+    unit = row.number("ctVal") * (row.number_or_none("ctMult") or ONE)
+    base, quote = (row.text("uly", "") or row.name("instId")).split("-")[:2]
+    tick, step = row.number("tickSz"), row.number("lotSz") * unit
     if unit <= 0 or tick <= 0 or step <= 0:
-        raise ValueError(f"{row.inst_id}: a number is missing")
+        raise ValueError(f"{row.name('instId')}: a number is missing")
+    code = row.integer("instIdCode", -1)
     return InstrumentFact(
         instrument=Instrument(
-            symbol=Symbol(row.inst_id),
-            kind=words.KINDS[row.inst_type],
+            symbol=symbol_of(row),
+            kind=words.KINDS[row.text("instType")],
             base=base,
             quote=quote,
-            settle=row.settle_ccy,
+            settle=row.name("settleCcy"),
             tick_size=tick,
             qty_step=step,
-            min_qty=amount(row.min_sz) * unit,
-            max_qty=amount(row.max_lmt_sz) * unit,
-            market_max_qty=amount(row.max_mkt_sz) * unit,
+            min_qty=row.number("minSz") * unit,
+            max_qty=row.number("maxLmtSz") * unit,
+            market_max_qty=row.number("maxMktSz") * unit,
             qty_unit=unit,
-            is_inverse=row.ct_type == "inverse",
-            is_trading=row.state == "live",
-            expiry_ms=row.exp_time or None,
+            is_inverse=row.text("ctType") == "inverse",
+            is_trading=row.text("state") == "live",
+            expiry_ms=row.millis("expTime", 0) or None,
             max_open_orders=_MAX_OPEN_ORDERS,
-            wire_code="" if row.inst_id_code is None else str(row.inst_id_code),
+            wire_code="" if code < 0 else str(code),
         )
     )
 
 
-def bracket_fact(symbol: Symbol, tiers: Iterable[wire.TierRow]) -> BracketFact:
+def bracket_fact(symbol: Symbol, tiers: Iterable[Row]) -> BracketFact:
     """Tiers by rising size. Floor and cap count contracts here, and there is no
     constant: the whole position pays the rate of its tier."""
-    return BracketFact(
-        symbol=symbol,
-        brackets=tuple(
-            Bracket(
-                floor=amount(tier.min_sz),
-                cap=amount(tier.max_sz),
-                maintenance_rate=amount(tier.mmr),
-                cum=ZERO,
-                max_leverage=int(Decimal(tier.max_lever)),
-            )
-            for tier in sorted(tiers, key=lambda tier: amount(tier.min_sz))
-        ),
-    )
+    brackets = [
+        Bracket(
+            floor=tier.number("minSz"),
+            cap=tier.number("maxSz"),
+            maintenance_rate=tier.number("mmr"),
+            cum=ZERO,
+            max_leverage=int(tier.number("maxLever")),
+        )
+        for tier in tiers
+    ]
+    brackets.sort(key=lambda bracket: bracket.floor)
+    return BracketFact(symbol=symbol, brackets=tuple(brackets))
 
 
-def leverage_setting(row: wire.LeverageRow) -> SettingFact:
+def leverage_setting(row: Row) -> SettingFact:
     """Leverage of one instrument, where it is a whole number."""
-    lever = amount(row.lever)
-    whole = int(lever) if lever == int(lever) else None
-    return SettingFact(symbol=Symbol(row.inst_id), leverage=whole)
+    return SettingFact(symbol=symbol_of(row), leverage=_leverage(row))
 
 
-def mark_fact(row: wire.MarkRow) -> MarkFact:
+def mark_fact(row: Row) -> MarkFact:
     """A mark price."""
     return MarkFact(
-        symbol=Symbol(row.inst_id),
-        mark_price=amount(row.mark_px),
-        venue_ns=row.ts * NS_PER_MS,
+        symbol=symbol_of(row),
+        mark_price=row.number("markPx"),
+        venue_ns=row.nanos("ts"),
     )

@@ -12,7 +12,6 @@ documentation, read 2026-11. There is no other kind of key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from connector.dialect.wire import (
 )
 from connector.errors import CredentialsError, Unsupported
 from connector.model.credentials import KeyKind
+from connector.venues.json_rows import compact
 from connector.venues.okx_v5 import words
 
 LOGIN = "login"
@@ -39,11 +39,6 @@ _VERIFY = "GET/users/self/verify"
 def encode(params: Iterable[tuple[str, str]]) -> str:
     """A query string in the given order."""
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in params)
-
-
-def compact(value: object) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def iso_time(venue_ms: int) -> str:

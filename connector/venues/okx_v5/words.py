@@ -143,6 +143,9 @@ BILL_TYPES = {
 }
 TRADE_BILLS = frozenset(("2", "5", "9"))
 """Trades, liquidations, ADL: profit and fee stand in one bill."""
+FORCED_BILLS = {str(number): Origin.LIQUIDATION for number in range(100, 108)}
+FORCED_BILLS |= {str(number): Origin.ADL for number in range(125, 129)}
+"""Subtypes of the bills of executions that nobody ordered."""
 
 ACCOUNT_EVENTS = {
     "transferred": LedgerKind.TRANSFER,
@@ -176,13 +179,13 @@ def end_of(source: str) -> tuple[OrderStatus, str]:
     return status, CANCEL_SOURCES.get(source, f"cancel source {source}")
 
 
-def conditional_type(ord_type: str, stop: Decimal | None, price: str) -> OrderType:
-    """The kind of a conditional order; *stop* is its stop-loss trigger price, and a
-    price of -1 (or none) means the market's. A plain trigger order has no
-    direction of its own and is shown as a stop."""
+def conditional_type(
+    ord_type: str, stop: Decimal | None, *, is_market: bool
+) -> OrderType:
+    """The kind of a conditional order; *stop* is its stop-loss trigger price. A plain
+    trigger order has no direction of its own and is shown as a stop."""
     if ord_type == "move_order_stop":
         return OrderType.TRAILING_STOP
-    is_market = price in ("", "-1")
     if stop is not None or ord_type == "trigger":
         return OrderType.STOP_MARKET if is_market else OrderType.STOP_LIMIT
     return OrderType.TAKE_PROFIT_MARKET if is_market else OrderType.TAKE_PROFIT_LIMIT
