@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from connector.core.account import Account
 from connector.dialect import Capability, Dialect, VenueFacts
+from connector.dialect.needs import needs_of
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
@@ -79,7 +80,7 @@ def check_intent(
     if not instrument.is_trading:
         raise InvalidOrder("status", intent.symbol, "an instrument that is trading")
     _check_kinds(intent)
-    _check_capabilities(intent, dialect)
+    _check_capabilities(intent, dialect.facts)
     _check_combination(intent, now_ms)
     _check_position_side(intent, account)
     mark = account.mark_of(intent.symbol)
@@ -181,27 +182,10 @@ def _check_kinds(intent: OrderIntent) -> None:
         raise InvalidOrder("good_till_ms", good_till, "UTC milliseconds, an int")
 
 
-def _check_capabilities(intent: OrderIntent, dialect: Dialect) -> None:
-    wanted = []
-    if intent.order_type.is_conditional:
-        wanted.append(Capability.CONDITIONAL)
-    if intent.order_type is OrderType.TRAILING_STOP:
-        wanted.append(Capability.TRAILING_STOP)
-    if intent.time_in_force is TimeInForce.GTD:
-        wanted.append(Capability.GTD)
-    if intent.position_side is not PositionSide.NET:
-        wanted.append(Capability.HEDGE_MODE)
-    if intent.close_position:
-        wanted.append(Capability.CLOSE_POSITION)
-    if intent.price_unit is not PriceUnit.QUOTE:
-        wanted.append(Capability.PRICE_UNITS)
-    if intent.price_protect:
-        wanted.append(Capability.PRICE_PROTECT)
-    if intent.self_trade_prevention is not SelfTradePrevention.DEFAULT:
-        wanted.append(Capability.SELF_TRADE_PREVENTION)
-    for capability in wanted:
-        if capability not in dialect.facts.capabilities:
-            raise Unsupported(dialect.facts.name, capability.value)
+def _check_capabilities(intent: OrderIntent, facts: VenueFacts) -> None:
+    for capability in needs_of(intent):
+        if capability not in facts.capabilities:
+            raise Unsupported(facts.name, capability.value)
 
 
 def _check_combination(intent: OrderIntent, now_ms: int) -> None:

@@ -1,18 +1,27 @@
-"""What the margin models of linear contracts have in common.
+"""What the margin models of contracts in cross mode have in common.
 
-A venue says what a position or an order costs there; which orders cost anything,
-which tier holds, and how the account adds up is the same.
+    notional     = |size| x mark                       (inverse: size / mark)
+    initial      = notional x (1 / leverage + closing)
+    maintenance  = notional x (rate of the tier + closing) - deduction
+    order margin = size x price x (1 / leverage + its rate), if it may open
+    equity       = wallet + unrealised PnL;  available = max(0, equity - initial)
+    liquidation  : what the account has and the legs of one instrument earn falls to
+                   what all need, the marks of other instruments standing still
+
+A venue says what closing and orders cost there, and what its tiers are counted by
+(`MarginRules`); each settle currency is a risk of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import Position
 from connector.model.ids import Symbol
-from connector.model.instrument import Bracket
+from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ONE, ZERO
 from connector.model.order import Order, PositionSide, Side
 
@@ -25,11 +34,6 @@ def tier_for(tiers: Sequence[Bracket], size: Decimal) -> Bracket:
     return next((tier for tier in tiers if size <= tier.cap), tiers[-1])
 
 
-def waits(order: Order) -> bool:
-    """It waits for its trigger, which reserves nothing yet."""
-    return order.order_type.is_conditional and order.triggered_order_id is None
-
-
 def may_open(order: Order) -> bool:
     """It rests with a price and may add exposure. Reduce-only orders, waiting
     conditional ones and the closing orders of hedge mode reserve nothing."""
@@ -38,7 +42,7 @@ def may_open(order: Order) -> bool:
         (PositionSide.SHORT, Side.BUY),
     )
     frees = order.reduce_only or order.close_position
-    return not (waits(order) or closes or frees) and order.price is not None
+    return not (order.waits or closes or frees) and order.price is not None
 
 
 def leverage_of(
@@ -102,3 +106,128 @@ def totals(
         margin_ratio=ratio_of(maintenance, equity),
         positions=positions,
     )
+
+
+def _nothing(sign: int, leverage: Decimal) -> Decimal:
+    return ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginRules:
+    """What a venue charges; rates are of the notional, for a sign and a leverage.
+
+    *tier_size*: what tiers are counted by, of an instrument, a position, the orders
+    that may open and the mark. *closing*: the fee of closing, part of both margins.
+    *ordering*: what an order reserves besides its initial margin. *liquidation_fee*
+    is what a liquidation costs beyond the maintenance margin. *shows_told*: the
+    venue's own liquidation price, where it tells one.
+    """
+
+    tier_size: Callable[[Instrument, Position, Sequence[Order], Decimal], Decimal]
+    closing: Callable[[int, Decimal], Decimal] = _nothing
+    ordering: Callable[[int, Decimal], Decimal] = _nothing
+    liquidation_fee: Decimal = ZERO
+    shows_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """One position; its instrument's quantities are quote units if it is inverse."""
+
+    instrument: Instrument
+    position: Position
+    mark: Decimal
+    leverage: Decimal
+    tier: Bracket
+    closing: Decimal
+
+    @property
+    def key(self) -> tuple[Symbol, str]:
+        return self.position.symbol, self.position.position_side.value
+
+    def numbers(self, liquidation_price: Decimal | None = None) -> PositionNumbers:
+        """Live numbers of the position."""
+        notional = value_of(self.instrument, abs(self.position.qty), self.mark)
+        rate = self.tier.maintenance_rate + self.closing
+        return PositionNumbers(
+            mark_price=self.mark,
+            unrealized_pnl=unrealized(self.instrument, self.position, self.mark),
+            initial_margin=notional / self.leverage + notional * self.closing,
+            maintenance_margin=notional * rate - self.tier.cum,
+            liquidation_price=liquidation_price,
+        )
+
+
+def value_of(instrument: Instrument, qty: Decimal, price: Decimal) -> Decimal:
+    """In settle currency."""
+    return qty / price if instrument.is_inverse else qty * price
+
+
+def unrealized(instrument: Instrument, position: Position, mark: Decimal) -> Decimal:
+    """Profit at *mark*, in settle currency."""
+    if not position.entry_price:
+        return ZERO
+    if instrument.is_inverse:
+        return position.qty * (ONE / position.entry_price - ONE / mark)
+    return position.qty * (mark - position.entry_price)
+
+
+def margin_of(view: AccountView, rules: MarginRules) -> MarginNumbers | None:
+    """Numbers of the account; None while something at stake is not known: a number
+    made of guesses is worse."""
+    legs: list[_Leg] = []
+    reserved: dict[str, Decimal] = {}
+    for symbol, (held, orders) in view.by_symbol().items():
+        instrument, mark = view.instruments.get(symbol), view.marks.get(symbol)
+        leverage = Decimal(leverage_of(view, symbol, held) or 0)
+        charged = [order for order in orders if may_open(order)]
+        if instrument is None or ((held or charged) and not leverage):
+            return None
+        for position in held:
+            if not mark or not instrument.brackets:
+                return None
+            size = rules.tier_size(instrument, position, charged, mark)
+            tier = tier_for(instrument.brackets, size)
+            closing = rules.closing(1 if position.qty > 0 else -1, leverage)
+            legs.append(_Leg(instrument, position, mark, leverage, tier, closing))
+        held_back = (_reserve(instrument, o, leverage, rules) for o in charged)
+        before = reserved.get(instrument.settle, ZERO)
+        reserved[instrument.settle] = sum(held_back, before)
+    currency = currency_of(reserved)
+    positions = {
+        leg.key: leg.numbers(_liquidation(leg, legs, view, rules)) for leg in legs
+    }
+    mine = [positions[g.key] for g in legs if g.instrument.settle == currency]
+    wallet, held_back_here = wallet_of(view, currency), reserved.get(currency, ZERO)
+    return totals(currency, wallet, mine, held_back_here, positions)
+
+
+def _reserve(
+    instrument: Instrument, order: Order, leverage: Decimal, rules: MarginRules
+) -> Decimal:
+    """Every order that may open is charged in full: how venues net opposite ones is
+    not published, and this is never too little."""
+    assert order.price is not None, "only orders with a price are charged"
+    rate = ONE / leverage + rules.ordering(order.side.sign, leverage)
+    return value_of(instrument, order.leaves_qty, order.price) * rate
+
+
+def _liquidation(
+    leg: _Leg, legs: Sequence[_Leg], view: AccountView, rules: MarginRules
+) -> Decimal | None:
+    told, settle = leg.position.liquidation_price, leg.instrument.settle
+    if leg.instrument.is_inverse or (rules.shows_told and told is not None):
+        return told
+    top, bottom = -wallet_of(view, settle), ZERO
+    for other in legs:
+        qty = other.position.qty
+        if other.instrument.settle != settle:
+            continue
+        if other.position.symbol != leg.position.symbol:
+            numbers = other.numbers()
+            top -= numbers.unrealized_pnl - numbers.maintenance_margin
+            continue
+        rate = other.tier.maintenance_rate + other.closing + rules.liquidation_fee
+        top += qty * other.position.entry_price - other.tier.cum
+        bottom += qty - abs(qty) * rate
+    return crossing(top, bottom)

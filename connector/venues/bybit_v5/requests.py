@@ -6,7 +6,7 @@ Source: "Trade", "Position" and "Batch" pages of the v5 documentation, read 2026
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
@@ -20,6 +20,7 @@ from connector.model.order import Order, OrderIntent, PositionSide, Terms
 from connector.venues.base import setting_context
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
+from connector.venues.json_commands import JsonCommands, JsonOrders, JsonRow
 from connector.venues.replies import batch_context
 
 RECV_WINDOW_MS = 3000
@@ -28,8 +29,14 @@ BATCH_MAX = 20
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
-Body = dict[str, object]
 _LINEAR = {"category": words.CATEGORY}
+_PATHS = {
+    "place": "order/create",
+    "place_batch": "order/create-batch",
+    "amend": "order/amend",
+    "cancel": "order/cancel",
+    "cancel_batch": "order/cancel-batch",
+}
 
 
 def is_wire_id(client_order_id: str) -> bool:
@@ -45,60 +52,50 @@ def order_ids(order: Order) -> dict[str, str]:
     return {"orderLinkId": order.client_order_id}
 
 
-class Commands:
+class Commands(JsonCommands):
     """The commands of the dialect."""
 
-    def place(
+    batch_max = BATCH_MAX
+
+    def order_row(
         self,
         intent: OrderIntent,
         client_order_id: ClientOrderId,
         instrument: Instrument,
-    ) -> Request:
+    ) -> JsonRow:
         """A new order, conditional ones included."""
-        body = {**_LINEAR, **_order(intent, client_order_id)}
-        return _command(
-            "place",
-            "order/create",
-            body,
-            Priority.CANCEL if intent.reduces else Priority.PLACE,
-            symbol=intent.symbol,
-            client_order_id=client_order_id,
-        )
+        return _order(intent, client_order_id)
 
-    def place_batch(
-        self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
-    ) -> Request:
-        """Up to 20 orders; each costs one of the batch bucket."""
-        reduces = all(intent.reduces for intent, _, _ in orders)
-        priority = Priority.CANCEL if reduces else Priority.PLACE
-        rows = [_order(intent, name) for intent, name, _ in orders]
-        ids = [name for _, name, _ in orders]
-        return _batch("place_batch", "order/create-batch", rows, ids, priority)
-
-    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
+    def amend_row(self, order: Order, instrument: Instrument, terms: Terms) -> JsonRow:
         """New total quantity, what is filled included, and price."""
         assert terms.qty is not None
         assert terms.price is not None
-        row = {"qty": text_of(terms.qty), "price": text_of(terms.price)}
-        return _of_order("amend", order, row, Priority.PLACE)
+        new = {"qty": text_of(terms.qty), "price": text_of(terms.price)}
+        return self.cancel_row(order) | new
 
-    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
-        """Cancel by venue id if known, else by client id."""
-        return _of_order("cancel", order, {}, Priority.CANCEL)
+    def cancel_row(self, order: Order) -> JsonRow:
+        """By venue id if known, else by client id."""
+        return {"symbol": order.symbol, **order_ids(order)}
 
-    def cancel_batch(
-        self, orders: Sequence[Order], instrument: Instrument | None = None
-    ) -> Request:
-        """Up to 20 orders."""
-        rows: list[Body] = [{"symbol": o.symbol, **order_ids(o)} for o in orders]
-        ids = [order.client_order_id for order in orders]
-        path = "order/cancel-batch"
-        return _batch("cancel_batch", path, rows, ids, Priority.CANCEL)
+    def on_orders(self, orders: JsonOrders) -> Request:
+        """One row as it is, several in a list; each costs one of the batch bucket."""
+        rows = list(orders.rows)
+        context = batch_context(orders.names) if orders.is_batch else {}
+        return _command(
+            orders.op,
+            _PATHS[orders.op],
+            {**_LINEAR, **({"request": rows} if orders.is_batch else rows[0])},
+            orders.priority,
+            units=len(rows),
+            symbol=None if orders.is_batch else Symbol(str(rows[0]["symbol"])),
+            client_order_id=None if orders.is_batch else orders.names[0],
+            context=context,
+        )
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         """All orders of *symbol*, conditional ones too; above 500 a rest stays,
         which core cancels one by one."""
-        body: Body = {**_LINEAR, "symbol": symbol}
+        body: JsonRow = {**_LINEAR, "symbol": symbol}
         path = "order/cancel-all"
         return (_command("cancel_all", path, body, Priority.CANCEL, symbol=symbol),)
 
@@ -106,18 +103,18 @@ class Commands:
         """Leverage of an instrument, the same for both sides."""
         both = {"buyLeverage": str(leverage), "sellLeverage": str(leverage)}
         told = SettingFact(symbol=symbol, leverage=leverage)
-        body: Body = {**_LINEAR, "symbol": symbol, **both}
+        body: JsonRow = {**_LINEAR, "symbol": symbol, **both}
         return _setting("set_leverage", "position/set-leverage", body, told)
 
     def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
         """Margin mode of the whole account."""
-        body: Body = {"setMarginMode": words.MARGIN_MODE_WORDS[mode]}
+        body: JsonRow = {"setMarginMode": words.MARGIN_MODE_WORDS[mode]}
         told = words.mode_fact(mode)
         return _setting("set_margin_mode", "account/set-margin-mode", body, told)
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         """Position mode of all USDT perpetuals; others have one-way mode only."""
-        body: Body = {**_LINEAR, "coin": "USDT", "mode": 3 if is_hedge else 0}
+        body: JsonRow = {**_LINEAR, "coin": "USDT", "mode": 3 if is_hedge else 0}
         told = SettingFact(is_hedge_mode=is_hedge)
         return _setting("set_hedge_mode", "position/switch-mode", body, told)
 
@@ -131,13 +128,13 @@ class Commands:
         )
 
 
-def _order(intent: OrderIntent, client_order_id: ClientOrderId) -> Body:
+def _order(intent: OrderIntent, client_order_id: ClientOrderId) -> JsonRow:
     """The order in wire words; InvalidOrder for what the venue would refuse."""
     if not is_wire_id(client_order_id):
         allowed = "1 to 36 of A-Z a-z 0-9 _ -"
         raise InvalidOrder("client_order_id", client_order_id, allowed)
     _check(intent)
-    body: Body = {
+    body: JsonRow = {
         "symbol": intent.symbol,
         "side": words.SIDE_WORDS[intent.side],
         "orderType": "Limit" if intent.order_type.has_price else "Market",
@@ -173,31 +170,7 @@ def _check(intent: OrderIntent) -> None:
         raise InvalidOrder("reduce_only", what, "SELL with LONG or BUY with SHORT")
 
 
-def _of_order(
-    op: str, order: Order, terms: Mapping[str, object], priority: Priority
-) -> Request:
-    named = {"symbol": order.symbol, **order_ids(order)}
-    return _command(
-        op,
-        f"order/{op}",
-        {**_LINEAR, **named, **terms},
-        priority,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
-
-
-def _batch(
-    op: str, path: str, rows: list[Body], ids: Sequence[str], priority: Priority
-) -> Request:
-    if not 1 <= len(rows) <= BATCH_MAX:
-        raise InvalidOrder("batch", len(rows), f"1 to {BATCH_MAX} orders in one call")
-    body: Body = {**_LINEAR, "request": rows}
-    context = batch_context(ids)
-    return _command(op, path, body, priority, units=len(rows), context=context)
-
-
-def _setting(op: str, path: str, body: Body, told: SettingFact) -> Request:
+def _setting(op: str, path: str, body: JsonRow, told: SettingFact) -> Request:
     context = setting_context(told)
     return _command(op, path, body, symbol=told.symbol, context=context)
 
@@ -205,7 +178,7 @@ def _setting(op: str, path: str, body: Body, told: SettingFact) -> Request:
 def _command(
     op: str,
     path: str,
-    body: Body,
+    body: JsonRow,
     priority: Priority = Priority.PLACE,
     *,
     units: int = 1,

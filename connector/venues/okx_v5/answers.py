@@ -10,6 +10,7 @@ missing row would be taken for "is not there"; instruments are read one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from connector.dialect.facts import Fact, KeyFact, OrderFact, RiskFact, SettingFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
@@ -23,8 +24,6 @@ from connector.venues.okx_v5.classify import FROZEN, classify
 from connector.venues.okx_v5.requests import ORDER_CALLS
 from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
 from connector.venues.verdicts import is_placing, unreadable
-
-Reader = Callable[[Request, Sequence[object]], Reply]
 
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
@@ -51,7 +50,7 @@ def _read(request: Request, status: int, raw: bytes) -> Reply:
         if request.op in ORDER_CALLS and data:
             return _orders_done(request, [Row(item) for item in data])
         if code == 0:
-            return _READERS[request.op](request, data)
+            return _understand(request, data)
     except BROKEN:
         return whole(request, unreadable(request, "rows that are not what was asked"))
     return whole(request, _failure(request, status, code, text))
@@ -92,7 +91,7 @@ def _order_done(
     request: Request, outcome: Row, name: ClientOrderId | None, symbol: Symbol | None
 ) -> Reply:
     """A placed order exists; a cancel or an amend was only taken note of."""
-    is_algo = request.op.endswith("_algo")
+    is_algo = request.op.endswith("_conditional")
     told = outcome.text("algoClOrdId" if is_algo else "clOrdId", "")
     if is_placing(request.op) and told and told != name:
         return unreadable(request, "the entry speaks of another order")
@@ -119,60 +118,49 @@ def _order_done(
 # --- questions --------------------------------------------------------------------
 
 
-def _listed(
-    translate: Callable[[Row], Iterable[Fact]],
-    last_id: str = "",
-    *,
-    is_filtered: bool = False,
-) -> Reader:
-    """A reader of pages, which follow each other by *last_id*; *is_filtered*: of kinds
-    that are not traded here too."""
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How the rows of an answer are read. Pages follow each other by *last_id*;
+    *is_filtered*: kinds that are not traded here come too. *is_single*: an account
+    without a row is no empty account, it is no answer."""
 
-    def read(request: Request, data: Sequence[object]) -> Reply:
-        page = [Row(item) for item in data]
-        kept = [row for row in page if not is_filtered or rows.is_ours(row)]
-        facts = [fact for row in kept for fact in translate(row)]
-        last = page[-1].name(last_id) if page and last_id else ""
-        following = questions.next_page(request, last, len(page))
-        return ok(*facts, next_request=following)
-
-    return read
+    translate: Callable[[Row], Iterable[Fact]]
+    last_id: str = ""
+    is_filtered: bool = False
+    is_single: bool = False
 
 
-def _newest(translate: Callable[[Row], Iterable[Fact]]) -> Reader:
-    """Several orders may have had one client id: the newest is told."""
-
-    def read(request: Request, data: Sequence[object]) -> Reply:
-        if not data:
+def _understand(request: Request, data: Sequence[object]) -> Reply:
+    match request.op:
+        case "server_time":
+            (item,) = data
+            return Reply(verdict=Verdict.OK, server_ms=Row(item).millis("ts"))
+        case "tiers":
+            assert request.symbol is not None
+            tiers = map(Row, data)
+            return ok(rows.bracket_fact(request.symbol, tiers)) if data else ok()
+        case "instruments":
+            return ok(*one_by_one(data, _instrument, "instrument"))
+        case "set_leverage" | "set_hedge_mode" | "dead_man":
+            return ok(*setting_facts(request))
+        case "query_order" | "query_conditional" if not data:
             return Reply(verdict=Verdict.NOT_FOUND, text="no such order")
-        return ok(*translate(Row(data[0])))
-
-    return read
-
-
-def _single(translate: Callable[[Row], Iterable[Fact]]) -> Reader:
-    """An account without a row is no empty account, it is no answer."""
-
-    def read(request: Request, data: Sequence[object]) -> Reply:
-        (item,) = data
-        return ok(*translate(Row(item)))
-
-    return read
-
-
-def _instruments(request: Request, data: Sequence[object]) -> Reply:
-    facts = one_by_one(data, lambda i: rows.instrument_fact(Row(i)), "instrument")
-    return ok(*facts)
+    reader = _READERS[request.op]
+    page = [Row(item) for item in data]
+    if reader.is_single and len(page) != 1:
+        raise ValueError("one row is expected")
+    if request.op in ("query_order", "query_conditional"):
+        # Several orders may have had one client id: the newest is told.
+        page = page[:1]
+    kept = [row for row in page if not reader.is_filtered or rows.is_ours(row)]
+    last = page[-1].name(reader.last_id) if page and reader.last_id else ""
+    following = questions.next_page(request, last, len(page))
+    facts = (fact for row in kept for fact in reader.translate(row))
+    return ok(*facts, next_request=following)
 
 
-def _tiers(request: Request, data: Sequence[object]) -> Reply:
-    assert request.symbol is not None
-    return ok(rows.bracket_fact(request.symbol, map(Row, data))) if data else ok()
-
-
-def _time(request: Request, data: Sequence[object]) -> Reply:
-    (item,) = data
-    return Reply(verdict=Verdict.OK, server_ms=Row(item).millis("ts"))
+def _instrument(item: object) -> Fact:
+    return rows.instrument_fact(Row(item))
 
 
 def _settings(row: Row) -> list[Fact]:
@@ -195,25 +183,17 @@ def _key_info(row: Row) -> list[Fact]:
     return [key]
 
 
-def _set(request: Request, data: Sequence[object]) -> Reply:
-    return ok(*setting_facts(request))
-
-
-_READERS: dict[str, Reader] = {
-    "server_time": _time,
-    "query_order": _newest(rows.order_facts),
-    "query_algo": _newest(rows.algo_facts),
-    "open_orders": _listed(rows.order_facts, "ordId", is_filtered=True),
-    "open_algos": _listed(rows.algo_facts, "algoId", is_filtered=True),
-    "fills": _listed(lambda row: [rows.fill_fact(row)], "billId"),
-    "positions": _listed(lambda row: [rows.position_fact(row)], is_filtered=True),
-    "balance": _single(rows.account_facts),
-    "bills": _listed(rows.bill_facts, "billId"),
-    "instruments": _instruments,
-    "tiers": _tiers,
-    "leverage": _listed(lambda row: [rows.leverage_setting(row)]),
-    "settings": _single(_settings),
-    "key_info": _single(_key_info),
-    "marks": _listed(lambda row: [rows.mark_fact(row)]),
-    **dict.fromkeys(("set_leverage", "set_hedge_mode", "dead_man"), _set),
+_READERS = {
+    "query_order": _Reader(rows.order_facts),
+    "query_conditional": _Reader(rows.algo_facts),
+    "open_orders": _Reader(rows.order_facts, "ordId", is_filtered=True),
+    "open_conditionals": _Reader(rows.algo_facts, "algoId", is_filtered=True),
+    "fills": _Reader(lambda row: [rows.fill_fact(row)], "billId"),
+    "positions": _Reader(lambda row: [rows.position_fact(row)], is_filtered=True),
+    "balance": _Reader(rows.account_facts, is_single=True),
+    "bills": _Reader(rows.bill_facts, "billId"),
+    "leverage": _Reader(lambda row: [rows.leverage_setting(row)]),
+    "settings": _Reader(_settings, is_single=True),
+    "key_info": _Reader(_key_info, is_single=True),
+    "marks": _Reader(lambda row: [rows.mark_fact(row)]),
 }

@@ -33,7 +33,9 @@ _LIMITS: dict[BucketScope, dict[str, int]] = {
     BucketScope.SYMBOL: {
         **dict.fromkeys(("place:*", "amend:*", "cancel:*", "order:*"), 60),
         **dict.fromkeys(("place-batch:*", "cancel-batch:*"), 300),
-        **dict.fromkeys(("place-algo:*", "amend-algo:*", "cancel-algo:*"), 20),
+        "place-conditional:*": 20,
+        "amend-conditional:*": 20,
+        "cancel-conditional:*": 20,
     },
     BucketScope.ACCOUNT: {
         ORDERS: 1000,

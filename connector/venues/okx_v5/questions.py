@@ -30,7 +30,11 @@ FILL_RETENTION_S = 90 * 86_400
 
 _FAST_FILLS_MS = 3 * DAY_MS - 3_600_000
 _FAST_BILLS_MS = 7 * DAY_MS - 3_600_000
-_ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop")
+_ALGO_KINDS = (
+    ("ordType", "conditional,oco"),
+    ("ordType", "trigger"),
+    ("ordType", "move_order_stop"),
+)
 _LIMIT = ("limit", str(PAGE))
 
 
@@ -49,7 +53,7 @@ class Questions:
         name = ("algoClOrdId", str(order.client_order_id))
         if order.venue_order_id:
             name = ("algoId", order.venue_order_id)
-        waiting = _ask("query_algo", "trade/order-algo", (name,), order=order)
+        waiting = _ask("query_conditional", "trade/order-algo", (name,), order=order)
         if order.triggered_order_id is None:
             return (waiting,)
         return (waiting, _one_order(order, order.triggered_order_id))
@@ -112,7 +116,7 @@ def _open_orders() -> tuple[Request, ...]:
     path = "trade/orders-algo-pending"
     return (
         _ask("open_orders", "trade/orders-pending", (_LIMIT,)),
-        *(_ask("open_algos", path, (("ordType", k), _LIMIT)) for k in _ALGO_KINDS),
+        *(_ask("open_conditionals", path, (kind, _LIMIT)) for kind in _ALGO_KINDS),
     )
 
 

@@ -16,7 +16,6 @@ Source: "Trade" and "Algo Trading" pages of the API v5 documentation, read 2026-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,6 +37,7 @@ from connector.model.order import (
     TimeInForce,
 )
 from connector.venues.base import setting_context
+from connector.venues.json_commands import JsonCommands, JsonOrders, JsonRow
 from connector.venues.okx_v5 import words
 from connector.venues.okx_v5.limits import cost_of, order_cost
 from connector.venues.okx_v5.sign import ACCEPTANCE_MS
@@ -50,8 +50,6 @@ BATCH_MAX = 20
 _CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _HUNDRED = Decimal(100)
 _MARKET = "-1"
-
-Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,9 @@ ORDER_CALLS = {
     "amend": _Call("amend-order", "amend-order", RECV_WINDOW_MS),
     "cancel": _Call("cancel-order", "cancel-order", None),
     "cancel_batch": _Call("cancel-batch-orders", "batch-cancel-orders", None, True),
-    "place_algo": _Call("order-algo"),
-    "amend_algo": _Call("amend-algos"),
-    "cancel_algo": _Call("cancel-algos", window_ms=None, is_list=True),
+    "place_conditional": _Call("order-algo"),
+    "amend_conditional": _Call("amend-algos"),
+    "cancel_conditional": _Call("cancel-algos", window_ms=None, is_list=True),
 }
 """What has an outcome for each order."""
 
@@ -83,75 +81,95 @@ def is_wire_id(client_order_id: str) -> bool:
     return _CLIENT_ID.fullmatch(client_order_id) is not None
 
 
-class Commands:
+class Commands(JsonCommands):
     """The commands of the dialect."""
 
-    def place(
+    batch_max = BATCH_MAX
+    stores_apart = True
+
+    def order_row(
         self,
         intent: OrderIntent,
         client_order_id: ClientOrderId,
         instrument: Instrument,
-    ) -> Request:
-        """A new order, conditional ones through the algo service."""
-        return _on_orders(
-            "place_algo" if intent.order_type.is_conditional else "place",
-            [order_row(intent, client_order_id, instrument)],
-            [client_order_id],
-            [instrument],
-            reduces=intent.reduces,
-        )
+    ) -> JsonRow:
+        """An order in wire words; raises for what the venue would refuse."""
+        if not is_wire_id(client_order_id):
+            allowed = "1 to 32 letters and digits"
+            raise InvalidOrder("client_order_id", client_order_id, allowed)
+        _check(intent)
+        is_algo = intent.order_type.is_conditional
+        row: JsonRow = {
+            "instId": intent.symbol,
+            "tdMode": "cross",
+            "algoClOrdId" if is_algo else "clOrdId": client_order_id,
+            "side": words.SIDE_WORDS[intent.side],
+            "posSide": words.POSITION_SIDE_WORDS[intent.position_side],
+        }
+        if intent.qty is not None:
+            row["sz"] = _contracts(intent.qty, instrument)
+        else:
+            row["closeFraction"] = "1"
+        # In hedge mode the two sides say it.
+        is_net = intent.position_side is PositionSide.NET
+        if is_net and (intent.reduce_only or intent.close_position):
+            row["reduceOnly"] = True
+        return row | (_trigger(intent) if is_algo else _terms(intent))
 
-    def place_batch(
-        self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
-    ) -> Request:
-        """Up to 20 orders, executed in turn; each has an outcome of its own."""
-        if any(intent.order_type.is_conditional for intent, _, _ in orders):
-            raise _lacks("batches of conditional orders", "place them one by one")
-        return _on_orders(
-            "place_batch",
-            [order_row(*order) for order in orders],
-            [name for _, name, _ in orders],
-            [instrument for _, _, instrument in orders],
-            reduces=all(intent.reduces for intent, _, _ in orders),
-        )
-
-    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
-        """New total size, what is filled included, and price; of what waits, its
-        trigger price too. A size at or below what is filled makes the order filled."""
-        row = _named(order)
+    def amend_row(self, order: Order, instrument: Instrument, terms: Terms) -> JsonRow:
+        """A size at or below what is filled makes the order filled."""
+        row = self.cancel_row(order)
         if terms.qty is not None:
             row["newSz"] = _contracts(terms.qty, instrument)
         if not order.waits:
-            row["newPx"] = _price(terms.price)
-        elif terms.trigger_price is None:
+            return row | {"newPx": _price(terms.price)}
+        if terms.trigger_price is None:
             raise _lacks("amending trailing stops", "place another one")
+        prefix = f"new{_prefix(order.order_type).title()}"
+        trigger = text_of(terms.trigger_price)
+        return row | {
+            f"{prefix}TriggerPx": trigger,
+            f"{prefix}OrdPx": _price(terms.price),
+        }
+
+    def cancel_row(self, order: Order) -> JsonRow:
+        """By venue id if known, else by client id, in the store that has it."""
+        if order.waits:
+            names = ("algoId", "algoClOrdId")
+            known = order.venue_order_id
         else:
-            prefix = f"new{_prefix(order.order_type).title()}"
-            row[f"{prefix}TriggerPx"] = text_of(terms.trigger_price)
-            row[f"{prefix}OrdPx"] = _price(terms.price)
-        op = "amend_algo" if order.waits else "amend"
-        return _on_orders(op, [row], [order.client_order_id], [instrument])
+            names = ("ordId", "clOrdId")
+            known = order.triggered_order_id or order.venue_order_id
+        name, value = (names[0], known) if known else (names[1], order.client_order_id)
+        return {"instId": order.symbol, name: value}
 
-    def cancel(self, order: Order, instrument: Instrument | None) -> Request:
-        """Cancel by venue id if known, else by client id, in the store that has it."""
-        op = "cancel_algo" if order.waits else "cancel"
-        row, name = _named(order), order.client_order_id
-        return _on_orders(op, [row], [name], [instrument], reduces=True)
-
-    def cancel_batch(
-        self, orders: Sequence[Order], instrument: Instrument | None
-    ) -> Request:
-        """Up to 20 regular orders."""
-        if any(order.waits for order in orders):
-            raise _lacks(
-                "batch cancels of conditional orders", "cancel them one by one"
-            )
-        return _on_orders(
-            "cancel_batch",
-            [_named(order) for order in orders],
-            [order.client_order_id for order in orders],
-            [instrument] * len(orders),
-            reduces=True,
+    def on_orders(self, orders: JsonOrders) -> Request:
+        """As a frame if the numbers of all instruments are known."""
+        op, rows = orders.op, orders.rows
+        call = ORDER_CALLS[op]
+        symbols = [Symbol(str(row["instId"])) for row in rows]
+        codes = [known.wire_code if known else "" for known in orders.instruments]
+        context = {"symbols": " ".join(symbols)}
+        if call.frame and all(codes):
+            context["codes"] = " ".join(codes)
+        if orders.is_batch:
+            context |= batch_context(orders.names)
+        # A batch of one counts as a single call.
+        bucket = op.replace("_", "-")
+        if len(rows) == 1:
+            bucket = bucket.removesuffix("-batch")
+        return Request(
+            op=op,
+            method="POST",
+            path=f"/api/v5/trade/{call.path}",
+            body=list(rows) if call.is_list else rows[0],
+            cost=order_cost(bucket, symbols),
+            priority=orders.priority,
+            window_ms=call.window_ms,
+            frame_method=call.frame if "codes" in context else "",
+            symbol=symbols[0],
+            client_order_id=None if orders.is_batch else orders.names[0],
+            context=context,
         )
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
@@ -160,7 +178,7 @@ class Commands:
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
         """Leverage of cross positions of an instrument."""
-        row: Row = {"instId": symbol, "lever": str(leverage), "mgnMode": "cross"}
+        row: JsonRow = {"instId": symbol, "lever": str(leverage), "mgnMode": "cross"}
         fact = SettingFact(symbol=symbol, leverage=leverage)
         return _setting("set_leverage", "account/set-leverage", row, fact)
 
@@ -172,47 +190,19 @@ class Commands:
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         """Position mode of the account."""
-        row: Row = {"posMode": "long_short_mode" if is_hedge else "net_mode"}
+        row: JsonRow = {"posMode": "long_short_mode" if is_hedge else "net_mode"}
         fact = SettingFact(is_hedge_mode=is_hedge)
         return _setting("set_hedge_mode", "account/set-position-mode", row, fact)
 
     def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
         """Cancels every order of the account, of any instrument, in whole seconds
         (10 to 120) unless armed again; 0 disarms. Conditional orders stay."""
-        row: Row = {"timeOut": str(-(-timeout_ms // 1000))}
+        row: JsonRow = {"timeOut": str(-(-timeout_ms // 1000))}
         return _setting("dead_man", "trade/cancel-all-after", row, None)
 
 
-def order_row(
-    intent: OrderIntent, client_order_id: ClientOrderId, instrument: Instrument
-) -> Row:
-    """An order in wire words; raises for what the venue would refuse."""
-    if not is_wire_id(client_order_id):
-        raise InvalidOrder(
-            "client_order_id", client_order_id, "1 to 32 letters and digits"
-        )
-    _check(intent)
-    is_algo = intent.order_type.is_conditional
-    row: Row = {
-        "instId": intent.symbol,
-        "tdMode": "cross",
-        "algoClOrdId" if is_algo else "clOrdId": client_order_id,
-        "side": words.SIDE_WORDS[intent.side],
-        "posSide": words.POSITION_SIDE_WORDS[intent.position_side],
-    }
-    if intent.qty is not None:
-        row["sz"] = _contracts(intent.qty, instrument)
-    else:
-        row["closeFraction"] = "1"
-    # In hedge mode the two sides say it.
-    is_net = intent.position_side is PositionSide.NET
-    if is_net and (intent.reduce_only or intent.close_position):
-        row["reduceOnly"] = True
-    return row | (_trigger(intent) if is_algo else _terms(intent))
-
-
-def _terms(intent: OrderIntent) -> Row:
-    row: Row = {"ordType": "market"}
+def _terms(intent: OrderIntent) -> JsonRow:
+    row: JsonRow = {"ordType": "market"}
     if intent.price is not None:
         word = words.LIFETIME_WORDS[intent.time_in_force]
         row["ordType"] = "post_only" if intent.post_only else word
@@ -223,11 +213,11 @@ def _terms(intent: OrderIntent) -> Row:
     return row
 
 
-def _trigger(intent: OrderIntent) -> Row:
+def _trigger(intent: OrderIntent) -> JsonRow:
     if intent.order_type is OrderType.TRAILING_STOP:
         assert intent.callback_rate is not None, "checked"
         ratio = text_of(intent.callback_rate / _HUNDRED)
-        row: Row = {"ordType": "move_order_stop", "callbackRatio": ratio}
+        row: JsonRow = {"ordType": "move_order_stop", "callbackRatio": ratio}
         if intent.activation_price is not None:
             row["activePx"] = text_of(intent.activation_price)
         return row
@@ -242,35 +232,25 @@ def _trigger(intent: OrderIntent) -> Row:
 
 
 def _check(intent: OrderIntent) -> None:
+    """What is refused for reasons of this venue; core knows the rest."""
     kind, policy = intent.order_type, intent.self_trade_prevention
-    is_stp = policy is not SelfTradePrevention.DEFAULT
-    lacking = {
-        "good till date": intent.time_in_force is TimeInForce.GTD,
-        "price protect": intent.price_protect,
-        "orders without self-trade prevention": policy is SelfTradePrevention.NONE,
-        "self-trade prevention of conditional orders": is_stp and kind.is_conditional,
-    }
-    for what, is_wanted in lacking.items():
-        if is_wanted:
-            raise _lacks(what)
+    if policy is SelfTradePrevention.NONE:
+        raise _lacks("orders without self-trade prevention", "it is mandatory here")
     is_fok = intent.time_in_force is TimeInForce.FOK
     if is_fok and policy is SelfTradePrevention.EXPIRE_BOTH:
         raise InvalidOrder("self_trade_prevention", policy.value, "not with FOK")
-    if kind.is_conditional and (
-        intent.time_in_force is not TimeInForce.GTC or intent.post_only
-    ):
-        raise InvalidOrder(
-            "time_in_force", intent.time_in_force.value, "GTC on conditional orders"
-        )
-    if kind.has_price != (intent.price is not None):
-        raise InvalidOrder("price", intent.price, f"with limit orders, not {kind}")
     if intent.close_position and kind not in (
         OrderType.STOP_MARKET,
         OrderType.TAKE_PROFIT_MARKET,
     ):
-        raise InvalidOrder(
-            "close_position", kind.value, "STOP_MARKET or TAKE_PROFIT_MARKET only"
-        )
+        raise InvalidOrder("close_position", kind.value, "market stops and targets")
+    if not kind.is_conditional:
+        return
+    if policy is not SelfTradePrevention.DEFAULT:
+        raise _lacks("self-trade prevention of conditional orders")
+    if intent.time_in_force is not TimeInForce.GTC:
+        lifetime = intent.time_in_force.value
+        raise InvalidOrder("time_in_force", lifetime, "GTC on conditional orders")
 
 
 def _lacks(what: str, advice: str = "") -> Unsupported:
@@ -290,57 +270,7 @@ def _contracts(qty: Decimal, instrument: Instrument) -> str:
     return text_of(qty / instrument.qty_unit)
 
 
-def _named(order: Order) -> Row:
-    """The order by venue id if known, else by client id, in the store that has it."""
-    row: Row = {"instId": order.symbol}
-    if order.waits:
-        if order.venue_order_id is not None:
-            return row | {"algoId": order.venue_order_id}
-        return row | {"algoClOrdId": order.client_order_id}
-    known = order.triggered_order_id or order.venue_order_id
-    if known is not None:
-        return row | {"ordId": known}
-    return row | {"clOrdId": order.client_order_id}
-
-
-def _on_orders(
-    op: str,
-    rows: Sequence[Row],
-    names: Sequence[ClientOrderId],
-    instruments: Iterable[Instrument | None],
-    *,
-    reduces: bool = False,
-) -> Request:
-    """A command on orders; as a frame if the numbers of all instruments are known."""
-    call, is_batch = ORDER_CALLS[op], op.endswith("_batch")
-    if not 1 <= len(rows) <= BATCH_MAX:
-        raise InvalidOrder("batch", len(rows), f"1 to {BATCH_MAX} orders in one call")
-    symbols = [Symbol(str(row["instId"])) for row in rows]
-    codes = [known.wire_code if known else "" for known in instruments]
-    context = {"symbols": " ".join(symbols)}
-    if call.frame and all(codes):
-        context["codes"] = " ".join(codes)
-    if is_batch:
-        context |= batch_context(names)
-    # A batch of one counts as a single call.
-    is_single = is_batch and len(rows) == 1
-    bucket = op.removesuffix("_batch") if is_single else op.replace("_", "-")
-    return Request(
-        op=op,
-        method="POST",
-        path=f"/api/v5/trade/{call.path}",
-        body=list(rows) if call.is_list else rows[0],
-        cost=order_cost(bucket, symbols),
-        priority=Priority.CANCEL if reduces else Priority.PLACE,
-        window_ms=call.window_ms,
-        frame_method=call.frame if "codes" in context else "",
-        symbol=symbols[0],
-        client_order_id=None if is_batch else names[0],
-        context=context,
-    )
-
-
-def _setting(op: str, path: str, row: Row, fact: SettingFact | None) -> Request:
+def _setting(op: str, path: str, row: JsonRow, fact: SettingFact | None) -> Request:
     return Request(
         op=op,
         method="POST",

@@ -12,9 +12,7 @@ documentation, read 2026-11. There is no other kind of key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from connector.dialect.wire import (
     FrameWire,
@@ -26,6 +24,7 @@ from connector.dialect.wire import (
 )
 from connector.errors import CredentialsError, Unsupported
 from connector.model.credentials import KeyKind
+from connector.venues.json_commands import body_of, http_wire, query_of
 from connector.venues.json_rows import compact
 from connector.venues.okx_v5 import words
 
@@ -34,11 +33,6 @@ ACCEPTANCE_MS = 30_000
 """A REST call is refused when its timestamp is older."""
 
 _VERIFY = "GET/users/self/verify"
-
-
-def encode(params: Iterable[tuple[str, str]]) -> str:
-    """A query string in the given order."""
-    return "&".join(f"{name}={quote(value, safe='')}" for name, value in params)
 
 
 def iso_time(venue_ms: int) -> str:
@@ -57,37 +51,24 @@ def signature(signer: SigningKey, payload: str) -> str:
 def sign(
     request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
 ) -> HttpWire:
-    """*request* at venue time *venue_ms*; no question mark without a query."""
-    query = encode(request.params)
+    """*request* at venue time *venue_ms*; the query is signed as it is sent."""
+    query = query_of(request)
+    if request.security is Security.NONE:
+        return http_wire(request, base_url, query)
+    assert signer is not None, f"{request.op} needs a key"
+    stamp, window_ms = iso_time(venue_ms), request.window_ms
     target = f"{request.path}?{query}" if query else request.path
-    body = "" if request.body is None else compact(request.body)
-    headers: list[tuple[str, str]] = []
-    deadline_ms = None
-    if request.security is not Security.NONE:
-        assert signer is not None, f"{request.op} needs a key"
-        stamp = iso_time(venue_ms)
-        headers = [
-            ("OK-ACCESS-KEY", signer.api_key.reveal()),
-            (
-                "OK-ACCESS-SIGN",
-                signature(signer, f"{stamp}{request.method}{target}{body}"),
-            ),
-            ("OK-ACCESS-TIMESTAMP", stamp),
-            ("OK-ACCESS-PASSPHRASE", _passphrase(signer)),
-        ]
-        if request.window_ms is not None:
-            deadline_ms = venue_ms + request.window_ms
-            if request.window_ms < ACCEPTANCE_MS:
-                headers.append(("expTime", str(deadline_ms)))
-    if body:
-        headers.append(("Content-Type", "application/json"))
-    return HttpWire(
-        method=request.method,
-        url=base_url + target,
-        headers=tuple(headers),
-        body=body.encode("utf-8"),
-        deadline_ms=deadline_ms,
-    )
+    payload = f"{stamp}{request.method}{target}{body_of(request)}"
+    headers = [
+        ("OK-ACCESS-KEY", signer.api_key.reveal()),
+        ("OK-ACCESS-SIGN", signature(signer, payload)),
+        ("OK-ACCESS-TIMESTAMP", stamp),
+        ("OK-ACCESS-PASSPHRASE", _passphrase(signer)),
+    ]
+    deadline_ms = None if window_ms is None else venue_ms + window_ms
+    if window_ms is not None and window_ms < ACCEPTANCE_MS:
+        headers.append(("expTime", str(deadline_ms)))
+    return http_wire(request, base_url, query, headers, deadline_ms)
 
 
 def sign_request_frame(
