@@ -51,7 +51,6 @@ class Account:
     marks: dict[Symbol, MarkFact] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
     collaterals: Collaterals = field(default_factory=Collaterals)
-    _wallet_changed_ns: dict[str, int] = field(default_factory=dict)
     leverage: dict[Symbol, int] = field(default_factory=dict)
     margin_modes: dict[Symbol, MarginMode] = field(default_factory=dict)
     account_margin_mode: MarginMode = MarginMode.CROSS
@@ -71,6 +70,9 @@ class Account:
     _margin_of: tuple[int, int] = (-1, -1)
     _numbers: MarginNumbers | None = None
     _numbers_of: int = -1
+    _mark_prices: dict[Symbol, Decimal] = field(default_factory=dict)
+    fresh_symbols: set[Symbol] = field(default_factory=set)
+    """Instruments listed, or no longer flat; emptied by whoever follows them."""
 
     # --- facts ----------------------------------------------------------------
 
@@ -86,7 +88,7 @@ class Account:
         if fact.margin_mode is not None:
             self.margin_modes[fact.symbol] = fact.margin_mode
         if fact.leverage is not None:
-            self.leverage[fact.symbol] = fact.leverage
+            self._lever(fact.symbol, fact.leverage)
         if held is None:
             is_listed = source is Source.REST and fact.margin_mode is None
             if fact.qty == 0 and is_listed:
@@ -98,6 +100,9 @@ class Account:
         before = (held.qty, held.entry_price, held.margin_mode, held.isolated_wallet)
         if not (fact.is_as_of and held.qty == fact.qty):
             held.moved_ns = fact.venue_ns
+        if not held.qty:
+            self.fresh_symbols.add(fact.symbol)
+        held.row = None
         held.qty = fact.qty
         held.stamp = stamp
         held.version = fact.version  # None: what comes next is told by its time
@@ -138,6 +143,7 @@ class Account:
             is_recent = self._moved_ns(key) >= venue_ns - lag_ns
             if is_recent and self.sums.position(key) != 0:
                 continue
+            held.row = None
             held.qty = ZERO
             held.stamp = replace(
                 held.stamp, source=Source.REST, received_mono_ns=now.mono_ns
@@ -195,6 +201,7 @@ class Account:
         if held is not None and fact.venue_ns < held.venue_ns:
             return False
         self.marks[fact.symbol] = fact
+        self._mark_prices[fact.symbol] = fact.mark_price
         if held is not None and held.mark_price == fact.mark_price:
             return False
         self._version += 1
@@ -204,13 +211,14 @@ class Account:
         """Leverage, margin mode, position mode."""
         if fact.symbol is not None:
             if fact.leverage is not None:
-                self.leverage[fact.symbol] = fact.leverage
+                self._lever(fact.symbol, fact.leverage)
             if fact.margin_mode is not None:
                 self.margin_modes[fact.symbol] = fact.margin_mode
         elif fact.margin_mode is not None:
             self.account_margin_mode = fact.margin_mode
             for held in self._held.values():
                 held.margin_mode = fact.margin_mode
+                held.row = None
         if fact.is_hedge_mode is not None:
             self.is_hedge_mode = fact.is_hedge_mode
         if fact.is_multi_asset is not None:
@@ -248,12 +256,20 @@ class Account:
             trade_id=fact.trade_id,
         )
 
+    def _lever(self, symbol: Symbol, leverage: int) -> None:
+        if self.leverage.get(symbol) != leverage:
+            self.leverage[symbol] = leverage
+            for (other, _), held in self._held.items():
+                if other == symbol:
+                    held.row = None
+
     def merge_instrument(self, instrument: Instrument) -> None:
         """Rules of an instrument; tiers told apart stay."""
         known = self._brackets.get(instrument.symbol)
         if known is not None:
             instrument = replace(instrument, brackets=known)
         self.instruments[instrument.symbol] = instrument
+        self.fresh_symbols.add(instrument.symbol)
 
     def merge_brackets(self, symbol: Symbol, brackets: tuple[Bracket, ...]) -> None:
         """Margin tiers of an instrument, in whichever order they arrive."""
@@ -353,6 +369,10 @@ class Account:
 
     # --- what users see --------------------------------------------------------------
 
+    def symbols_held(self) -> set[Symbol]:
+        """Instruments with a position that is not flat."""
+        return {key[0] for key, held in self._held.items() if held.qty}
+
     def mark_of(self, symbol: Symbol) -> Decimal | None:
         """Live mark price, if one is known."""
         fact = self.marks.get(symbol)
@@ -360,20 +380,12 @@ class Account:
 
     def positions(self) -> list[Position]:
         """Positions that are not flat, with live numbers."""
-        numbers = self._position_numbers()
-        rows = []
-        for (symbol, side), held in self._held.items():
-            if held.qty == 0:
-                continue
-            rows.append(self._position(symbol, side, held, numbers))
-        return rows
+        return [self._position(k, held) for k, held in self._held.items() if held.qty]
 
     def position(self, key: PositionKey) -> Position | None:
         """One position, also when it is flat; None if never heard of."""
         held = self._held.get(key)
-        if held is None:
-            return None
-        return self._position(*key, held, self._position_numbers())
+        return None if held is None else self._position(key, held)
 
     def margin(self, open_orders: Sequence[Order], now: Now) -> Margin | None:
         """The account's margin, computed with live marks where possible."""
@@ -409,25 +421,39 @@ class Account:
         """Rises whenever margin may have changed."""
         return self._version + self._orders_version
 
-    def _position(
-        self,
-        symbol: Symbol,
-        side: PositionSide,
-        held: Held,
-        numbers: MarginNumbers | None,
-    ) -> Position:
-        live = numbers.positions.get((symbol, side.value)) if numbers else None
+    def _position(self, key: PositionKey, held: Held) -> Position:
+        live = None
+        if held.qty:
+            numbers = self._position_numbers()
+            if numbers is not None:
+                live = numbers.positions.get(key)
+        row = held.row or self._row(key, held)
+        if live is None:
+            mark = self._mark_prices.get(key[0])
+            return replace(row, mark_price=mark) if mark else row
+        return replace(
+            row,
+            mark_price=live.mark_price,
+            unrealized_pnl=live.unrealized_pnl,
+            initial_margin=live.initial_margin,
+            maintenance_margin=live.maintenance_margin,
+            liquidation_price=live.liquidation_price,
+        )
+
+    def _row(self, key: PositionKey, held: Held) -> Position:
+        """The venue's newest word, with the mark that it told."""
+        symbol, side = key
         delta, gamma, vega, theta = held.greeks
-        shown = Position(
-            symbol=symbol,
-            position_side=side,
-            qty=held.qty,
-            entry_price=held.entry_price,
+        held.row = row = Position(
+            symbol,
+            side,
+            held.qty,
+            held.entry_price,
             stamp=held.stamp,
             margin_mode=held.margin_mode,
             leverage=self.leverage.get(symbol),
             isolated_wallet=held.isolated_wallet,
-            mark_price=self.mark_of(symbol) or held.mark_price,
+            mark_price=held.mark_price,
             liquidation_price=held.liquidation_price,
             unrealized_pnl=held.unrealized_pnl,
             initial_margin=held.initial_margin,
@@ -437,16 +463,7 @@ class Account:
             vega=vega,
             theta=theta,
         )
-        if live is None:
-            return shown
-        return replace(
-            shown,
-            mark_price=live.mark_price,
-            unrealized_pnl=live.unrealized_pnl,
-            initial_margin=live.initial_margin,
-            maintenance_margin=live.maintenance_margin,
-            liquidation_price=live.liquidation_price,
-        )
+        return row
 
     def _position_numbers(self) -> MarginNumbers | None:
         """Of positions alone: what may still fill changes the margin that is left,
@@ -458,18 +475,17 @@ class Account:
 
     @exactly
     def _compute(self, open_orders: Sequence[Order]) -> MarginNumbers | None:
-        marks = {symbol: fact.mark_price for symbol, fact in self.marks.items()}
-        for (symbol, _), held in self._held.items():
-            if symbol not in marks and held.mark_price is not None:
-                marks[symbol] = held.mark_price
+        marks = self._mark_prices
+        rows = []
+        for key, held in self._held.items():
+            if not held.qty:
+                continue
+            rows.append(held.row or self._row(key, held))
+            if held.mark_price is not None and key[0] not in marks:
+                marks = {key[0]: held.mark_price, **marks}
         view = AccountView(
             balances=self.balances,
-            positions=[
-                replace(
-                    self._position(symbol, side, held, None), mark_price=held.mark_price
-                )
-                for (symbol, side), held in self._held.items()
-            ],
+            positions=rows,
             open_orders=open_orders,
             instruments=self.instruments,
             marks=marks,

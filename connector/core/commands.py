@@ -95,7 +95,7 @@ class Commands:
                 )
             )
             records.append(JournalRecord("intent", client_order_id, intent))
-            records.append(JournalRecord("order", client_order_id, tracked.record()))
+            records.append(JournalRecord("order", client_order_id, tracked.as_of_now()))
         self._journal(commands, records, is_batch=len(commands) > 1)
 
     def amend(

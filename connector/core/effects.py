@@ -1,8 +1,12 @@
-"""What the machine wants done. The shell does it and feeds back what happened."""
+"""What the machine wants done. The shell does it and feeds back what happened.
+
+An `Event` among the effects is told to the user.
+"""
 
 from __future__ import annotations
 
 from connector.core.inputs import LinkRole
+from connector.core.tracked import Tracked
 from connector.dialect.wire import Reply, Request, Send, Throttle
 from connector.errors import ConnectorError
 from connector.model.credentials import Secret
@@ -68,7 +72,7 @@ class EndCall(Noun, frozen=True):
     call_id: int
 
 
-class JournalRecord(Noun, frozen=True):
+class JournalRecord(Noun, frozen=True, gc=False):
     """One durable fact: the newest body per (kind, key) wins on replay."""
 
     kind: str
@@ -79,7 +83,9 @@ class JournalRecord(Noun, frozen=True):
     def body(self) -> str:
         """As it is written."""
         value = self.value
-        return value if isinstance(value, str) else to_text(value)
+        if isinstance(value, str):
+            return value
+        return to_text(value.record() if isinstance(value, Tracked) else value)
 
 
 class AppendJournal(Noun, frozen=True):
@@ -88,12 +94,6 @@ class AppendJournal(Noun, frozen=True):
     records: tuple[JournalRecord, ...]
     is_durable: bool
     token: int = 0
-
-
-class Publish(Noun, frozen=True):
-    """Tell the user."""
-
-    event: Event
 
 
 class Resolve(Noun, frozen=True):
@@ -142,7 +142,7 @@ Effect = (
     | SendCall
     | EndCall
     | AppendJournal
-    | Publish
+    | Event
     | Resolve
     | ObserveLimits
     | RefundCall

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect.facts import PositionFact
-from connector.model.account import MarginMode, Stamp
+from connector.model.account import MarginMode, Position, Stamp
 from connector.model.money import ZERO
 
 
@@ -26,6 +26,7 @@ class Held:
     unrealized_pnl: Decimal | None = None
     initial_margin: Decimal | None = None
     maintenance_margin: Decimal | None = None
+    row: Position | None = None  # what is shown of this word, if it was asked for
     greeks: tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] = (
         None,
         None,

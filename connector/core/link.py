@@ -222,7 +222,9 @@ class Link:
 
     def accepts(self, epoch: int, now: Now) -> bool:
         """A frame arrived: whether its connection counts."""
-        conn = self._find(epoch)
+        conn = self._current
+        if conn is None or conn.epoch != epoch:
+            conn = self._find(epoch)
         if conn is None:
             retiring = self._retiring
             return retiring is not None and retiring[0].epoch == epoch

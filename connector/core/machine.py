@@ -15,7 +15,7 @@ is not LIVE from that instant until reconciliation has finished.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from connector.config import SessionConfig
 from connector.core import restore
@@ -62,7 +62,16 @@ from connector.core.trust import Trust
 from connector.core.untimed import stamped
 from connector.core.wishes import Wishes
 from connector.dialect import Dialect, Endpoints, LinkScript
-from connector.dialect.facts import ControlFact, Fact, FrameReply, UnknownFact
+from connector.dialect.facts import (
+    ControlFact,
+    Fact,
+    FillFact,
+    FrameReply,
+    LedgerFact,
+    MarkFact,
+    OrderFact,
+    UnknownFact,
+)
 from connector.dialect.wire import Reply
 from connector.errors import KeyRefused, NotLive
 from connector.model.account import Source
@@ -72,6 +81,9 @@ from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
 from connector.model.money import exactly
 from connector.model.order import OrderIntent
+
+_PLAIN = frozenset((OrderFact, FillFact, MarkFact, LedgerFact))
+"""Facts about the account that the stream tells with their time."""
 
 _NEVER_S = 100 * 365 * 86_400
 
@@ -213,6 +225,18 @@ class SessionCore:
     @exactly
     def feed(self, happened: Input, now: Now) -> list[Effect]:
         """Take one input; returns what is to be done, in order."""
+        self._on_input(happened, now)
+        self.marks.follow(now)
+        self.listings.follow(now)
+        self.dead_man.follow(now)
+        self.trust.watch_margin(now)
+        records = self.merger.take_records()
+        if records:
+            self.outbox.emit(AppendJournal(records, is_durable=self.must_last))
+            self.must_last = False
+        return self.outbox.take()
+
+    def _on_input(self, happened: Input, now: Now) -> None:
         match happened:
             case StreamFrame():
                 self._on_frame(happened, now)
@@ -241,15 +265,6 @@ class SessionCore:
                 self._stop(now)
             case _:
                 self.wishes.take(happened, now)
-        self.marks.follow(now)
-        self.listings.follow(now)
-        self.dead_man.follow(now)
-        self.trust.watch_margin(now)
-        records = self.merger.take_records()
-        if records:
-            self.outbox.emit(AppendJournal(records, is_durable=self.must_last))
-            self.must_last = False
-        return self.outbox.take()
 
     @property
     def next_wake_ns(self) -> int | None:
@@ -356,34 +371,47 @@ class SessionCore:
     # --- what happens ---
 
     def _link_of(self, role: LinkRole) -> Link:
+        if role is LinkRole.PRIVATE:
+            return self.link
         if role is LinkRole.ORDERS and self.order_link is not None:
             return self.order_link
         if role is LinkRole.SECOND and self.streams.second is not None:
             return self.streams.second
-        return self.link if role is LinkRole.PRIVATE else self.marks.link
+        return self.marks.link
 
     def _on_frame(self, frame: StreamFrame, now: Now) -> None:
         link = self._link_of(frame.role)
         if not link.accepts(frame.epoch, now):
             return
-        facts: list[Fact] = []
+        facts: Sequence[Fact] = self.dialect.read_frame(frame.raw)
         gap: UnknownFact | None = None
-        arrived_ns = self.clock.offset.venue_ns(now)
-        for fact in self.dialect.read_frame(frame.raw):
-            if isinstance(fact, ControlFact):
-                link.on_control(frame.epoch, fact, now)
-            elif isinstance(fact, FrameReply):
-                self.outbox.on_frame_reply(fact, now)
-            else:
-                facts.append(stamped(fact, self.account, arrived_ns))
-                if isinstance(fact, UnknownFact) and fact.is_gap:
-                    gap = fact
+        if not _PLAIN.issuperset(map(type, facts)):
+            facts, gap = self._sift(link, frame.epoch, facts, now)
         if frame.role not in (LinkRole.PRIVATE, LinkRole.SECOND):
             self.merger.apply(facts, Source.STREAM, now)
             return
         self.trust.take(facts, now)
         if gap is not None:
             self.trust.gap(GapReason.PARSE_FAILURE, gap.kind, now)
+
+    def _sift(
+        self, link: Link, epoch: int, told: Sequence[Fact], now: Now
+    ) -> tuple[list[Fact], UnknownFact | None]:
+        """What *told* says about the account, all of it with a time, and a gap if
+        there is one; the rest is done."""
+        facts: list[Fact] = []
+        gap: UnknownFact | None = None
+        arrived_ns = self.clock.offset.venue_ns(now)
+        for fact in told:
+            if isinstance(fact, ControlFact):
+                link.on_control(epoch, fact, now)
+            elif isinstance(fact, FrameReply):
+                self.outbox.on_frame_reply(fact, now)
+            else:
+                facts.append(stamped(fact, self.account, arrived_ns))
+                if isinstance(fact, UnknownFact) and fact.is_gap:
+                    gap = fact
+        return facts, gap
 
     def _on_change(self, tracked: Tracked, now: Now) -> None:
         self.outcomes.on_change(tracked, now)

@@ -45,6 +45,7 @@ class MarkFeed:
         self._is_stopped = False
         self._change_ns: int | None = None
         self._seen_version = -1
+        self._is_lacking = False  # something at stake may not be subscribed
         self.link = Link(
             LinkRole.PUBLIC,
             self._script,
@@ -70,11 +71,22 @@ class MarkFeed:
 
     def follow(self, now: Now) -> None:
         """Look whether other instruments are at stake now (cheap if not)."""
-        if self._account.version == self._seen_version or self._is_stopped:
+        self._look_at(self._orders.fresh_symbols)
+        self._look_at(self._account.fresh_symbols)
+        version = self._account.version
+        if not self._is_lacking or version == self._seen_version or self._is_stopped:
             return
-        self._seen_version = self._account.version
-        if self._change_ns is None and not self.at_stake() <= self._subscribed:
-            self._change_ns = now.mono_ns + int(_SETTLE_S * NS_PER_S)
+        self._seen_version = version
+        if self._change_ns is None:
+            self._is_lacking = not self.at_stake() <= self._subscribed
+            if self._is_lacking:
+                self._change_ns = now.mono_ns + int(_SETTLE_S * NS_PER_S)
+
+    def _look_at(self, fresh: set[Symbol]) -> None:
+        """*fresh* came to be at stake: are they subscribed?"""
+        if fresh:
+            self._is_lacking = self._is_lacking or not fresh <= self._subscribed
+            fresh.clear()
 
     def tick(self, now: Now) -> None:
         """Do what is due."""
@@ -95,11 +107,7 @@ class MarkFeed:
 
     def at_stake(self) -> frozenset[Symbol]:
         """Instruments with a position or an open order."""
-        held = {
-            key[0]
-            for key in self._account.position_keys()
-            if self._account.position_qty(key) != 0
-        }
+        held = self._account.symbols_held()
         held.update(self._orders.open_symbols())
         return frozenset(held & self._account.instruments.keys())
 

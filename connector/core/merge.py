@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import cast
+from typing import Any
 
 from connector.core.account import Account
 from connector.core.effects import JournalRecord, SetLimits
@@ -58,6 +58,10 @@ from connector.model.order import Fill, Origin
 _FORCED = (Origin.LIQUIDATION, Origin.ADL, Origin.SETTLEMENT)
 
 
+Merge = Callable[[Any, Source, Now, Run | None], object]
+"""Takes a fact, where it came from, the time, and the run that recovered it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergePorts:
     """Who else wants to know."""
@@ -80,20 +84,52 @@ class Merger:
         self._account = account
         self._ports = ports
         self._counts_contracts = account.dialect.facts.counts_contracts
+        self._merges = self._merges_by_kind()
         self._records: dict[tuple[str, str], JournalRecord] = {}
         self._changed: dict[ClientOrderId, Tracked] = {}
         self._sums_changed = False
         self.hints: dict[FillKey, int] = {}
         self.fills_seen = 0
 
+    def _merges_by_kind(self) -> dict[type[Fact], Merge]:
+        """What becomes of a fact, but for the state of an order; the kinds that are
+        hot first, the rest needs neither source nor time."""
+        account = self._account
+        simple: dict[type[Any], Callable[[Any], object]] = {
+            MarkFact: account.merge_mark,
+            SettingFact: account.merge_setting,
+            AccountFact: account.merge_account,
+            CollateralFact: account.merge_collateral,
+            NoticeFact: self._notice,
+            RiskFact: self._risk,
+            UnknownFact: self._unknown,
+            InstrumentFact: lambda fact: account.merge_instrument(fact.instrument),
+            BracketFact: lambda fact: account.merge_brackets(
+                fact.symbol, fact.brackets
+            ),
+            LimitsFact: lambda fact: self._outbox.emit(SetLimits(fact.specs)),
+            KeyFact: self._ports.on_key,
+        }
+        merges: dict[type[Any], Merge] = {
+            FillFact: self._fill,
+            PositionFact: self._position,
+            BalanceFact: self._balance,
+            LedgerFact: self._ledger,
+        }
+        merges.update((kind, _plainly(merge)) for kind, merge in simple.items())
+        return merges
+
     def take_records(self) -> tuple[JournalRecord, ...]:
         """Durable records since the last time, sums included, newest per key."""
         if self._sums_changed:
             self._sums_changed = False
             self.record("meta", "bases", self._account.sums.record())
-        for name, tracked in self._changed.items():
-            self.record("order", name, tracked.record())
-        self._changed.clear()
+        if self._changed:
+            for name, tracked in self._changed.items():
+                self.record("order", name, tracked.as_of_now())
+            self._changed.clear()
+        if not self._records:
+            return ()
         records = tuple(self._records.values())
         self._records.clear()
         return records
@@ -112,13 +148,12 @@ class Merger:
 
     def publish_order(self, tracked: Tracked, *, recovered: bool = False) -> None:
         """Tell the user what is known of an order now, unless that was told."""
-        order = tracked.snapshot()
-        if order == tracked.told:
+        order, told = tracked.snapshot(), tracked.told
+        if order is told or order == told:
             return
         tracked.told = order
-        tracked.last_seq = self._outbox.publish(
-            OrderUpdate(order=order, recovered=recovered)
-        )
+        tracked.last_seq = seq = self._outbox.next_seq()
+        self._outbox.emit(OrderUpdate(seq=seq, recovered=recovered, order=order))
         self._account.invalidate()
 
     def apply(
@@ -133,64 +168,21 @@ class Merger:
         if self._counts_contracts:
             facts = [self._in_base_units(fact) for fact in facts]
         told: Fact | None = None  # a fill that its order's state brought along
-        for index, fact in enumerate(facts):
+        for index, fact in enumerate(facts, 1):
             if fact is told:
                 continue
-            match fact:
-                case OrderFact() if _is_filled_by(fact, facts, index + 1):
-                    # One frame tells both: the user hears of the fill first.
-                    change = self._merge_order(fact, source, now)
-                    told = facts[index + 1]
-                    self._fill(cast(FillFact, told), now, run)
-                    self._after(change, now, run)
-                case FillFact():
-                    self._fill(fact, now, run)
-                case OrderFact():
-                    self._order(fact, source, now, run)
-                case PositionFact():
-                    self._position(fact, source, now, run)
-                case BalanceFact():
-                    if self._account.merge_balance(fact, source, now):
-                        balance = self._account.balances[fact.asset]
-                        self._outbox.publish(
-                            BalanceUpdate(balance=balance, recovered=run is not None)
-                        )
-                case LedgerFact():
-                    self._ledger(fact, now, run)
-                case MarkFact():
-                    self._account.merge_mark(fact)
-                case SettingFact():
-                    self._account.merge_setting(fact)
-                case AccountFact():
-                    self._account.merge_account(fact)
-                case CollateralFact():
-                    self._account.merge_collateral(fact)
-                case NoticeFact(code=code, text=text):
-                    self._outbox.publish(Alarm(code=code, text=text))
-                case RiskFact():
-                    symbols = ", ".join(fact.symbols)
-                    self._outbox.publish(
-                        Alarm(
-                            code="risk.margin_call",
-                            text=fact.text,
-                            fields={"symbols": symbols},
-                        )
-                    )
-                case UnknownFact():
-                    self._outbox.publish(
-                        UnknownMessage(kind=fact.kind, raw=fact.raw[:4096])
-                    )
-                case InstrumentFact(instrument=instrument):
-                    self._account.merge_instrument(instrument)
-                case BracketFact(symbol=symbol, brackets=brackets):
-                    self._account.merge_brackets(symbol, brackets)
-                case LimitsFact():
-                    self._outbox.emit(SetLimits(fact.specs))
-                case KeyFact():
-                    self._ports.on_key(fact)
-                case _:
-                    # Tokens and frame replies are consumed by whoever asked.
-                    pass
+            if type(fact) is not OrderFact:
+                merge = self._merges.get(type(fact))
+                if merge is not None:  # tokens and replies are read by whoever asked
+                    merge(fact, source, now, run)
+                continue
+            change = self._merge_order(fact, source, now)
+            following = facts[index] if index < len(facts) else None
+            if type(following) is FillFact and _is_of(following, fact):
+                # One frame tells both: the user hears of the fill first.
+                told = following
+                self._fill(following, source, now, run)
+            self._after(change, now, run)
 
     def infer_fill(self, run: Run, tracked: Tracked) -> None:
         """The venue says filled and tells no execution: a provisional fill."""
@@ -213,7 +205,10 @@ class Merger:
         """Tell the user about a position."""
         position = self._account.position(key)
         if position is not None:
-            self._outbox.publish(PositionUpdate(position=position, recovered=recovered))
+            seq = self._outbox.next_seq()
+            self._outbox.emit(
+                PositionUpdate(seq=seq, recovered=recovered, position=position)
+            )
 
     def _in_base_units(self, fact: Fact) -> Fact:
         """*fact* with its quantities in coins; of an instrument that nobody listed
@@ -235,11 +230,6 @@ class Merger:
 
     # --- by kind ---
 
-    def _order(
-        self, fact: OrderFact, source: Source, now: Now, run: Run | None
-    ) -> None:
-        self._after(self._merge_order(fact, source, now), now, run)
-
     def _merge_order(self, fact: OrderFact, source: Source, now: Now) -> Change:
         change = self._orders.merge_order(fact)
         tracked = change.tracked
@@ -252,7 +242,7 @@ class Merger:
             self._sums_changed = True
         if change.is_new_order:
             tracked.born_mono_ns = now.mono_ns
-        if source is Source.STREAM:
+        if source is Source.STREAM and not tracked.seen_on_stream:
             self._ports.on_stream_order(tracked)
         if change.is_duplicate:
             self._outbox.publish(
@@ -274,20 +264,23 @@ class Merger:
             )
         return change
 
-    def _fill(self, fact: FillFact, now: Now, run: Run | None) -> None:
-        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
-        if fact.is_hint:
-            if not self._orders.has_fill(key):
-                self.hints.setdefault(key, now.mono_ns)
-            return
-        self.hints.pop(key, None)
+    def _fill(self, fact: FillFact, source: Source, now: Now, run: Run | None) -> None:
+        if fact.is_hint or self.hints:
+            key = (fact.symbol, fact.venue_order_id, fact.trade_id)
+            if fact.is_hint:
+                if not self._orders.has_fill(key):
+                    self.hints.setdefault(key, now.mono_ns)
+                return
+            self.hints.pop(key, None)
         change = self._orders.merge_fill(fact)
         for fill in change.fills:
             self.fills_seen += 1
             self._count(fill, change.replaced_provisional)
             if run is not None:
                 run.fills.append(fill)
-            self._outbox.publish(FillEvent(fill=fill, recovered=run is not None))
+            seq = self._outbox.next_seq()
+            recovered = run is not None
+            self._outbox.emit(FillEvent(seq=seq, recovered=recovered, fill=fill))
         self._after(change, now, run)
 
     def _count(self, fill: Fill, replaced: Decimal) -> None:
@@ -299,7 +292,7 @@ class Merger:
         tracked = change.tracked
         if tracked is None or not change.is_durable:
             return
-        self.save_order(tracked)
+        self._changed[tracked.client_order_id] = tracked
         if not change.order_changed:
             return
         if run is not None:
@@ -318,7 +311,30 @@ class Merger:
             key = (fact.symbol, fact.position_side)
             self.publish_position(key, recovered=run is not None)
 
-    def _ledger(self, fact: LedgerFact, now: Now, run: Run | None) -> None:
+    def _balance(
+        self, fact: BalanceFact, source: Source, now: Now, run: Run | None
+    ) -> None:
+        if self._account.merge_balance(fact, source, now):
+            balance = self._account.balances[fact.asset]
+            seq, recovered = self._outbox.next_seq(), run is not None
+            self._outbox.emit(
+                BalanceUpdate(seq=seq, recovered=recovered, balance=balance)
+            )
+
+    def _notice(self, fact: NoticeFact) -> None:
+        self._outbox.publish(Alarm(code=fact.code, text=fact.text))
+
+    def _risk(self, fact: RiskFact) -> None:
+        symbols = {"symbols": ", ".join(fact.symbols)}
+        alarm = Alarm(code="risk.margin_call", text=fact.text, fields=symbols)
+        self._outbox.publish(alarm)
+
+    def _unknown(self, fact: UnknownFact) -> None:
+        self._outbox.publish(UnknownMessage(kind=fact.kind, raw=fact.raw[:4096]))
+
+    def _ledger(
+        self, fact: LedgerFact, source: Source, now: Now, run: Run | None
+    ) -> None:
         if not fact.entry_id:
             self._ports.on_ledger_notice(now)
             return
@@ -334,13 +350,11 @@ class Merger:
         self._outbox.publish(LedgerUpdate(entry=entry, recovered=run is not None))
 
 
-def _is_filled_by(fact: OrderFact, facts: Sequence[Fact], index: int) -> bool:
-    """The next fact is an execution of the same order."""
-    if index >= len(facts):
-        return False
-    following = facts[index]
-    return (
-        isinstance(following, FillFact)
-        and not following.is_hint
-        and following.venue_order_id == fact.venue_order_id
-    )
+def _is_of(fill: FillFact, order: OrderFact) -> bool:
+    """An execution, and not an early copy of one, of that order."""
+    return fill.venue_order_id == order.venue_order_id and not fill.is_hint
+
+
+def _plainly(merge: Callable[[Any], object]) -> Merge:
+    """*merge* of a fact alone, as a `Merge`."""
+    return lambda fact, source, now, run: merge(fact)

@@ -8,6 +8,7 @@ word of the venue starts from an open order again.
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 
 from connector.core.tracked import Tracked
 from connector.dialect.facts import FillFact, OrderFact
@@ -24,28 +25,28 @@ def merge_state(tracked: Tracked, fact: OrderFact) -> bool:
     ):
         return False
     before = _shown(tracked)
-    _reopen(tracked)
-    filled = fact.filled_qty if fact.filled_qty is not None else tracked.filled_qty
-    was_pending_new = tracked.status is OrderStatus.PENDING_NEW
+    if tracked.is_end_inferred:
+        _reopen(tracked)
+    filled = fact.filled_qty
+    if filled is None:
+        filled = tracked.filled_qty
+    status, told = tracked.status, fact.status
     tracked.in_doubt_since_ns = None
-    is_newer = was_pending_new or _rank(
-        fact.status.is_terminal, filled, fact.venue_ns
-    ) >= _rank(tracked.is_terminal, tracked.filled_qty, tracked.venue_ns)
-    if is_newer:
-        if not tracked.is_terminal or fact.status.is_terminal:
-            tracked.status = _consistent_status(fact.status, filled)
-        tracked.reason = fact.reason or tracked.reason
-        tracked.avg_price = _newer(fact.avg_price or None, tracked.avg_price)
+    if status is OrderStatus.PENDING_NEW or _is_no_older(tracked, fact, filled):
+        if told.is_terminal or not status.is_terminal:
+            tracked.status = _consistent_status(told, filled)
+        if fact.reason:
+            tracked.reason = fact.reason
+        if fact.avg_price and fact.avg_price != tracked.avg_price:
+            tracked.avg_price = fact.avg_price
     if fact.venue_ns >= tracked.terms_ns:
         # Amended terms follow venue time alone: a fill may be older, or known first.
         tracked.terms_ns = fact.venue_ns
-        tracked.qty = _newer(fact.qty, tracked.qty)
-        tracked.price = _newer(fact.price, tracked.price)
-        tracked.trigger_price = _newer(
-            fact.trigger_price or None, tracked.trigger_price
-        )
-    tracked.filled_qty = max(tracked.filled_qty, filled)
-    tracked.venue_ns = max(tracked.venue_ns, fact.venue_ns)
+        _take_terms(tracked, fact)
+    if filled > tracked.filled_qty:
+        tracked.filled_qty = filled
+    if fact.venue_ns > tracked.venue_ns:
+        tracked.venue_ns = fact.venue_ns
     _close_if_done(tracked)
     return before != _shown(tracked)
 
@@ -55,16 +56,19 @@ def count_fill(tracked: Tracked, fact: FillFact) -> Decimal:
 
     A fill is evidence of its own: the state follows if it is behind.
     """
-    counted = tracked.base_filled + tracked.fills_qty
-    excess = counted + fact.qty - tracked.filled_qty
-    replaced = max(ZERO, min(tracked.provisional_qty, fact.qty, excess))
-    tracked.provisional_qty -= replaced
+    replaced = ZERO
+    if tracked.provisional_qty:
+        counted = tracked.base_filled + tracked.fills_qty
+        excess = counted + fact.qty - tracked.filled_qty
+        replaced = max(ZERO, min(tracked.provisional_qty, fact.qty, excess))
+        tracked.provisional_qty -= replaced
     tracked.fills_qty += fact.qty - replaced
-    if fact.venue_ns <= tracked.venue_ns:
+    if tracked.base_filled and fact.venue_ns <= tracked.venue_ns:
         # No later than the state we know, so part of it: the base held it, if any.
         over = tracked.base_filled + tracked.fills_qty - tracked.filled_qty
         tracked.base_filled -= max(ZERO, min(tracked.base_filled, over))
-    _reopen(tracked)
+    if tracked.is_end_inferred:
+        _reopen(tracked)
     if tracked.status is OrderStatus.PENDING_NEW:
         tracked.status = OrderStatus.NEW
     tracked.in_doubt_since_ns = None
@@ -80,8 +84,6 @@ def count_fill(tracked: Tracked, fact: FillFact) -> Decimal:
 
 def _reopen(tracked: Tracked) -> None:
     """Our own conclusion gives way to any word of the venue."""
-    if not tracked.is_end_inferred:
-        return
     tracked.is_end_inferred = False
     if tracked.status is not OrderStatus.FILLED:
         tracked.reason = ""
@@ -89,26 +91,26 @@ def _reopen(tracked: Tracked) -> None:
 
 
 def _close_if_done(tracked: Tracked) -> None:
-    qty = tracked.qty
-    if not tracked.is_terminal and qty is not None and 0 < qty <= tracked.filled_qty:
+    if not tracked.status.is_terminal:
+        qty = tracked.qty
+        if qty is None or not tracked.filled_qty >= qty > ZERO:
+            return
         tracked.status = OrderStatus.FILLED
         tracked.is_end_inferred = True
-    if tracked.is_terminal:
-        tracked.pending = None
+    tracked.pending = None
 
 
-def _shown(tracked: Tracked) -> tuple[object, ...]:
-    return (
-        tracked.status,
-        tracked.filled_qty,
-        tracked.qty,
-        tracked.price,
-        tracked.avg_price,
-        tracked.trigger_price,
-        tracked.reason,
-        tracked.in_doubt_since_ns,
-        tracked.is_end_inferred,
-    )
+_shown = attrgetter(
+    "status",
+    "filled_qty",
+    "qty",
+    "price",
+    "avg_price",
+    "trigger_price",
+    "reason",
+    "in_doubt_since_ns",
+    "is_end_inferred",
+)
 
 
 def _conditional_counts(tracked: Tracked, fact: OrderFact) -> bool:
@@ -119,16 +121,25 @@ def _conditional_counts(tracked: Tracked, fact: OrderFact) -> bool:
     return not tracked.is_terminal and not fact.status.is_terminal
 
 
-def _newer(told: Decimal | None, held: Decimal | None) -> Decimal | None:
-    """*told*, unless it is the number held, perhaps with other zeros at its end:
+def _take_terms(tracked: Tracked, fact: OrderFact) -> None:
+    """What is told, unless it is the number held, perhaps with other zeros at its end:
     what is no change is not written, and must not differ from what was written."""
-    return held if told is None or told == held else told
+    if fact.qty is not None and fact.qty != tracked.qty:
+        tracked.qty = fact.qty
+    if fact.price is not None and fact.price != tracked.price:
+        tracked.price = fact.price
+    if fact.trigger_price and fact.trigger_price != tracked.trigger_price:
+        tracked.trigger_price = fact.trigger_price
 
 
-def _rank(
-    is_terminal: bool, filled: Decimal, venue_ns: int
-) -> tuple[int, Decimal, int]:
-    return (1 if is_terminal else 0, filled, venue_ns)
+def _is_no_older(tracked: Tracked, fact: OrderFact, filled: Decimal) -> bool:
+    """By (is it final, cumulative filled quantity, venue time)."""
+    told, held = fact.status.is_terminal, tracked.status.is_terminal
+    if told is not held:
+        return told
+    if filled != tracked.filled_qty:
+        return filled > tracked.filled_qty
+    return fact.venue_ns >= tracked.venue_ns
 
 
 def _consistent_status(status: OrderStatus, filled: Decimal) -> OrderStatus:

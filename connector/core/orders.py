@@ -18,7 +18,6 @@ another order that reuses the id.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connector.core.order_state import count_fill, merge_state
@@ -26,6 +25,7 @@ from connector.core.tracked import Tracked
 from connector.dialect.facts import FillFact, OrderFact
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
+from connector.model.noun import Noun
 from connector.model.order import (
     Fill,
     Order,
@@ -34,14 +34,12 @@ from connector.model.order import (
     OrderType,
     Origin,
     PositionSide,
-    Side,
 )
 
 FillKey = tuple[Symbol, VenueOrderId, TradeId]
 
 
-@dataclass(slots=True)
-class Change:
+class Change(Noun):
     """What one merge did. *fills* are new ones, to be told once; *dropped* are
     fills that were known already. *is_duplicate*: another order carries an id of
     ours. *is_durable*: something changed that must be saved, if only a time stamp
@@ -52,7 +50,7 @@ class Change:
     is_new_order: bool = False
     order_changed: bool = False
     is_durable: bool = False
-    fills: list[Fill] = field(default_factory=list)
+    fills: tuple[Fill, ...] = ()
     dropped: int = 0
     is_duplicate: bool = False
     replaced_provisional: Decimal = ZERO
@@ -71,6 +69,7 @@ class Orders:
         self._open: dict[ClientOrderId, Tracked] = {}
         self._open_by_symbol: dict[Symbol, int] = {}
         self._short: dict[ClientOrderId, Tracked] = {}
+        self.fresh_symbols: set[Symbol] = set()  # got an open order; emptied by readers
         self._trades: dict[tuple[Symbol, VenueOrderId], set[TradeId]] = {}
         self.floor_ns = 0
         self.duplicates_dropped = 0
@@ -202,19 +201,18 @@ class Orders:
     def merge_order(self, fact: OrderFact) -> Change:
         """Merge the state of an order."""
         tracked = self._resolve(fact)
-        change = Change(tracked=tracked)
+        change = Change(tracked)
         if tracked is None:
             change.is_duplicate = self._is_own(fact.client_order_id)
             tracked = self._adopt(fact)
             change.tracked = tracked
-            change.is_new_order = True
-            change.order_changed = True
+            change.is_new_order = change.order_changed = True
         elif tracked.is_stub:
             change.moved = self._complete(tracked, fact)
-            change.is_new_order = True
-            change.order_changed = True
+            change.is_new_order = change.order_changed = True
         stamps = (tracked.venue_ns, tracked.terms_ns, tracked.created_ns)
-        self._date(tracked, fact.created_ns or fact.venue_ns)
+        if tracked.origin is not Origin.OWN:
+            self._date(tracked, fact.created_ns or fact.venue_ns)
         if self._attach_ids(tracked, fact):
             # Becoming a real order may change nothing else.
             change.order_changed = True
@@ -232,12 +230,14 @@ class Orders:
     def merge_fill(self, fact: FillFact) -> Change:
         """Count a fill once; an unknown order becomes a stub to be asked for."""
         assert not fact.is_hint, "hints are not fills"
-        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
-        tracked = self.find(fact.symbol, fact.venue_order_id)
+        order = (fact.symbol, fact.venue_order_id)
+        tracked = self._by_venue.get(order)
         if tracked is None:
             tracked = self._by_client_of_fill(fact)
-        change = Change(tracked=tracked)
-        if self.has_fill(key) or (tracked is None and self.is_forgotten(fact)):
+        change = Change(tracked)
+        trades = self._trades.get(order)
+        is_known = trades is not None and fact.trade_id in trades
+        if is_known or (tracked is None and self.is_forgotten(fact)):
             self.duplicates_dropped += 1
             change.dropped = 1
             return change
@@ -245,14 +245,18 @@ class Orders:
             tracked = self._stub(fact)
             change.tracked = tracked
             change.is_new_order = True
-        self.restore_fill_keys((key,))
-        self._date(tracked, fact.venue_ns)
+        if trades is None:
+            self._trades[order] = {fact.trade_id}
+        else:
+            trades.add(fact.trade_id)
+        if tracked.origin is not Origin.OWN:
+            self._date(tracked, fact.venue_ns)
         change.replaced_provisional = count_fill(tracked, fact)
         change.order_changed = change.is_durable = True
-        change.fills.append(
+        change.fills = (
             fill_of_fact(
                 fact, tracked.client_order_id, tracked.origin, tracked.position_side
-            )
+            ),
         )
         self._touch(tracked)
         return change
@@ -291,8 +295,9 @@ class Orders:
 
     def _touch(self, tracked: Tracked) -> None:
         tracked.snapshot_cache = None
-        self._set_open(tracked, is_open=not tracked.is_terminal)
-        if tracked.missing_fills > 0:
+        if tracked.status.is_terminal is (tracked.client_order_id in self._open):
+            self._set_open(tracked, is_open=not tracked.status.is_terminal)
+        if tracked.filled_qty > tracked.base_filled + tracked.fills_qty:
             self._short[tracked.client_order_id] = tracked
         elif self._short:
             self._short.pop(tracked.client_order_id, None)
@@ -305,6 +310,8 @@ class Orders:
         if is_open:
             self._open[name] = tracked
             self._open_by_symbol[symbol] = count + 1
+            if not count:
+                self.fresh_symbols.add(symbol)
             return
         del self._open[name]
         if count == 1:
@@ -314,7 +321,7 @@ class Orders:
 
     def _resolve(self, fact: OrderFact) -> Tracked | None:
         if fact.venue_order_id is not None:
-            known = self.find(fact.symbol, fact.venue_order_id)
+            known = self._by_venue.get((fact.symbol, fact.venue_order_id))
             if known is not None:
                 return known
         if fact.triggered_order_id is not None:
@@ -377,28 +384,14 @@ class Orders:
 
     def _adopt(self, fact: OrderFact) -> Tracked:
         """An order we did not make."""
-        tracked = Tracked(
-            client_order_id=self._free_client_id(fact),
-            symbol=fact.symbol,
-            side=fact.side or Side.BUY,
-            order_type=fact.order_type or OrderType.LIMIT,
-            qty=fact.qty,
-            price=fact.price,
-            created_ns=fact.created_ns or fact.venue_ns,
-            origin=fact.origin or Origin.EXTERNAL,
-        )
-        # What a conditional order became is still that order.
-        tracked.is_conditional |= fact.is_conditional
-        tracked.status = OrderStatus.NEW
-        tracked.adopt_static(fact)
+        tracked = Tracked.of_fact(fact, self._free_client_id(fact))
         self._insert(tracked)
         return tracked
 
     @staticmethod
     def _date(tracked: Tracked, told_ns: int) -> None:
         """An order we did not make is as old as the oldest word about it."""
-        if tracked.origin is not Origin.OWN:
-            tracked.created_ns = min(tracked.created_ns, told_ns)
+        tracked.created_ns = min(tracked.created_ns, told_ns)
 
     @staticmethod
     def _complete(
@@ -437,16 +430,19 @@ class Orders:
             price=None,
             created_ns=fact.venue_ns,
             origin=fact.origin or Origin.EXTERNAL,
+            status=OrderStatus.PARTIALLY_FILLED,
+            position_side=fact.position_side or PositionSide.NET,
+            is_stub=True,
         )
-        tracked.is_stub = True
-        tracked.status = OrderStatus.PARTIALLY_FILLED
-        tracked.position_side = fact.position_side or PositionSide.NET
         self._insert(tracked)
         self._attach(tracked, fact.venue_order_id, is_conditional=False)
         return tracked
 
     def _attach_ids(self, tracked: Tracked, fact: OrderFact) -> bool:
         before = (tracked.venue_order_id, tracked.triggered_order_id)
+        is_same = before == (fact.venue_order_id, fact.triggered_order_id)
+        if is_same and (fact.is_conditional or not tracked.is_conditional):
+            return False  # nearly always: told before
         if fact.venue_order_id is not None:
             self._attach(
                 tracked, fact.venue_order_id, is_conditional=fact.is_conditional

@@ -15,7 +15,6 @@ from connector.core.effects import (
     Effect,
     EndCall,
     ObserveLimits,
-    Publish,
     RefundCall,
     SendCall,
     SetLimits,
@@ -75,12 +74,14 @@ class Outbox:
         """Leave one effect."""
         self._effects.append(effect)
 
-    def publish(self, event: Event) -> int:
-        """Tell the user; returns the event's number."""
+    def next_seq(self) -> int:
+        """The number of the event that is emitted next."""
         self._event_seq += 1
-        numbered = replace(event, seq=self._event_seq)
-        self._effects.append(Publish(numbered))
         return self._event_seq
+
+    def publish(self, event: Event) -> None:
+        """Tell the user; the event gets its number."""
+        self._effects.append(replace(event, seq=self.next_seq()))
 
     def call(
         self,

@@ -124,6 +124,8 @@ class Outcomes:
 
     def on_change(self, tracked: Tracked, now: Now) -> None:
         """The order changed: see whether that is the evidence waited for."""
+        if not self._running:
+            return
         for command in self.of(tracked):
             if command.doubt_ns is not None or command.next_ns is not None:
                 self._judge(command, now)

@@ -35,6 +35,9 @@ def base36(number: int) -> str:
 def fill_name(fill: Fill) -> str:
     """The durable name of an execution; ids are opaque and may hold a slash."""
     ids = (fill.symbol, fill.venue_order_id, fill.trade_id)
+    name = "/".join(ids)
+    if "%" not in name and name.count("/") == len(ids) - 1:
+        return name  # nearly always
     return "/".join(i.replace("%", "%25").replace("/", "%2F") for i in ids)
 
 

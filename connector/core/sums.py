@@ -33,6 +33,10 @@ class Sums:
     _wallet_base: dict[str, Decimal] = field(default_factory=dict)
     _wallet_base_ns: dict[str, int] = field(default_factory=dict)
     _entries: dict[str, Decimal] = field(default_factory=dict)
+    # The sums as they were last recorded, and which have changed since.
+    _recorded: SumsRecord = field(default_factory=SumsRecord)
+    _moved: dict[PositionKey, None] = field(default_factory=dict)
+    _moved_wallets: dict[str, None] = field(default_factory=dict)
 
     def add_fill(self, fill: Fill, replaced: Decimal) -> None:
         """Count a fill; *replaced* was counted already as a provisional one."""
@@ -41,7 +45,9 @@ class Sums:
         self._fills[key] = self._fills.get(key, ZERO) + signed
         if fill.venue_ns <= self._base_ns.get(key, -1):
             self._position_base[key] = self._position_base.get(key, ZERO) - signed
-        self._filled_ns[key] = max(self._filled_ns.get(key, 0), fill.venue_ns)
+        if fill.venue_ns > self._filled_ns.get(key, 0):
+            self._filled_ns[key] = fill.venue_ns
+        self._moved[key] = None
 
     def move_fills(
         self, wrong: PositionKey, right: PositionKey, signed: Decimal
@@ -50,12 +56,14 @@ class Sums:
         self._fills[wrong] = self._fills.get(wrong, ZERO) - signed
         self._fills[right] = self._fills.get(right, ZERO) + signed
         self._filled_ns[right] = max(self.filled_ns(right), self.filled_ns(wrong))
+        self._moved[wrong] = self._moved[right] = None
 
     def add_entry(self, asset: str, amount: Decimal, venue_ns: int) -> None:
         """Count a ledger entry."""
         self._entries[asset] = self._entries.get(asset, ZERO) + amount
         if venue_ns <= self._wallet_base_ns.get(asset, -1):
             self._wallet_base[asset] = self._wallet_base.get(asset, ZERO) - amount
+        self._moved_wallets[asset] = None
 
     def position(self, key: PositionKey) -> Decimal:
         """Base + fills."""
@@ -77,6 +85,7 @@ class Sums:
         """Count what moved a position without a trade (delivery, exercise)."""
         self._fills[key] = self._fills.get(key, ZERO) + change
         self._filled_ns[key] = max(self._filled_ns.get(key, 0), venue_ns)
+        self._moved[key] = None
 
     def assets(self) -> tuple[str, ...]:
         """Wallets with a base or an entry."""
@@ -98,6 +107,7 @@ class Sums:
             self._position_base[key] = qty - self._fills.get(key, ZERO)
         for asset, wallet in wallets.items():
             self._wallet_base[asset] = wallet - self._entries.get(asset, ZERO)
+        self._all_moved()
 
     def accept(self, differences: Sequence[Adjustment]) -> None:
         """Named and reported: from here on the venue's word is the base."""
@@ -110,22 +120,29 @@ class Sums:
                 key = _key_of(rest)
                 held = self._position_base.get(key, ZERO)
                 self._position_base[key] = held + difference.difference
+        self._all_moved()
 
     def record(self) -> SumsRecord:
-        """Sums as they are now, for the journal."""
-        return SumsRecord(
-            {position_name(key): self.position(key) for key in self.position_keys()},
-            {
-                asset: self.wallet(asset)
-                for asset in dict.fromkeys((*self._wallet_base, *self._entries))
-            },
-        )
+        """Sums as they are now, for the journal; only what moved is added up."""
+        recorded = self._recorded
+        for key in self._moved:
+            recorded.position[position_name(key)] = self.position(key)
+        for asset in self._moved_wallets:
+            recorded.wallet[asset] = self.wallet(asset)
+        self._moved.clear()
+        self._moved_wallets.clear()
+        return SumsRecord(recorded.position.copy(), recorded.wallet.copy())
 
     def restore(self, record: SumsRecord) -> None:
         """Sums as they were when the journal was last written."""
         for name, qty in record.position.items():
             self._position_base[_key_of(name)] = qty
         self._wallet_base.update(record.wallet)
+        self._all_moved()
+
+    def _all_moved(self) -> None:
+        self._moved.update(dict.fromkeys(self.position_keys()))
+        self._moved_wallets.update(dict.fromkeys(self.assets()))
 
     def base_times(self) -> BaseTimes:
         """Since when the bases count, for the journal."""

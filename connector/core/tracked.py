@@ -7,12 +7,14 @@ users see is the snapshot made of both.
 
 from __future__ import annotations
 
+from copy import copy
 from decimal import Decimal
 
 from connector.core.records import RECORDED, OrderRecord, record_values
 from connector.dialect.facts import OrderFact
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.money import ZERO
+from connector.model.noun import Noun
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -36,7 +38,7 @@ _STATIC = (
 )
 
 
-class Tracked:
+class Tracked(Noun, eq=False, gc=False):
     """Mutable state of one order.
 
     *fills_qty* sums the fills counted here; *base_filled* is what was filled
@@ -48,93 +50,42 @@ class Tracked:
     the sum of its fills), which any word of the venue overrides.
     """
 
-    __slots__ = (
-        "avg_price",
-        "base_filled",
-        "born_mono_ns",
-        "client_order_id",
-        "close_position",
-        "created_ns",
-        "deadline_ms",
-        "filled_qty",
-        "fills_qty",
-        "in_doubt_since_ns",
-        "is_conditional",
-        "is_end_inferred",
-        "is_stub",
-        "last_seq",
-        "order_type",
-        "origin",
-        "pending",
-        "position_side",
-        "post_only",
-        "price",
-        "provisional_qty",
-        "qty",
-        "reason",
-        "reduce_only",
-        "seen_on_stream",
-        "side",
-        "snapshot_cache",
-        "status",
-        "symbol",
-        "terms_ns",
-        "time_in_force",
-        "told",
-        "trigger_price",
-        "triggered_order_id",
-        "venue_ns",
-        "venue_order_id",
-    )
-
-    def __init__(
-        self,
-        *,
-        client_order_id: ClientOrderId,
-        symbol: Symbol,
-        side: Side,
-        order_type: OrderType,
-        qty: Decimal | None,
-        price: Decimal | None,
-        created_ns: int,
-        origin: Origin = Origin.OWN,
-    ) -> None:
-        self.client_order_id = client_order_id
-        self.venue_order_id: VenueOrderId | None = None
-        self.symbol = symbol
-        self.side = side
-        self.order_type = order_type
-        self.status = OrderStatus.PENDING_NEW
-        self.pending: OrderStatus | None = None
-        self.qty = qty
-        self.price = price
-        self.filled_qty = ZERO
-        self.avg_price: Decimal | None = None
-        self.fills_qty = ZERO
-        self.base_filled = ZERO
-        self.provisional_qty = ZERO
-        self.time_in_force = TimeInForce.GTC
-        self.post_only = False
-        self.reduce_only = False
-        self.close_position = False
-        self.position_side = PositionSide.NET
-        self.trigger_price: Decimal | None = None
-        self.origin = origin
-        self.is_conditional = order_type.is_conditional
-        self.triggered_order_id: VenueOrderId | None = None
-        self.reason = ""
-        self.in_doubt_since_ns: int | None = None
-        self.deadline_ms: int | None = None
-        self.is_end_inferred = False
-        self.is_stub = False
-        self.created_ns = created_ns
-        self.born_mono_ns = 0
-        self.venue_ns = 0
-        self.terms_ns = 0
-        self.last_seq = 0
-        self.seen_on_stream = False
-        self.snapshot_cache: Order | None = None
-        self.told: Order | None = None
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    qty: Decimal | None
+    price: Decimal | None
+    created_ns: int
+    origin: Origin = Origin.OWN
+    venue_order_id: VenueOrderId | None = None
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    pending: OrderStatus | None = None
+    filled_qty: Decimal = ZERO
+    avg_price: Decimal | None = None
+    fills_qty: Decimal = ZERO
+    base_filled: Decimal = ZERO
+    provisional_qty: Decimal = ZERO
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    position_side: PositionSide = PositionSide.NET
+    trigger_price: Decimal | None = None
+    is_conditional: bool = False
+    triggered_order_id: VenueOrderId | None = None
+    reason: str = ""
+    in_doubt_since_ns: int | None = None
+    deadline_ms: int | None = None
+    is_end_inferred: bool = False
+    is_stub: bool = False
+    born_mono_ns: int = 0
+    venue_ns: int = 0
+    terms_ns: int = 0
+    last_seq: int = 0
+    seen_on_stream: bool = False
+    snapshot_cache: Order | None = None
+    told: Order | None = None
 
     @classmethod
     def of_intent(
@@ -149,10 +100,35 @@ class Tracked:
             qty=intent.qty,
             price=intent.price,
             created_ns=created_ns,
+            is_conditional=intent.order_type.is_conditional,
         )
         for name in _STATIC:
             setattr(tracked, name, getattr(intent, name))
         return tracked
+
+    @classmethod
+    def of_fact(cls, fact: OrderFact, client_order_id: ClientOrderId) -> Tracked:
+        """An order that somebody else made, before *fact* is merged."""
+        order_type = fact.order_type or OrderType.LIMIT
+        return cls(
+            client_order_id,
+            fact.symbol,
+            fact.side or Side.BUY,
+            order_type,
+            fact.qty,
+            fact.price,
+            created_ns=fact.created_ns or fact.venue_ns,
+            origin=fact.origin or Origin.EXTERNAL,
+            status=OrderStatus.NEW,
+            time_in_force=fact.time_in_force or TimeInForce.GTC,
+            post_only=bool(fact.post_only),
+            trigger_price=fact.trigger_price,
+            reduce_only=bool(fact.reduce_only),
+            close_position=bool(fact.close_position),
+            position_side=fact.position_side or PositionSide.NET,
+            # What a conditional order became is still that order.
+            is_conditional=fact.is_conditional or order_type.is_conditional,
+        )
 
     @property
     def is_terminal(self) -> bool:
@@ -179,28 +155,28 @@ class Tracked:
                 elif self.pending is not None:
                     status = self.pending
             self.snapshot_cache = Order(
-                client_order_id=self.client_order_id,
-                venue_order_id=self.venue_order_id,
-                symbol=self.symbol,
-                side=self.side,
-                order_type=self.order_type,
-                status=status,
-                qty=self.qty,
-                price=self.price,
-                filled_qty=self.filled_qty,
-                avg_price=self.avg_price,
-                time_in_force=self.time_in_force,
-                post_only=self.post_only,
-                reduce_only=self.reduce_only,
-                close_position=self.close_position,
-                position_side=self.position_side,
-                trigger_price=self.trigger_price,
-                origin=self.origin,
-                triggered_order_id=self.triggered_order_id,
-                reason=self.reason,
-                in_doubt_since_ns=self.in_doubt_since_ns,
-                created_ns=self.created_ns,
-                venue_ns=self.venue_ns,
+                self.client_order_id,
+                self.venue_order_id,
+                self.symbol,
+                self.side,
+                self.order_type,
+                status,
+                self.qty,
+                self.price,
+                self.filled_qty,
+                self.avg_price,
+                self.time_in_force,
+                self.post_only,
+                self.reduce_only,
+                self.close_position,
+                self.position_side,
+                self.trigger_price,
+                self.origin,
+                self.triggered_order_id,
+                self.reason,
+                self.in_doubt_since_ns,
+                self.created_ns,
+                self.venue_ns,
             )
         return self.snapshot_cache
 
@@ -217,6 +193,10 @@ class Tracked:
                 setattr(self, name, value)
                 changed = True
         return changed
+
+    def as_of_now(self) -> Tracked:
+        """A copy for the journal, put into words when it is written."""
+        return copy(self)
 
     def record(self) -> OrderRecord:
         """Durable form; `of_record` restores it."""

@@ -17,6 +17,7 @@ engine by tens of seconds and nobody could tell at the time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from connector.core.buffer import without_repeats
@@ -51,6 +52,7 @@ _NOTICE_PAUSE_S = 2.0
 _MARGIN_ORDERS = 1000  # so many open orders double the pause between margins
 _FRESH_SETTINGS_S = 10
 _FOLLOW_UP_SOON_S = 5
+_MOVING = frozenset((FillFact, PositionFact))  # after these, sums must tie out again
 
 
 class Trust:
@@ -145,11 +147,14 @@ class Trust:
 
     # --- the stream ---
 
-    def take(self, facts: list[Fact], now: Now) -> None:
+    def take(self, facts: Sequence[Fact], now: Now) -> None:
         """Facts of the private stream: merged when live, buffered until then."""
         if self.state is LinkState.LIVE:
             self._core.merger.apply(facts, Source.STREAM, now)
-            self._after_facts(facts, now)
+            if self._untied_since_ns is None and not _MOVING.isdisjoint(
+                map(type, facts)
+            ):
+                self._note_untied(now)
             return
         self._buffer.extend(facts)
         if len(self._buffer) > self._core.config.buffer_max:
@@ -203,7 +208,8 @@ class Trust:
 
     def on_change(self, tracked: Tracked, now: Now) -> None:
         """An order changed: its fills must follow."""
-        if tracked.missing_fills > 0 and self.state is LinkState.LIVE:
+        is_noted = self._untied_since_ns is not None
+        if not is_noted and self.state is LinkState.LIVE and tracked.missing_fills > 0:
             self._note_untied(now)
 
     def audit_soon(self, now: Now) -> None:
@@ -444,10 +450,6 @@ class Trust:
         self._gap_detail = f"reconciliation failed: {why}"
         self._core.outbox.publish(Alarm(code="reconcile.failed", text=why))
         self._retry_ns = now.mono_ns + int(_RETRY_SYNC_S * NS_PER_S)
-
-    def _after_facts(self, facts: list[Fact], now: Now) -> None:
-        if any(isinstance(fact, (FillFact, PositionFact)) for fact in facts):
-            self._note_untied(now)
 
     def _note_untied(self, now: Now) -> None:
         if self._untied_since_ns is None:

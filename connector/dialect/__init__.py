@@ -208,8 +208,8 @@ class PositionNumbers(Noun, frozen=True, kw_only=True):
 
 
 class AccountView(Noun, frozen=True, kw_only=True):
-    """All that a margin model may look at. *positions* show the mark that the venue
-    told with them, *marks* are the live ones."""
+    """All that a margin model may look at. *positions* are those that are not flat,
+    with the mark that the venue told with them; *marks* are the live ones."""
 
     balances: Mapping[str, Balance]
     positions: Sequence[Position]
@@ -235,7 +235,7 @@ class AccountView(Noun, frozen=True, kw_only=True):
 
 
 class MarginNumbers(Noun, frozen=True, kw_only=True):
-    """What a margin model computes; *positions* keyed by (symbol, side value)."""
+    """What a margin model computes; *positions* keyed by (symbol, side)."""
 
     currency: str
     wallet: Decimal

@@ -27,7 +27,7 @@ from connector.model.order import (
 )
 
 
-class OrderFact(Noun, frozen=True, kw_only=True):
+class OrderFact(Noun, frozen=True, gc=False):
     """The state of one order at *venue_ns*.
 
     *status* is never one of ours (PENDING_*, IN_DOUBT). *is_conditional* speaks
@@ -63,7 +63,7 @@ class OrderFact(Noun, frozen=True, kw_only=True):
     created_ns: int | None = None
 
 
-class FillFact(Noun, frozen=True, kw_only=True):
+class FillFact(Noun, frozen=True, kw_only=True, gc=False):
     """One execution. *is_hint*: an early copy without fee or state; the full
     fact follows, so it must not be counted by itself if that could double it.
     *position_side* None: not told with executions, that of its order counts."""
@@ -85,7 +85,7 @@ class FillFact(Noun, frozen=True, kw_only=True):
     is_hint: bool = False
 
 
-class PositionFact(Noun, frozen=True, kw_only=True):
+class PositionFact(Noun, frozen=True, gc=False):
     """One position, absolute. *version* orders facts where the venue has a
     sequence; else, and between equal ones, *venue_ns* does. *is_as_of*: the row has
     no time of its own, *venue_ns* is when it was read; 0 means that the stream tells
@@ -112,7 +112,7 @@ class PositionFact(Noun, frozen=True, kw_only=True):
     is_as_of: bool = False
 
 
-class BalanceFact(Noun, frozen=True, kw_only=True):
+class BalanceFact(Noun, frozen=True, kw_only=True, gc=False):
     """One wallet, absolute. *is_as_of*: the row has no time of its own, *venue_ns* is
     when it was read (0 as in `PositionFact`); the wallet may have rested before."""
 
@@ -123,7 +123,7 @@ class BalanceFact(Noun, frozen=True, kw_only=True):
     is_as_of: bool = False
 
 
-class LedgerFact(Noun, frozen=True, kw_only=True):
+class LedgerFact(Noun, frozen=True, kw_only=True, gc=False):
     """One change of a wallet. *entry_id* "" when the stream does not tell it:
     such a fact is a notice; the ledger query brings the entry itself. *seq* counts
     the account's entries without a hole; *position_change* is what moved a position
@@ -157,7 +157,7 @@ class CollateralFact(Noun, frozen=True, kw_only=True):
     collateral: Collateral
 
 
-class MarkFact(Noun, frozen=True, kw_only=True):
+class MarkFact(Noun, frozen=True, kw_only=True, gc=False):
     """A mark price of the public stream or a query."""
 
     symbol: Symbol
@@ -266,7 +266,7 @@ class UnknownFact(Noun, frozen=True, kw_only=True):
     is_gap: bool = False
 
 
-class FrameReply(Noun, frozen=True, kw_only=True):
+class FrameReply(Noun, frozen=True, kw_only=True, gc=False):
     """The answer to a command sent as a frame; *raw* is read by
     `Dialect.read_frame_reply` with the request it belongs to."""
 

@@ -29,7 +29,7 @@ class MarginMode(StrEnum):
     ISOLATED = "isolated"
 
 
-class Stamp(Noun, frozen=True, kw_only=True):
+class Stamp(Noun, frozen=True, kw_only=True, gc=False):
     """Source, the venue's time (UTC ns, 0 if it gave none), when we learnt it."""
 
     source: Source
@@ -41,7 +41,7 @@ class Stamp(Noun, frozen=True, kw_only=True):
         return (mono_ns - self.received_mono_ns) / 1e9
 
 
-class Position(Noun, frozen=True, kw_only=True):
+class Position(Noun, frozen=True, gc=False):
     """One position. *qty* is signed: above 0 long, below 0 short.
 
     *mark_price* and what follows from it are live (COMPUTED) where a mark
@@ -67,7 +67,7 @@ class Position(Noun, frozen=True, kw_only=True):
     theta: Decimal | None = None
 
 
-class Balance(Noun, frozen=True, kw_only=True):
+class Balance(Noun, frozen=True, kw_only=True, gc=False):
     """One asset. *wallet* excludes unrealised PnL."""
 
     asset: str
@@ -186,7 +186,7 @@ class LedgerKind(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-class LedgerEntry(Noun, frozen=True, kw_only=True):
+class LedgerEntry(Noun, frozen=True, kw_only=True, gc=False):
     """One change of a wallet. *entry_id* is unique per *kind* and account;
     *trade_id* names the execution it belongs to (a fee, a realised profit)."""
 

@@ -8,7 +8,7 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
-class Now(Noun, frozen=True):
+class Now(Noun, frozen=True, gc=False):
     """One reading of both clocks.
 
     *mono_ns* orders and measures durations; *wall_ns* is UTC epoch and is only

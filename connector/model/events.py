@@ -51,25 +51,25 @@ class Event(Noun, frozen=True, kw_only=True):
     recovered: bool = False
 
 
-class FillEvent(Event, frozen=True, kw_only=True):
+class FillEvent(Event, frozen=True, kw_only=True, gc=False):
     """An order executed; told exactly once per execution."""
 
     fill: Fill
 
 
-class OrderUpdate(Event, frozen=True, kw_only=True):
+class OrderUpdate(Event, frozen=True, kw_only=True, gc=False):
     """An order changed; *order* is all that is known now."""
 
     order: Order
 
 
-class PositionUpdate(Event, frozen=True, kw_only=True):
+class PositionUpdate(Event, frozen=True, kw_only=True, gc=False):
     """A position changed."""
 
     position: Position
 
 
-class BalanceUpdate(Event, frozen=True, kw_only=True):
+class BalanceUpdate(Event, frozen=True, kw_only=True, gc=False):
     """A wallet changed."""
 
     balance: Balance

@@ -13,7 +13,8 @@ from decimal import (
     DivisionByZero,
     InvalidOperation,
     Overflow,
-    localcontext,
+    getcontext,
+    setcontext,
 )
 from typing import ParamSpec, TypeVar
 
@@ -44,8 +45,16 @@ def exactly(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
 
     @functools.wraps(work)
     def guarded(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        with localcontext(_CONTEXT):
+        before = getcontext()
+        if before is _CONTEXT:
             return work(*args, **kwargs)
+        # Not `localcontext`, which makes a new context each time: nobody changes
+        # this one, since no code of users runs inside.
+        setcontext(_CONTEXT)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            setcontext(before)
 
     return guarded
 

@@ -17,10 +17,14 @@ class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def sign(self) -> int:
-        """+1 for BUY, -1 for SELL."""
-        return 1 if self is Side.BUY else -1
+    sign: int
+    """+1 for BUY, -1 for SELL."""
+
+    def __new__(cls, word: str) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.sign = 1 if word == "BUY" else -1
+        return member
 
 
 class OrderType(StrEnum):
@@ -34,19 +38,18 @@ class OrderType(StrEnum):
     TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
     TRAILING_STOP = "TRAILING_STOP"
 
-    @property
-    def is_conditional(self) -> bool:
-        """Waits for a trigger price before it reaches the book."""
-        return self not in (OrderType.LIMIT, OrderType.MARKET)
+    is_conditional: bool
+    """Waits for a trigger price before it reaches the book."""
 
-    @property
-    def has_price(self) -> bool:
-        """Carries a limit price."""
-        return self in (
-            OrderType.LIMIT,
-            OrderType.STOP_LIMIT,
-            OrderType.TAKE_PROFIT_LIMIT,
-        )
+    has_price: bool
+    """Carries a limit price."""
+
+    def __new__(cls, word: str) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.is_conditional = word not in {"LIMIT", "MARKET"}
+        member.has_price = word.endswith("LIMIT")
+        return member
 
 
 class TimeInForce(StrEnum):
@@ -129,7 +132,7 @@ class Origin(StrEnum):
     SETTLEMENT = "settlement"
 
 
-class OrderIntent(Noun, frozen=True, kw_only=True):
+class OrderIntent(Noun, frozen=True, gc=False):
     """What the user asks for, checked but not yet sent.
 
     *qty* in base units (None only with *close_position*), *price* in quote per
@@ -176,7 +179,7 @@ class Terms(Noun, frozen=True, kw_only=True):
     trigger_price: Decimal | None = None
 
 
-class Order(Noun, frozen=True, kw_only=True):
+class Order(Noun, frozen=True, gc=False):
     """What is known about one order now.
 
     *filled_qty* is the venue's cumulative word, *avg_price* its average (None
@@ -230,7 +233,7 @@ class Order(Noun, frozen=True, kw_only=True):
         return max(ZERO, self.qty - self.filled_qty)
 
 
-class Fill(Noun, frozen=True, kw_only=True):
+class Fill(Noun, frozen=True, kw_only=True, gc=False):
     """One execution of one order.
 
     *qty* base units > 0, *price* quote per base. *fee* > 0 is paid, < 0 is a
@@ -256,7 +259,7 @@ class Fill(Noun, frozen=True, kw_only=True):
     is_provisional: bool = False
 
 
-class Accepted(Noun, frozen=True, kw_only=True):
+class Accepted(Noun, frozen=True, kw_only=True, gc=False):
     """The venue has the order (or did what was asked); *order* is its state."""
 
     order: Order

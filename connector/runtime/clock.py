@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Monotonic and wall time of this instant, both in ns."""
         ...
 
+    def mono_ns(self) -> int:
+        """Monotonic time alone."""
+        ...
+
 
 class SystemClock:
     """The clocks of this machine.
@@ -27,3 +31,7 @@ class SystemClock:
     def now(self) -> Now:
         """One reading of `time.monotonic_ns` and `time.time_ns`."""
         return Now(time.monotonic_ns(), time.time_ns())
+
+    def mono_ns(self) -> int:
+        """`time.monotonic_ns`."""
+        return time.monotonic_ns()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.errors import ConfigError, JournalError
+from connector.model.noun import Noun
 
 STATE_DIR_VARIABLE = "CONNECTOR_STATE_DIR"
 _INT64 = 1 << 63
@@ -50,8 +51,7 @@ class RecordLike(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Noun, frozen=True, kw_only=True, gc=False):
     """A plain `RecordLike`."""
 
     kind: str
@@ -60,8 +60,7 @@ class Record:
     body: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Noun, frozen=True, kw_only=True, gc=False):
     """A record as it was stored; *seq* grows with every write of the journal."""
 
     kind: str

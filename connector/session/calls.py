@@ -55,19 +55,19 @@ class Calls:
         self._spawn = spawn
         self._now = now
         self._sockets = sockets
-        self._departing: list[tuple[SendCall, int]] = []
+        self.departing: list[tuple[SendCall, int]] = []
         self._permits: dict[int, Permit] = {}
         self._sent_ns: dict[int, int] = {}
         self._clock_mono_ns: int | None = None
 
     def put(self, effect: SendCall) -> None:
         """To be made by the next `depart`."""
-        self._departing.append((effect, self._latency.asked_ns()))
+        self.departing.append((effect, self._latency.asked_ns()))
 
     def depart(self) -> None:
         """Calls of one input, after all else that it led to."""
-        while self._departing:
-            departing, self._departing = self._departing, []
+        while self.departing:
+            departing, self.departing = self.departing, []
             for effect, asked_ns in departing:
                 if not self._send_at_once(effect, asked_ns):
                     name = f"call.{effect.request.op}"

@@ -61,7 +61,8 @@ class EventStream:
         self._shell = shell
         self._most = most
         self._queue: deque[Event] = deque()
-        self._wake: asyncio.Event = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._is_waiting = False
         self.is_closed = False
         self._error: BaseException | None = None
         self._overflow: _Missed | None = None  # going on
@@ -91,7 +92,11 @@ class EventStream:
                     raise self._error
                 raise StopAsyncIteration
             self._wake.clear()
-            await self._wake.wait()
+            self._is_waiting = True
+            try:
+                await self._wake.wait()
+            finally:
+                self._is_waiting = False
 
     @property
     def backlog(self) -> int:
@@ -103,7 +108,8 @@ class EventStream:
         if self._overflow is None:
             if len(self._queue) < self._most:
                 self._queue.append(event)
-                self._wake.set()
+                if self._is_waiting:
+                    self._wake.set()
                 return
             self.overflows += 1
             self._overflow = _Missed(

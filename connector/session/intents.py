@@ -92,14 +92,12 @@ def make_intent(
         raise InvalidOrder("trigger", " and ".join(given), "one of them")
     stop, take_profit = numbers["stop"], numbers["take_profit"]
     return OrderIntent(
-        symbol=Symbol(symbol),
-        side=side,
-        order_type=_type_of(given, has_price=numbers["price"] is not None),
-        qty=numbers["qty"],
-        price=numbers["price"],
-        time_in_force=_word(
-            TimeInForce, options.get("time_in_force", "GTC"), "time_in_force"
-        ),
+        Symbol(symbol),
+        side,
+        _type_of(given, has_price=numbers["price"] is not None),
+        numbers["qty"],
+        numbers["price"],
+        _word(TimeInForce, options.get("time_in_force", "GTC"), "time_in_force"),
         post_only=options.get("post_only", False),
         reduce_only=options.get("reduce_only", False),
         close_position=options.get("close_position", False),

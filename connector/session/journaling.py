@@ -57,9 +57,10 @@ class JournalWriter:
 
     def put(self, effect: AppendJournal) -> None:
         """Queue records; never blocks."""
+        if not self._waiting:
+            self._settled.clear()
+            self._wake.set()
         self._waiting.append(effect)
-        self._settled.clear()
-        self._wake.set()
 
     async def run(self) -> None:
         """Write for ever."""
@@ -127,20 +128,21 @@ class JournalWriter:
     def _take(self, effects: list[AppendJournal]) -> list[Record]:
         wall_ns = self._clock.now().wall_ns
         records, self._unsaved = self._unsaved, {}
-        for effect in effects:
-            for item in effect.records:
-                try:
-                    body = item.body
-                except UnicodeEncodeError:
-                    # Half a character, from a stranger's text: alone it must not
-                    # keep everything else from the disk.
-                    why = f"{item.kind} {item.key!r:.60} is no text: it is not kept"
-                    self._post(JournalFailed(0, why, is_full=False))
-                    continue
-                key = item.key.replace("\0", "\ufffd")  # which no file keeps either
-                records[item.kind, key] = Record(
-                    kind=item.kind, key=key, wall_ns=wall_ns, body=body
-                )
+        # Only the newest of each is put into words.
+        newest = {
+            (item.kind, item.key): item for effect in effects for item in effect.records
+        }
+        for (kind, name), item in newest.items():
+            try:
+                body = item.body
+            except UnicodeEncodeError:
+                # Half a character, from a stranger's text: alone it must not keep
+                # everything else from the disk.
+                why = f"{kind} {name!r:.60} is no text: it is not kept"
+                self._post(JournalFailed(0, why, is_full=False))
+                continue
+            key = name.replace("\0", "\ufffd")  # which no file keeps either
+            records[kind, key] = Record(kind=kind, key=key, wall_ns=wall_ns, body=body)
         return list(records.values())
 
     async def _write_all(self) -> None:

@@ -31,7 +31,7 @@ from connector.core.inputs import (
 )
 from connector.core.machine import SessionCore
 from connector.model.clock import Now
-from connector.model.events import Event, FillEvent, OrderUpdate
+from connector.model.events import Event
 from connector.model.ids import ClientOrderId
 
 _PARTS = 8  # buckets per doubling: at most 12.5 % wide
@@ -136,6 +136,7 @@ class Latency:
         self._calls: dict[int, tuple[int, ClientOrderId | None]] = {}
         self._acked_ns: dict[ClientOrderId, int] = {}
         self._now = Now(0, 0)
+        self._here_ns = 0  # the same by the venue's clock, once somebody asked
         self._lag_timer: asyncio.TimerHandle | None = None
 
     # --- told by the shell ---
@@ -143,14 +144,16 @@ class Latency:
     def posting(self, happened: Input, now: Now) -> None:
         """An input goes into the machine; its effects follow."""
         self._now = now
+        self._here_ns = 0
+        self._asked_ns = 0
         kind = type(happened)
         self._is_answer = kind is StreamFrame
+        if self._is_answer:
+            return
         if kind in _WISHES:
             self._asked_ns = now.mono_ns
         elif isinstance(happened, JournalWritten | JournalFailed):
             self._asked_ns = self._journaling.pop(happened.token, 0)
-        else:
-            self._asked_ns = 0
 
     def posted(self) -> None:
         """The machine has taken it: which orders has the stream shown?"""
@@ -198,17 +201,13 @@ class Latency:
         """A call that left as a frame ended, by the frame being read or otherwise."""
         self.answered(call_id, self._now, is_read=self._is_answer)
 
-    def handed_over(self, event: Event) -> None:
-        """The user has *event* now."""
-        if isinstance(event, OrderUpdate):
-            venue_ns = event.order.venue_ns
-        elif isinstance(event, FillEvent):
-            venue_ns = event.fill.venue_ns
-        else:
+    def handed_over(self, event: Event, venue_ns: int) -> None:
+        """The user has *event* now, which the venue dates *venue_ns*."""
+        if event.recovered or not venue_ns:
             return
-        if not event.recovered and venue_ns:
-            here_ns = self._core.clock.offset.venue_ns(self._now)
-            self.venue_to_handler.record(here_ns - venue_ns)
+        if not self._here_ns:
+            self._here_ns = self._core.clock.offset.venue_ns(self._now)
+        self.venue_to_handler.record(self._here_ns - venue_ns)
 
     # --- the loop ---
 

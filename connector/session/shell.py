@@ -14,7 +14,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 from connector.core.effects import (
     AppendJournal,
@@ -26,7 +26,6 @@ from connector.core.effects import (
     ObserveLimits,
     OpenStream,
     PingStream,
-    Publish,
     RefundCall,
     Resolve,
     SendCall,
@@ -101,7 +100,8 @@ class Shell:
             spawn=self._spawn,
             now=self.now,
         )
-        self.audience = Audience(self, on_event)
+        self.audience = Audience(self, on_event, parts.clock.mono_ns)
+        self._executors = self._make_executors()
         self._inputs: deque[Input] = deque()
         self._is_posting = False
         self._changed: asyncio.Future[None] | None = None
@@ -184,19 +184,24 @@ class Shell:
         """
         if self.is_closed:
             return
-        self._inputs.append(happened)
         if self._is_posting:
+            self._inputs.append(happened)
             return
         self._is_posting = True
+        inputs, calls = self._inputs, self._calls
         try:
-            while self._inputs:
-                self._take(self._inputs.popleft())
-                if not self._is_ending:
-                    self._calls.depart()
+            self._take(happened)
+            while True:
+                if calls.departing and not self._is_ending:
+                    calls.depart()
+                if not inputs:
+                    break
+                self._take(inputs.popleft())
         finally:
             self._is_posting = False
-            self._inputs.clear()
-        self._signal_change()
+            inputs.clear()
+        if self._changed is not None:
+            self._signal_change()
         if not self._is_arming:
             # Once per turn of the loop: a burst of frames needs one timer.
             self._is_arming = True
@@ -253,39 +258,44 @@ class Shell:
     # --- out ---
 
     def _execute(self, effect: Effect) -> None:
-        match effect:
-            case Publish(event=event):
-                self.audience.tell(event)
-            case SendCall():
-                self._calls.put(effect)
-            case EndCall(call_id=call_id):
-                self._calls.end(call_id)
-            case AppendJournal():
-                self.latency.journaling(effect)
-                self._journal.put(effect)
-            case Resolve(ticket=ticket, outcome=outcome):
-                self._resolve(ticket, outcome)
-            case OpenStream():
-                self._sockets.open(effect)
-            case SendStream():
-                self._sockets.send(effect)
-            case PingStream():
-                self._sockets.ping(effect)
-            case CloseStream():
-                self._sockets.close(effect)
-            case ObserveLimits(call_id=call_id, used=used):
-                self.budget.observe(used, sent_ns=self._calls.sent_ns(call_id))
-            case RefundCall(call_id=call_id):
-                self._calls.refund(call_id)
-            case CloseGate(throttle=throttle):
-                self.budget.close(throttle, self.core.clock.offset, self.now())
-            case SetLimits(specs=specs):
-                self.budget.learn(specs)
-            case Fatal(error=error):
-                self.fatal = self.fatal or error
-                self.audience.tell(Alarm(code="session.fatal", text=str(error)))
-            case _:
-                assert_never(effect)
+        execute = self._executors.get(type(effect))
+        if execute is not None:
+            execute(effect)
+        else:
+            assert isinstance(effect, Event), "every other effect is executed"
+            self.audience.tell(effect)
+
+    def _make_executors(self) -> dict[type[Any], Callable[[Any], object]]:
+        """What is done for each kind of effect; events are told."""
+        calls, sockets, budget = self._calls, self._sockets, self.budget
+        return {
+            SendCall: calls.put,
+            EndCall: lambda effect: calls.end(effect.call_id),
+            AppendJournal: self._append,
+            Resolve: lambda effect: self._resolve(effect.ticket, effect.outcome),
+            OpenStream: sockets.open,
+            SendStream: sockets.send,
+            PingStream: sockets.ping,
+            CloseStream: sockets.close,
+            ObserveLimits: lambda effect: budget.observe(
+                effect.used, sent_ns=calls.sent_ns(effect.call_id)
+            ),
+            RefundCall: lambda effect: calls.refund(effect.call_id),
+            CloseGate: lambda effect: budget.close(
+                effect.throttle, self.core.clock.offset, self.now()
+            ),
+            SetLimits: lambda effect: budget.learn(effect.specs),
+            Fatal: self._fail,
+        }
+
+    def _append(self, effect: AppendJournal) -> None:
+        if effect.token:
+            self.latency.journaling(effect)
+        self._journal.put(effect)
+
+    def _fail(self, effect: Fatal) -> None:
+        self.fatal = self.fatal or effect.error
+        self.audience.tell(Alarm(code="session.fatal", text=str(effect.error)))
 
     def _spawn(
         self, work: Coroutine[Any, Any, None], name: str

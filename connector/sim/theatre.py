@@ -64,6 +64,9 @@ class _Clock:
     def now(self) -> Now:
         return Now(self._world.mono_ns(), self._world.now(self._party))
 
+    def mono_ns(self) -> int:
+        return self._world.mono_ns()
+
 
 @dataclass(slots=True)
 class Totals:

@@ -24,7 +24,6 @@ from connector.core.effects import (
     JournalRecord,
     OpenStream,
     PingStream,
-    Publish,
     Resolve,
     SendCall,
     SendStream,
@@ -330,8 +329,8 @@ class Desk(Nouns):
 
     def _execute(self, effect: Effect) -> None:
         match effect:
-            case Publish(event=event):
-                self.events.append(event)
+            case Event():
+                self.events.append(effect)
             case Resolve(ticket=ticket, outcome=outcome):
                 assert ticket not in self.outcomes, "a ticket is answered once"
                 self.outcomes[ticket] = outcome

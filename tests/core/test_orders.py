@@ -388,7 +388,7 @@ def test_duplicates_are_counted_and_change_nothing() -> None:
     orders = own()
     merge(orders, [fill("t1", "1", 20)])
     change = orders.merge_fill(fill("t1", "1", 20))
-    assert (change.dropped, change.fills, change.order_changed) == (1, [], False)
+    assert (change.dropped, change.fills, change.order_changed) == (1, (), False)
     assert orders.duplicates_dropped == 1
 
 

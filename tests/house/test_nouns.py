@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -64,3 +65,32 @@ def test_as_plain_reaches_every_depth() -> None:
     assert plain["by_name"]["a"]["status"] is OrderStatus.NEW
     assert list(plain["held"][0]) == list(Order.__struct_fields__)
     assert Fill.__struct_fields__[0] == "symbol"
+
+
+MADE_PER_EVENT = {"Order", "OrderFact", "OrderIntent", "Position", "PositionFact"}
+ARGUMENTS_MAX = 30  # of a call that needs no dict; a name counts as one more
+
+
+def costly(text: str) -> list[str]:
+    """Calls that make one of those nouns from a dict."""
+    return [
+        f"{ast.unparse(node.func)} in line {node.lineno}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in MADE_PER_EVENT
+        and len(node.args) + 2 * len(node.keywords) > ARGUMENTS_MAX
+    ]
+
+
+def test_nouns_made_per_event_are_made_without_a_dict() -> None:
+    """Too many arguments by name make a call six times as dear."""
+    names = ", ".join(f"a{n}=1" for n in range(16))
+    assert costly(f"facts.OrderFact({names})") == ["facts.OrderFact in line 1"]
+    assert costly(f"OrderFact(1, 2, {names})".replace("a0=1, a1=1, ", "")) == []
+    wrong = {
+        str(path.relative_to(HOUSE)): found
+        for room in (*ROOMS, "session")
+        for path in sorted((HOUSE / room).rglob("*.py"))
+        if (found := costly(path.read_text(encoding="utf-8")))
+    }
+    assert wrong == {}

@@ -27,7 +27,6 @@ FAQ) and the margin pages of the futures documentation, read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
@@ -35,6 +34,7 @@ from connector.model.account import MarginMode, Position
 from connector.model.ids import Symbol
 from connector.model.instrument import Bracket
 from connector.model.money import ONE, ZERO
+from connector.model.noun import Noun
 from connector.model.order import Order, PositionSide
 
 DEFAULT_CURRENCY = "USDT"
@@ -66,52 +66,49 @@ def margin(view: AccountView) -> MarginNumbers | None:
 # --- one contract: a symbol with its positions and open orders --------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """One position with its tier."""
+class _Leg(Noun, frozen=True):
+    """One position with its tier, in settle currency."""
 
     position: Position
     mark: Decimal
     bracket: Bracket
-
-    @property
-    def notional(self) -> Decimal:
-        return self.position.qty * self.mark
-
-    @property
-    def unrealized(self) -> Decimal:
-        return self.position.qty * (self.mark - self.position.entry_price)
-
-    @property
-    def maintenance(self) -> Decimal:
-        tier = self.bracket
-        return abs(self.notional) * tier.maintenance_rate - tier.cum
+    notional: Decimal  # signed
+    unrealized: Decimal
+    maintenance: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class _Contract:
+def _leg(position: Position, mark: Decimal, brackets: Sequence[Bracket]) -> _Leg:
+    notional = position.qty * mark
+    size = abs(notional)
+    tier = bracket_for(brackets, size)
+    return _Leg(
+        position,
+        mark,
+        tier,
+        notional,
+        position.qty * (mark - position.entry_price),
+        size * tier.maintenance_rate - tier.cum,
+    )
+
+
+class _Contract(Noun, frozen=True):
+    """One symbol; *position_margin* is the initial margin of its positions alone."""
+
     symbol: Symbol
     settle: str
     leverage: int
     is_isolated: bool
-    legs: tuple[_Leg, ...]
-    orders: tuple[Order, ...]
-
-    @property
-    def unrealized(self) -> Decimal:
-        return sum((leg.unrealized for leg in self.legs), ZERO)
-
-    @property
-    def maintenance(self) -> Decimal:
-        return sum((leg.maintenance for leg in self.legs), ZERO)
-
-    @property
-    def position_margin(self) -> Decimal:
-        return sum((abs(leg.notional) for leg in self.legs), ZERO) / self.leverage
+    legs: Sequence[_Leg]
+    orders: Sequence[Order]
+    unrealized: Decimal
+    maintenance: Decimal
+    position_margin: Decimal
 
     @property
     def initial_margin(self) -> Decimal:
         """Positions and the open orders that could add to them."""
+        if not self.orders:
+            return self.position_margin
         return (
             sum((self._exposure(side) for side in PositionSide), ZERO) / self.leverage
         )
@@ -172,27 +169,37 @@ def _contract(
     if instrument is None or not leverage:
         return None
     legs = []
+    unrealized = maintenance = taken = ZERO
     for position in positions:
         if mark is None or not instrument.brackets:
             return None
-        tier = bracket_for(instrument.brackets, abs(position.qty * mark))
-        legs.append(_Leg(position, mark, tier))
+        leg = _leg(position, mark, instrument.brackets)
+        legs.append(leg)
+        unrealized += leg.unrealized
+        maintenance += leg.maintenance
+        taken += abs(leg.notional)
     mode = view.margin_modes.get(symbol)
     if mode is None and positions:
         mode = positions[0].margin_mode
     return _Contract(
-        symbol=symbol,
-        settle=instrument.settle,
-        leverage=leverage,
-        is_isolated=mode is MarginMode.ISOLATED,
-        legs=tuple(legs),
-        orders=tuple(orders),
+        symbol,
+        instrument.settle,
+        leverage,
+        mode is MarginMode.ISOLATED,
+        legs,
+        orders,
+        unrealized,
+        maintenance,
+        taken / leverage,
     )
 
 
 def bracket_for(brackets: Sequence[Bracket], notional: Decimal) -> Bracket:
     """The tier whose cap holds *notional*; the last one above all caps."""
-    return next((tier for tier in brackets if notional <= tier.cap), brackets[-1])
+    for tier in brackets:
+        if notional <= tier.cap:
+            return tier
+    return brackets[-1]
 
 
 # --- numbers ----------------------------------------------------------------------
@@ -201,7 +208,7 @@ def bracket_for(brackets: Sequence[Bracket], notional: Decimal) -> Bracket:
 def _position_numbers(
     contract: _Contract, group: Sequence[_Contract], cross_wallet: Decimal
 ) -> dict[tuple[Symbol, str], PositionNumbers]:
-    numbers = {}
+    numbers: dict[tuple[Symbol, str], PositionNumbers] = {}
     cross_price = (
         None if contract.is_isolated else _cross_price(contract, group, cross_wallet)
     )
@@ -212,7 +219,7 @@ def _position_numbers(
             if contract.is_isolated
             else cross_price
         )
-        numbers[contract.symbol, position.position_side.value] = PositionNumbers(
+        numbers[contract.symbol, position.position_side] = PositionNumbers(
             mark_price=leg.mark,
             unrealized_pnl=leg.unrealized,
             initial_margin=abs(leg.notional) / contract.leverage,
@@ -225,8 +232,10 @@ def _position_numbers(
 def _cross_price(
     contract: _Contract, group: Sequence[_Contract], cross_wallet: Decimal
 ) -> Decimal | None:
-    others = [c for c in group if c is not contract and not c.is_isolated]
-    buffer = cross_wallet + sum((c.unrealized - c.maintenance for c in others), ZERO)
+    buffer = cross_wallet
+    for other in group:
+        if other is not contract and not other.is_isolated:
+            buffer += other.unrealized - other.maintenance
     return liquidation_price(contract.legs, buffer)
 
 
@@ -235,17 +244,11 @@ def liquidation_price(legs: Sequence[_Leg], buffer: Decimal) -> Decimal | None:
 
     *buffer*: wallet less what other contracts need. None: there is no such price.
     """
-    top = buffer + sum(
-        (leg.bracket.cum - leg.position.qty * leg.position.entry_price for leg in legs),
-        ZERO,
-    )
-    bottom = sum(
-        (
-            abs(leg.position.qty) * leg.bracket.maintenance_rate - leg.position.qty
-            for leg in legs
-        ),
-        ZERO,
-    )
+    top, bottom = buffer, ZERO
+    for leg in legs:
+        qty, tier = leg.position.qty, leg.bracket
+        top += tier.cum - qty * leg.position.entry_price
+        bottom += abs(qty) * tier.maintenance_rate - qty
     if not bottom:
         return None
     price = top / bottom
@@ -286,15 +289,18 @@ def _totals(
 ) -> MarginNumbers:
     balance = view.balances.get(currency)
     wallet = balance.wallet if balance else ZERO
-    unrealized = sum((contract.unrealized for contract in group), ZERO)
-    maintenance = sum((contract.maintenance for contract in group), ZERO)
-    equity = wallet + unrealized
     free = _cross_wallet(view, currency, group)
+    unrealized = maintenance = initial = ZERO
     for contract in group:
+        needed = contract.initial_margin
+        unrealized += contract.unrealized
+        maintenance += contract.maintenance
+        initial += needed
         if contract.is_isolated:
-            free -= contract.initial_margin - contract.position_margin
+            free -= needed - contract.position_margin
         else:
-            free += contract.unrealized - contract.initial_margin
+            free += contract.unrealized - needed
+    equity = wallet + unrealized
     ratio = None
     if maintenance:
         ratio = maintenance / equity if equity > 0 else ONE
@@ -303,7 +309,7 @@ def _totals(
         wallet=wallet,
         equity=equity,
         unrealized_pnl=unrealized,
-        initial_margin=sum((contract.initial_margin for contract in group), ZERO),
+        initial_margin=initial,
         maintenance_margin=maintenance,
         available=max(ZERO, free),
         margin_ratio=ratio,

@@ -43,18 +43,21 @@ from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_MS
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
+from connector.model.order import OrderStatus, Origin
 from connector.venues.binance_usdm import rows, wire, wire_events, words
 from connector.venues.binance_usdm.wire_events import (
     Decoder,
     amount,
     amount_of,
-    nonzero,
 )
 
 RAW_MAX = 4096
+
+_UNSAID = (None, None)
 LOGON_ID = "logon"
 
 _KIND = re.compile(rb'"e"\s*:\s*"([A-Za-z_]{1,64})"')
+_BARE = b'{"e":'
 _WRAPPED = re.compile(rb'\s*\{\s*"(?:stream|data)"\s*:')
 _NOTICE = re.compile(rb'\s*\{\s*"event"\s*:')
 # A stream key may stand in a frame: in its own field, or as a stream's name.
@@ -64,13 +67,14 @@ _STREAM_KEY = re.compile(r'("(?:listenKey|stream)"\s*:\s*")[^"@]{20,}')
 def read_frame(raw: bytes) -> tuple[Fact, ...]:
     """The facts of one frame of any stream; never raises."""
     peeked = _KIND.search(raw)
-    kind = peeked[1].decode("ascii") if peeked else ""
-    event = _EVENTS.get(kind)
+    word = peeked[1] if peeked else b""
+    event = _EVENTS.get(word)
     if event is not None:
         try:
             return event.read(raw)
         except (ValueError, KeyError, ArithmeticError, RecursionError):
-            return (unknown(kind, raw, is_gap=event.is_state),)
+            return (unknown(word.decode("ascii"), raw, is_gap=event.is_state),)
+    kind = word.decode("ascii")
     try:
         head = wire.FrameHead.model_validate_json(raw)
     except (ValueError, RecursionError):
@@ -111,61 +115,68 @@ def _not_an_event(head: wire.FrameHead, kind: str, raw: bytes) -> tuple[Fact, ..
 
 def _order_update(update: wire_events.OrderTradeUpdate) -> tuple[Fact, ...]:
     state = update.order
-    fact = _order_state(state)
+    order_id = VenueOrderId(str(state.order_id))
+    name = state.client_order_id
+    origin = words.origin_of(name)
+    fact = _order_state(state, order_id, origin)
     last = amount(state.last_qty)
     # A trade id of 0 is no trade. An execution without one cannot be counted
     # once and for all; the cumulative quantity tells that it is missing.
-    if last <= 0 or state.trade_id <= 0:
+    if last <= ZERO or state.trade_id <= 0:
         return (fact,)
+    fee, pnl = state.fee, state.realized_pnl
     fill = FillFact(
-        symbol=fact.symbol,
-        venue_order_id=VenueOrderId(str(state.order_id)),
-        client_order_id=fact.client_order_id,
+        symbol=state.symbol,
+        venue_order_id=order_id,
+        client_order_id=name or None,
         trade_id=TradeId(str(state.trade_id)),
         side=words.SIDES[state.side],
         qty=last,
         price=amount(state.last_price),
         venue_ns=fact.venue_ns,
-        fee=None if state.fee is None else amount(state.fee),
+        fee=amount(fee) if fee else fee,
         fee_asset=state.fee_asset or "",
-        realized_pnl=(
-            None if state.realized_pnl is None else amount(state.realized_pnl)
-        ),
+        realized_pnl=amount(pnl) if pnl else pnl,
         is_maker=state.is_maker,
         position_side=words.POSITION_SIDES[state.position_side],
-        origin=fact.origin,
+        origin=origin,
     )
     return (fact, fill)
 
 
-def _order_state(state: wire_events.OrderState) -> OrderFact:
+def _order_state(
+    state: wire_events.OrderState, order_id: VenueOrderId, origin: Origin | None
+) -> OrderFact:
     qty, filled = amount(state.qty), amount(state.cumulative_qty)
     status, reason = words.status_of(state.status, qty, filled)
-    expiry = words.expiry_text(status, state.expiry_reason)
-    tif, post_only = rows.lifetime(state.time_in_force)
+    if status is OrderStatus.EXPIRED:
+        expiry = words.expiry_text(status, state.expiry_reason)
+        reason = ": ".join(part for part in (reason, expiry) if part)
+    tif, post_only = words.LIFETIMES.get(state.time_in_force, _UNSAID)
     order_type = words.TYPES.get(state.original_type or state.type_now)
-    order_id = VenueOrderId(str(state.order_id))
     triggered = order_type is not None and order_type.is_conditional
+    price, stop, average = state.price, state.stop_price, state.average_price
     return OrderFact(
-        symbol=Symbol(state.symbol),
-        venue_order_id=order_id,
-        client_order_id=rows.client_id(state.client_order_id),
-        status=status,
-        venue_ns=state.trade_time * NS_PER_MS,
-        side=words.SIDES[state.side],
-        order_type=order_type,
-        time_in_force=tif,
-        post_only=post_only,
-        qty=qty or None,
-        price=nonzero(state.price),
-        trigger_price=nonzero(state.stop_price),
-        filled_qty=filled,
-        avg_price=nonzero(state.average_price),
+        state.symbol,
+        order_id,
+        state.client_order_id or None,
+        status,
+        state.trade_time * NS_PER_MS,
+        words.SIDES[state.side],
+        order_type,
+        tif,
+        post_only,
+        qty or None,
+        # The venue says 0 for what there is not.
+        amount(price) if price else None,
+        amount(stop) if stop else None,
+        filled,
+        amount(average) if average else None,
         reduce_only=state.reduce_only,
         close_position=state.close_position,
         position_side=words.POSITION_SIDES[state.position_side],
-        origin=words.origin_of(state.client_order_id),
-        reason=": ".join(part for part in (reason, expiry) if part),
+        origin=origin,
+        reason=reason,
         triggered_order_id=order_id if triggered else None,
         is_amend=state.execution == "AMENDMENT",
         amend_id="" if state.modify_id is None else str(state.modify_id),
@@ -195,40 +206,40 @@ def _account_update(update: wire_events.AccountUpdate) -> tuple[Fact, ...]:
     change = update.change
     facts: list[Fact] = []
     for row in change.balances:
+        cross = row.cross_wallet
         facts.append(
             BalanceFact(
                 asset=row.asset,
                 wallet=amount(row.wallet),
                 venue_ns=venue_ns,
-                cross_wallet=(
-                    None if row.cross_wallet is None else amount(row.cross_wallet)
-                ),
+                cross_wallet=None if cross is None else amount(cross),
             )
         )
-        moved = amount(row.change)
+        moved = row.change
         if moved:
             facts.append(
                 LedgerFact(
                     kind=words.ACCOUNT_REASONS.get(change.reason, LedgerKind.OTHER),
                     asset=row.asset,
-                    amount=moved,
+                    amount=amount(moved),
                     venue_ns=venue_ns,
                     symbol=Symbol(change.symbol) if change.symbol else None,
                     text=change.reason,
                 )
             )
-    facts += [
-        PositionFact(
-            symbol=Symbol(row.symbol),
-            position_side=words.POSITION_SIDES[row.position_side],
-            qty=amount(row.qty),
-            venue_ns=venue_ns,
-            entry_price=None if row.entry_price is None else amount(row.entry_price),
-            margin_mode=words.MARGIN_MODES.get(row.margin_type.lower()),
-            isolated_wallet=amount_of(row.isolated_wallet or "") or ZERO,
+    for held in change.positions:
+        entry, isolated = held.entry_price, held.isolated_wallet or "0"
+        facts.append(
+            PositionFact(
+                symbol=held.symbol,
+                position_side=words.POSITION_SIDES[held.position_side],
+                qty=amount(held.qty),
+                venue_ns=venue_ns,
+                entry_price=None if entry is None else amount(entry),
+                margin_mode=words.MARGIN_MODES.get(held.margin_type.lower()),
+                isolated_wallet=ZERO if isolated == "0" else amount_of(isolated),
+            )
         )
-        for row in change.positions
-    ]
     return tuple(facts)
 
 
@@ -241,16 +252,16 @@ def _algo_update(update: wire_events.AlgoUpdate) -> tuple[Fact, ...]:
     actual = state.actual_order_id
     return (
         OrderFact(
-            symbol=Symbol(state.symbol),
-            venue_order_id=VenueOrderId(str(state.algo_id)),
-            client_order_id=rows.client_id(state.client_algo_id),
-            status=status,
-            venue_ns=update.transaction_time * NS_PER_MS,
-            side=words.SIDES[state.side],
-            order_type=words.conditional_type(state.order_type, price),
-            time_in_force=tif,
-            post_only=post_only,
-            qty=qty,
+            Symbol(state.symbol),
+            VenueOrderId(str(state.algo_id)),
+            rows.client_id(state.client_algo_id),
+            status,
+            update.transaction_time * NS_PER_MS,
+            words.SIDES[state.side],
+            words.conditional_type(state.order_type, price),
+            tif,
+            post_only,
+            qty,
             price=price,
             trigger_price=amount_of(state.trigger_price) or None,
             filled_qty=filled,
@@ -327,6 +338,8 @@ class _Event:
 
     def read(self, raw: bytes) -> tuple[Fact, ...]:
         """Facts of a frame of this kind; ValueError and kin if it is broken."""
+        if raw.startswith(_BARE):
+            return self.translate(self.bare.of_bytes(raw))
         if _WRAPPED.match(raw):
             return self.translate(self.wrapped.of_bytes(raw).data)
         if _NOTICE.match(raw):
@@ -344,16 +357,16 @@ def _event(
     return _Event(Decoder(model), Decoder(wrapper[model]), translate, is_state)
 
 
-_EVENTS: dict[str, _Event] = {
-    "ORDER_TRADE_UPDATE": _event(wire_events.OrderTradeUpdate, _order_update),
-    "TRADE_LITE": _event(wire_events.TradeLite, _trade_lite),
-    "ACCOUNT_UPDATE": _event(wire_events.AccountUpdate, _account_update),
-    "ALGO_UPDATE": _event(wire_events.AlgoUpdate, _algo_update),
-    "MARGIN_CALL": _event(wire_events.MarginCall, _margin_call),
-    "ACCOUNT_CONFIG_UPDATE": _event(wire_events.ConfigUpdate, _config_update),
-    "listenKeyExpired": _event(wire_events.Notice, _notice(ControlKind.KEY_EXPIRED)),
-    "serverShutdown": _event(wire_events.Notice, _notice(ControlKind.RESTART_NOTICE)),
-    "markPriceUpdate": _event(
+_EVENTS: dict[bytes, _Event] = {
+    b"ORDER_TRADE_UPDATE": _event(wire_events.OrderTradeUpdate, _order_update),
+    b"TRADE_LITE": _event(wire_events.TradeLite, _trade_lite),
+    b"ACCOUNT_UPDATE": _event(wire_events.AccountUpdate, _account_update),
+    b"ALGO_UPDATE": _event(wire_events.AlgoUpdate, _algo_update),
+    b"MARGIN_CALL": _event(wire_events.MarginCall, _margin_call),
+    b"ACCOUNT_CONFIG_UPDATE": _event(wire_events.ConfigUpdate, _config_update),
+    b"listenKeyExpired": _event(wire_events.Notice, _notice(ControlKind.KEY_EXPIRED)),
+    b"serverShutdown": _event(wire_events.Notice, _notice(ControlKind.RESTART_NOTICE)),
+    b"markPriceUpdate": _event(
         list[wire_events.MarkPrice] | wire_events.MarkPrice,
         _mark_prices,
         is_state=False,

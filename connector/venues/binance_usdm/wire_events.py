@@ -15,6 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.money import ZERO
 
 Millis = Annotated[int, Meta(ge=0, lt=1 << 53)]
@@ -28,11 +29,6 @@ def amount(told: Decimal) -> Decimal:
     if told.is_finite() and -_DIGITS_MAX <= told.adjusted() <= _DIGITS_MAX:
         return told
     raise ValueError(f"not an amount: {told}")
-
-
-def nonzero(told: Decimal | None) -> Decimal | None:
-    """As `amount`, None for what the venue means by nothing: 0, absent."""
-    return amount(told) if told else None
 
 
 def amount_of(text: str) -> Decimal | None:
@@ -59,8 +55,8 @@ class Decoder:
 class OrderState(Struct, kw_only=True):
     """`o` of ORDER_TRADE_UPDATE: an order after one thing happened to it."""
 
-    symbol: str = field(name="s")
-    client_order_id: str = field(name="c")
+    symbol: Symbol = field(name="s")
+    client_order_id: ClientOrderId = field(name="c")
     side: str = field(name="S")
     type_now: str = field(name="o")
     time_in_force: str = field(name="f", default="")
@@ -120,7 +116,7 @@ class BalanceRow(Struct, kw_only=True):
 class PositionRow(Struct, kw_only=True):
     """`P` of ACCOUNT_UPDATE."""
 
-    symbol: str = field(name="s")
+    symbol: Symbol = field(name="s")
     qty: Decimal = field(name="pa")
     entry_price: Decimal | None = field(name="ep", default=None)
     margin_type: str = field(name="mt", default="")

@@ -48,24 +48,25 @@ def order_fact(row: wire.OrderRow) -> OrderFact:
         or (order_type is not None and order_type.is_conditional)
     )
     return OrderFact(
-        symbol=Symbol(row.instrument_name),
-        venue_order_id=order_id,
-        client_order_id=client_id(row.label),
-        status=words.status_of(row.order_state, row.time_in_force, row.cancel_reason),
-        venue_ns=row.last_update_timestamp * NS_PER_MS,
-        side=words.SIDES[row.direction],
-        order_type=order_type,
-        time_in_force=words.TIFS.get(row.time_in_force),
-        post_only=row.post_only,
-        qty=row.amount or None,
+        Symbol(row.instrument_name),
+        order_id,
+        client_id(row.label),
+        words.status_of(row.order_state, row.time_in_force, row.cancel_reason),
+        row.last_update_timestamp * NS_PER_MS,
+        words.SIDES[row.direction],
+        order_type,
+        words.TIFS.get(row.time_in_force),
+        row.post_only,
+        row.amount or None,
         # The price of a market order is the bound that the venue chose for it.
-        price=row.price if order_type is None or order_type.has_price else None,
-        trigger_price=row.trigger_price,
-        filled_qty=ZERO if row.filled_amount is None else row.filled_amount,
-        avg_price=row.average_price or None,
-        reduce_only=row.reduce_only,
-        position_side=PositionSide.NET,
-        origin=Origin.LIQUIDATION if row.is_liquidation else None,
+        row.price if order_type is None or order_type.has_price else None,
+        row.trigger_price,
+        ZERO if row.filled_amount is None else row.filled_amount,
+        row.average_price or None,
+        row.reduce_only,
+        None,  # close_position
+        PositionSide.NET,
+        Origin.LIQUIDATION if row.is_liquidation else None,
         reason=row.cancel_reason,
         is_conditional=is_conditional,
         triggered_order_id=order_id if parent else None,
@@ -102,8 +103,8 @@ def position_fact(row: wire.PositionRow, venue_ns: int) -> PositionFact:
     """One position as of *venue_ns* (0: nobody told)."""
     sign = words.SIDES[row.direction].sign if row.direction in words.SIDES else 1
     return PositionFact(
-        symbol=Symbol(row.instrument_name),
-        position_side=PositionSide.NET,
+        Symbol(row.instrument_name),
+        PositionSide.NET,
         qty=abs(row.size) * sign if row.size > 0 else row.size,
         venue_ns=venue_ns,
         entry_price=row.average_price,
