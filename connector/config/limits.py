@@ -33,6 +33,8 @@ class SessionConfig:
     buffer_max: stream facts kept during reconciliation; then it starts over.
     keep_closed_s: closed orders and their fills leave memory (not the journal) after
         this.
+    keep_history_s: what left memory leaves the journal's file after this (not before
+        the session that wrote it has closed); by default never.
     margin_every_s: MarginUpdate at most this often; less often with thousands of
         open orders.
     clock_every_s: the venue's clock is measured this often.
@@ -66,6 +68,7 @@ class SessionConfig:
     event_queue_max: int = 10_000
     buffer_max: int = 200_000
     keep_closed_s: float = 3600.0
+    keep_history_s: float = math.inf
     margin_every_s: float = 0.25
     clock_every_s: float = 600.0
     rotate_after_s: float = math.inf

@@ -89,11 +89,13 @@ class JournalRecord(Noun, frozen=True, gc=False):
 
 
 class AppendJournal(Noun, frozen=True):
-    """Write; answer JournalWritten or JournalFailed when *token* > 0."""
+    """Write; answer JournalWritten or JournalFailed when *token* > 0. *retired*: kinds
+    and keys that a replay does not want any more; they are kept as history."""
 
     records: tuple[JournalRecord, ...]
     is_durable: bool
     token: int = 0
+    retired: tuple[tuple[str, str], ...] = ()
 
 
 class Resolve(Noun, frozen=True):

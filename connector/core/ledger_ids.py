@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_S
 
@@ -13,18 +15,42 @@ class LedgerIds:
     """Ids by kind, with the venue time of each entry."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[LedgerKind, str], int] = {}
+        self._seen: set[str] = set()
+        self._by_arrival: deque[tuple[str, int]] = deque()
         self._newest_ns = 0
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
     def add(self, kind: LedgerKind, entry_id: str, venue_ns: int) -> bool:
         """Remember an entry; whether it is new."""
-        if (kind, entry_id) in self._seen:
+        name = entry_name(kind, entry_id)
+        if name in self._seen:
             return False
-        self._seen[kind, entry_id] = venue_ns
+        self._seen.add(name)
+        self._by_arrival.append((name, venue_ns))
         self._newest_ns = max(self._newest_ns, venue_ns)
         return True
 
-    def prune(self) -> None:
-        """Forget those that no query will bring again."""
+    def sweep(self, count: int) -> list[str]:
+        """Look at *count* of them, in turn, and forget those that no query will bring
+        again; returns their names."""
         limit = self._newest_ns - _WINDOW_NS
-        self._seen = {key: ns for key, ns in self._seen.items() if ns >= limit}
+        gone = []
+        for _ in range(count):
+            name, venue_ns = self._by_arrival.popleft()
+            if venue_ns < limit:
+                self._seen.remove(name)
+                gone.append(name)
+            else:
+                self._by_arrival.append((name, venue_ns))
+        return gone
+
+    def names(self) -> list[str]:
+        """What is remembered, sorted."""
+        return sorted(self._seen)
+
+
+def entry_name(kind: LedgerKind, entry_id: str) -> str:
+    """The durable name of an entry."""
+    return f"{kind.value}/{entry_id}"

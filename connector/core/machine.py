@@ -29,6 +29,7 @@ from connector.core.effects import (
     Fatal,
     JournalRecord,
 )
+from connector.core.forgetting import Forgetting
 from connector.core.inputs import (
     CallAnswered,
     CallFailed,
@@ -75,7 +76,7 @@ from connector.dialect.facts import (
 from connector.dialect.wire import Reply
 from connector.errors import KeyRefused, NotLive
 from connector.model.account import Source
-from connector.model.clock import NS_PER_MS, NS_PER_S, Now
+from connector.model.clock import NS_PER_MS, Now
 from connector.model.events import Alarm, GapReason, LinkState
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
@@ -156,6 +157,7 @@ class SessionCore:
         self.startup = Startup(self)
         self.wishes = Wishes(self)
         self.listings = Listings(self)
+        self.forgetting = Forgetting(self)
         self.outbox.on_clock_error = self.clock.on_clock_error
         self.outbox.on_key_error = self._on_key_error
 
@@ -231,8 +233,9 @@ class SessionCore:
         self.dead_man.follow(now)
         self.trust.watch_margin(now)
         records = self.merger.take_records()
-        if records:
-            self.outbox.emit(AppendJournal(records, is_durable=self.must_last))
+        retired = self.merger.take_retired()
+        if records or retired:
+            self.outbox.emit(AppendJournal(records, self.must_last, retired=retired))
             self.must_last = False
         return self.outbox.take()
 
@@ -281,6 +284,7 @@ class SessionCore:
             self.trust.next_wake_ns,
             self.startup.next_wake_ns,
             self.listings.next_wake_ns,
+            self.forgetting.next_wake_ns,
         )
         return min((t for t in times if t is not None), default=None)
 
@@ -347,21 +351,6 @@ class SessionCore:
             self.merger.record("meta", "synced_ms", str(self.reconciler.synced_ms))
         self.merger.record("meta", "watched", self.reconciler.pending.to_text())
         self.merger.record("meta", "base_times", self.account.sums.base_times())
-
-    def forget_closed(self, now: Now) -> None:
-        """Closed orders and their fills leave memory after a while; the journal keeps
-        them. Never what the next reconciliation may be told again."""
-        keep_ns = int(self.config.keep_closed_s * NS_PER_S)
-        since_ns = self.reconciler.since_ms(now) * NS_PER_MS
-        limit_ns = min(self.clock.offset.venue_ns(now) - keep_ns, since_ns)
-
-        def is_needed(tracked: Tracked) -> bool:
-            young_ns = max(0, now.mono_ns - keep_ns)  # 0: of an earlier process
-            return tracked.born_mono_ns > young_ns or self.outcomes.is_busy(tracked)
-
-        self.orders.forget_before(limit_ns, is_needed)
-        self.merger.record("meta", "forgotten_ns", str(self.orders.floor_ns))
-        self.account.ledger_ids.prune()
 
     @exactly
     def state_hash(self) -> str:
@@ -439,6 +428,7 @@ class SessionCore:
         self.reconciler.tick(now)
         self.trust.tick(now)
         self.listings.tick(now)
+        self.forgetting.tick(now)
 
     def _on_key_error(self, reply: Reply, now: Now) -> None:
         text = f"{reply.code} {reply.text}".strip()
@@ -468,6 +458,7 @@ class SessionCore:
         self.dead_man.stop()
         self.reconciler.abort()
         self.trust.stop()
+        self.forgetting.stop()
         self.streams.stop()
         if self.order_link is not None:
             self.order_link.stop()

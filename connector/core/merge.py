@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.core.account import Account
 from connector.core.effects import JournalRecord, SetLimits
+from connector.core.ledger_ids import entry_name
 from connector.core.orders import Change, FillKey, Orders
 from connector.core.outbox import Outbox
 from connector.core.restore import fill_name
@@ -86,6 +87,7 @@ class Merger:
         self._counts_contracts = account.dialect.facts.counts_contracts
         self._merges = self._merges_by_kind()
         self._records: dict[tuple[str, str], JournalRecord] = {}
+        self._retired: dict[tuple[str, str], None] = {}
         self._changed: dict[ClientOrderId, Tracked] = {}
         self._sums_changed = False
         self.hints: dict[FillKey, int] = {}
@@ -126,7 +128,8 @@ class Merger:
             self.record("meta", "bases", self._account.sums.record())
         if self._changed:
             for name, tracked in self._changed.items():
-                self.record("order", name, tracked.as_of_now())
+                value = tracked.as_of_now()
+                self._records["order", name] = JournalRecord("order", name, value)
             self._changed.clear()
         if not self._records:
             return ()
@@ -141,9 +144,25 @@ class Merger:
     def record(self, kind: str, key: str, value: str | Noun) -> None:
         """Keep one durable record."""
         self._records[kind, key] = JournalRecord(kind, key, value)
+        if self._retired:
+            self._retired.pop((kind, key), None)
+
+    def retire(self, kind: str, key: str) -> None:
+        """A durable record is history from the next write on."""
+        self._retired[kind, key] = None
+
+    def take_retired(self) -> tuple[tuple[str, str], ...]:
+        """Kinds and keys retired since the last time and not recorded again."""
+        if not self._retired:
+            return ()
+        retired = tuple(self._retired)
+        self._retired.clear()
+        return retired
 
     def save_order(self, tracked: Tracked) -> None:
         """Make the state of an order durable with the next write."""
+        if self._retired:
+            self._retired.pop(("order", tracked.client_order_id), None)
         self._changed[tracked.client_order_id] = tracked
 
     def publish_order(self, tracked: Tracked, *, recovered: bool = False) -> None:
@@ -286,7 +305,8 @@ class Merger:
     def _count(self, fill: Fill, replaced: Decimal) -> None:
         self._account.sums.add_fill(fill, replaced)
         self._sums_changed = True
-        self.record("fill", fill_name(fill), fill)
+        key = (fill.symbol, fill.venue_order_id, fill.trade_id)
+        self.record("fill", fill_name(key), fill)
 
     def _after(self, change: Change, now: Now, run: Run | None) -> None:
         tracked = change.tracked
@@ -344,9 +364,8 @@ class Merger:
         self._sums_changed = True
         if run is not None:
             run.ledger.append(entry)
-        self.record(
-            "ledger", f"{entry.kind.value}/{entry.entry_id}", str(entry.venue_ns)
-        )
+        name = entry_name(entry.kind, entry.entry_id)
+        self.record("ledger", name, str(entry.venue_ns))
         self._outbox.publish(LedgerUpdate(entry=entry, recovered=run is not None))
 
 

@@ -17,7 +17,8 @@ another order that reuses the id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
 
 from connector.core.order_state import count_fill, merge_state
@@ -61,6 +62,8 @@ class Orders:
     """Every order that is open, in doubt or recent, with the fills counted for it.
 
     *floor_ns*: what is older and not remembered was forgotten, not unheard of.
+    *closed*: every final order at least once, and some that opened again, with the
+    monotonic time since when that is known (None: not yet; 0: an earlier process).
     """
 
     def __init__(self) -> None:
@@ -71,6 +74,7 @@ class Orders:
         self._short: dict[ClientOrderId, Tracked] = {}
         self.fresh_symbols: set[Symbol] = set()  # got an open order; emptied by readers
         self._trades: dict[tuple[Symbol, VenueOrderId], set[TradeId]] = {}
+        self.closed: deque[tuple[Tracked, int | None]] = deque()
         self.floor_ns = 0
         self.duplicates_dropped = 0
 
@@ -155,27 +159,24 @@ class Orders:
         for symbol, venue_order_id, trade_id in keys:
             self._trades.setdefault((symbol, venue_order_id), set()).add(trade_id)
 
-    def forget_before(
-        self, venue_ns: int, is_needed: Callable[[Tracked], bool]
-    ) -> None:
-        """Drop final orders without a word since then, and their fills; the journal
-        keeps both. From now on a fill older than that, of an order that is not
-        remembered, is one that was counted."""
-        self.floor_ns = max(self.floor_ns, venue_ns)
-        for tracked in self.all():
-            is_old = (tracked.venue_ns or tracked.created_ns) < self.floor_ns
-            if tracked.is_terminal and is_old and not is_needed(tracked):
-                self.forget(tracked)
+    def holds(self, tracked: Tracked) -> bool:
+        """This very order is remembered."""
+        return self._by_client.get(tracked.client_order_id) is tracked
 
-    def forget(self, tracked: Tracked) -> None:
-        """Drop a final order and its fills from memory; the journal keeps them."""
+    def forget(self, tracked: Tracked) -> list[FillKey]:
+        """Drop a final order and its fills from memory; the journal keeps them.
+        Returns which fills. From now on one of them is known by its age only
+        (`floor_ns`)."""
         assert tracked.is_terminal
+        fills: list[FillKey] = []
         self._short.pop(tracked.client_order_id, None)
         self._by_client.pop(tracked.client_order_id, None)
         for venue_id in (tracked.venue_order_id, tracked.triggered_order_id):
             if venue_id is not None:
-                self._by_venue.pop((tracked.symbol, venue_id), None)
-                self._trades.pop((tracked.symbol, venue_id), None)
+                order = (tracked.symbol, venue_id)
+                self._by_venue.pop(order, None)
+                fills += ((*order, trade) for trade in self._trades.pop(order, ()))
+        return fills
 
     def discard(self, tracked: Tracked) -> None:
         """Drop an order that was never journaled, so never sent."""
@@ -291,6 +292,8 @@ class Orders:
 
     def _insert(self, tracked: Tracked) -> None:
         self._by_client[tracked.client_order_id] = tracked
+        if tracked.is_terminal:
+            self.closed.append((tracked, 0))
         self._touch(tracked)
 
     def _touch(self, tracked: Tracked) -> None:
@@ -314,6 +317,7 @@ class Orders:
                 self.fresh_symbols.add(symbol)
             return
         del self._open[name]
+        self.closed.append((tracked, None))
         if count == 1:
             del self._open_by_symbol[symbol]
         else:

@@ -14,7 +14,7 @@ from connector.model.account import LedgerKind
 from connector.model.clock import Now
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.noun import of_text
-from connector.model.order import Fill, OrderIntent, OrderStatus, Origin
+from connector.model.order import OrderIntent, OrderStatus, Origin
 
 if TYPE_CHECKING:
     from connector.core.machine import SessionCore
@@ -32,13 +32,12 @@ def base36(number: int) -> str:
             return digits
 
 
-def fill_name(fill: Fill) -> str:
+def fill_name(key: FillKey) -> str:
     """The durable name of an execution; ids are opaque and may hold a slash."""
-    ids = (fill.symbol, fill.venue_order_id, fill.trade_id)
-    name = "/".join(ids)
-    if "%" not in name and name.count("/") == len(ids) - 1:
+    name = "/".join(key)
+    if "%" not in name and name.count("/") == len(key) - 1:
         return name  # nearly always
-    return "/".join(i.replace("%", "%25").replace("/", "%2F") for i in ids)
+    return "/".join(i.replace("%", "%25").replace("/", "%2F") for i in key)
 
 
 def fill_key_of(name: str) -> FillKey:
@@ -49,7 +48,8 @@ def fill_key_of(name: str) -> FillKey:
 
 
 def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> None:
-    """Bring back orders, fills, ledger entries and sums of earlier runs.
+    """Bring back orders, fills, ledger entries and sums of earlier runs: what was in
+    memory (`forgetting` retired the records of everything else).
 
     An intent without a word of the venue is in doubt: it may have been sent.
     """
@@ -97,7 +97,6 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
         core.orders.restore(tracked)
         if tracked.status is OrderStatus.PENDING_NEW:
             core.commands.resume(tracked, now)
-    core.orders.forget_before(core.orders.floor_ns, core.outcomes.is_busy)
     if history_start_ns is None:
         core.begun = now
         history_start_ns = now.wall_ns
@@ -125,6 +124,7 @@ def state_hash(core: SessionCore) -> str:
         digest.update(tracked.record().digest_text().encode())
     for key in sorted(core.orders.fill_keys):
         digest.update("/".join(key).encode())
+    digest.update("/".join(core.account.ledger_ids.names()).encode())
     digest.update(core.account.sums.record().digest_text().encode())
     digest.update(core.account.sums.base_times().digest_text().encode())
     return digest.hexdigest()

@@ -384,8 +384,8 @@ class Trust:
         for ticket in self._tickets:
             core.outbox.emit(Resolve(ticket, report))
         self._tickets.clear()
+        core.forgetting.begin(now)
         if run.mode is SyncMode.AUDIT:
-            core.forget_closed(now)
             if not self._audits:
                 self._plan_audit(now, core.config.audit_interval_s)
             self._watch_pending(now)

@@ -3,6 +3,11 @@
 A record is the newest body of one thing (an order intent, a fill, a cursor). Writing
 the same (kind, key) again replaces it and moves it to the end of the sequence, so
 that `load` with *since_seq* returns what changed since.
+
+A record that is retired is history: it can be read and is no longer replayed, so that a
+start costs what was in memory at the end and not what ever happened. Records are the
+newest state of things, not steps towards it; therefore what is left after retiring *is*
+the checkpoint, and no snapshot has to be made, or kept consistent with a tail.
 """
 
 from __future__ import annotations
@@ -26,6 +31,9 @@ _UNSAFE = re.compile(r"[^a-z0-9_-]")
 Values = tuple[str, str, int, str]
 """kind, key, wall_ns, body"""
 
+Name = tuple[str, str]
+"""kind, key"""
+
 
 class RecordLike(Protocol):
     """What can be written: text (usually JSON) under a kind and a key."""
@@ -42,7 +50,7 @@ class RecordLike(Protocol):
 
     @property
     def wall_ns(self) -> int:
-        """When it was made, UTC epoch ns; `prune` goes by it."""
+        """When it was made, UTC epoch ns; history is dropped by it."""
         ...
 
     @property
@@ -91,19 +99,37 @@ class Journal(Protocol):
     JournalError. A failed write leaves the journal usable.
     """
 
-    def append(self, records: Sequence[RecordLike], *, durable: bool = True) -> None:
-        """Commit *records* as one: all or none; on disk before it returns if
-        *durable*, else surviving the death of the process but not of the machine."""
+    def append(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool = True,
+        retired: Sequence[Name] = (),
+    ) -> None:
+        """Commit *records*, then retire *retired* (names nobody knows are skipped), as
+        one: all or none; on disk before it returns if *durable*, else surviving the
+        death of the process but not of the machine."""
         ...
 
-    async def write(self, records: Sequence[RecordLike], *, durable: bool) -> None:
+    async def write(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool,
+        retired: Sequence[Name] = (),
+    ) -> None:
         """As `append`, without blocking the event loop."""
         ...
 
     def load(
-        self, kinds: Collection[str] | None = None, *, since_seq: int = 0
+        self,
+        kinds: Collection[str] | None = None,
+        *,
+        since_seq: int = 0,
+        with_history: bool = False,
     ) -> Iterator[Row]:
-        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq."""
+        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq; retired ones
+        only *with_history* (they keep their place)."""
         ...
 
     def load_keys(self, kind: str) -> list[str]:
@@ -111,11 +137,8 @@ class Journal(Protocol):
         ...
 
     def state_hash(self, kinds: Collection[str] | None = None) -> str:
-        """Digest of all (kind, key, body), whatever order they were written in."""
-        ...
-
-    def prune(self, kind: str, before_wall_ns: int) -> int:
-        """Forget rows of *kind* older than that; returns how many."""
+        """Digest of all (kind, key, body) that `load` tells, whatever order they were
+        written in."""
         ...
 
     def close(self) -> None:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Self
 
 from connector.errors import JournalError, JournalFull
-from connector.runtime.journal import Owner, RecordLike, Row, Values, checked
+from connector.runtime.journal import Name, Owner, RecordLike, Row, checked
 from connector.runtime.journal_guard import WriterLock, private_directory
-from connector.runtime.journal_store import PAGE, Store
+from connector.runtime.journal_store import PAGE, Batch, Store
 
 MAX_WAITING = 100_000
 
@@ -33,9 +33,10 @@ class FileJournal:
 
     *threaded* False commits inside the calling task, without any thread: for
     virtual-time loops and for tests. At most MAX_WAITING records wait for the writer
-    thread; more raise JournalFull at once. *max_bytes* bounds the file; at the bound
-    writes raise JournalFull until something is pruned. *survives_power_loss* False
-    makes durable writes as good as the others: they survive the process only.
+    thread; more raise JournalFull at once. *keep_ns*: of what is retired, rows written
+    longer ago leave the file as others are retired (None: none ever does).
+    *survives_power_loss* False makes durable writes as good as the others: they survive
+    the process only.
 
     Not for use in a forked child: every call there raises JournalError.
     """
@@ -47,13 +48,13 @@ class FileJournal:
         *,
         wall_ns: int,
         threaded: bool = True,
-        max_bytes: int | None = None,
+        keep_ns: int | None = None,
         survives_power_loss: bool = True,
     ) -> None:
         """Open *file*, making it and its directory if need be.
 
-        *wall_ns* (UTC epoch ns) is kept as the time of making. Blocks; a journal of
-        100 MB takes about a second.
+        *wall_ns* (UTC epoch ns) is kept as the time of making. Blocks; 100 MB that are
+        not retired take about a second.
 
         Raises JournalLocked if somebody has it open, JournalFull without space, and
         JournalError if others can write to it, it is damaged, it is no journal, or
@@ -64,7 +65,7 @@ class FileJournal:
         self._survives_power_loss = survives_power_loss
         self._lock = threading.Lock()  # one user of the store at a time
         self._writer_lock = WriterLock(file)
-        self._store = Store(file, max_bytes)
+        self._store = Store(file, keep_ns)
         try:
             self._store.open()
             self._store.own(owner, wall_ns)
@@ -81,26 +82,38 @@ class FileJournal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, records: Sequence[RecordLike], *, durable: bool = True) -> None:
+    def append(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool = True,
+        retired: Sequence[Name] = (),
+    ) -> None:
         """Commit *records* as one and return when they are kept (see `Journal`)."""
         self._check_usable()
-        values = checked(records)
+        batch = Batch(values=checked(records), retired=retired)
         if self._writer is None:
-            self._commit([values], durable)
+            self._commit([batch], durable)
             return
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._writer.put(_Batch(values, durable, _settling(done)))
+        self._writer.put(_Waiting(batch, durable, _settling(done)))
         done.result()
 
-    async def write(self, records: Sequence[RecordLike], *, durable: bool) -> None:
+    async def write(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool,
+        retired: Sequence[Name] = (),
+    ) -> None:
         """As `append`, awaiting the writer thread.
 
         Cancelling the wait does not take the records back.
         """
         self._check_usable()
-        values = checked(records)
+        batch = Batch(values=checked(records), retired=retired)
         if self._writer is None:
-            self._commit([values], durable)
+            self._commit([batch], durable)
             return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -110,20 +123,25 @@ class FileJournal:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 loop.call_soon_threadsafe(settle, failure)
 
-        self._writer.put(_Batch(values, durable, settle_in_loop))
+        self._writer.put(_Waiting(batch, durable, settle_in_loop))
         await done
 
     def load(
-        self, kinds: Collection[str] | None = None, *, since_seq: int = 0
+        self,
+        kinds: Collection[str] | None = None,
+        *,
+        since_seq: int = 0,
+        with_history: bool = False,
     ) -> Iterator[Row]:
-        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq.
+        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq; retired ones only
+        *with_history*.
 
         Read in pages: a record written meanwhile comes (again) at the end.
         """
         while True:
             self._check_usable()
             with self._lock:
-                page = self._store.page(kinds, since_seq)
+                page = self._store.page(kinds, since_seq, with_history=with_history)
             yield from page
             if len(page) < PAGE:
                 return
@@ -136,24 +154,10 @@ class FileJournal:
             return self._store.keys(kind)
 
     def state_hash(self, kinds: Collection[str] | None = None) -> str:
-        """Digest of all (kind, key, body), independent of the order of writing."""
+        """Digest of what `load` tells, independent of the order of writing."""
         self._check_usable()
         with self._lock:
             return self._store.state_hash(kinds)
-
-    def prune(self, kind: str, before_wall_ns: int) -> int:
-        """Forget rows of *kind* older than *before_wall_ns*; returns how many.
-
-        In small steps, so that writes are not held up.
-        """
-        total = 0
-        while True:
-            self._check_usable()
-            with self._lock:
-                removed = self._store.prune(kind, before_wall_ns)
-            total += removed
-            if removed < PAGE:
-                return total
 
     def close(self) -> None:
         """Write what waits, close the file and give up the lock; idempotent."""
@@ -166,7 +170,7 @@ class FileJournal:
             self._store.close()
         self._writer_lock.release()
 
-    def _commit(self, batches: Sequence[Sequence[Values]], durable: bool) -> None:
+    def _commit(self, batches: Sequence[Batch], durable: bool) -> None:
         durable = durable and self._survives_power_loss
         with self._lock:
             self._store.commit(batches, durable=durable)
@@ -179,8 +183,8 @@ class FileJournal:
 
 
 @dataclass(slots=True)
-class _Batch:
-    values: Sequence[Values]
+class _Waiting:
+    batch: Batch
     durable: bool
     settle: _Settle
 
@@ -188,12 +192,10 @@ class _Batch:
 class _Writer:
     """The thread that commits, taking everything that waits at once."""
 
-    def __init__(
-        self, commit: Callable[[Sequence[Sequence[Values]], bool], None]
-    ) -> None:
+    def __init__(self, commit: Callable[[Sequence[Batch], bool], None]) -> None:
         self._commit = commit
         self._changed = threading.Condition()
-        self._waiting: deque[_Batch] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._waiting_records = 0
         self._is_stopping = False
         # A daemon, so that a program which forgot to close still ends.
@@ -202,17 +204,18 @@ class _Writer:
         )
         self._thread.start()
 
-    def put(self, batch: _Batch) -> None:
+    def put(self, handed: _Waiting) -> None:
         """Hand in a batch; JournalFull if too much waits already."""
+        count = len(handed.batch.values) + len(handed.batch.retired)
         with self._changed:
             if self._is_stopping:
                 raise JournalError("the journal is closed")
-            if self._waiting_records + len(batch.values) > MAX_WAITING:
+            if self._waiting_records + count > MAX_WAITING:
                 raise JournalFull(
                     f"the disk is too slow: {self._waiting_records} records wait"
                 )
-            self._waiting.append(batch)
-            self._waiting_records += len(batch.values)
+            self._waiting.append(handed)
+            self._waiting_records += count
             self._changed.notify()
 
     def stop(self) -> None:
@@ -229,19 +232,19 @@ class _Writer:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                batches = list(self._waiting)
+                taken = list(self._waiting)
                 self._waiting.clear()
                 self._waiting_records = 0
             failure: JournalError | None = None
             try:
-                durable = any(batch.durable for batch in batches)
-                self._commit([batch.values for batch in batches], durable)
+                durable = any(one.durable for one in taken)
+                self._commit([one.batch for one in taken], durable)
             except JournalError as exc:
                 failure = exc
             except Exception as exc:  # whoever waits must learn of it
                 failure = JournalError(f"the journal failed: {type(exc).__name__}")
-            for batch in batches:
-                batch.settle(failure)
+            for one in taken:
+                one.settle(failure)
 
 
 def _settling(

@@ -13,18 +13,20 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from connector.errors import JournalError, JournalFull, JournalLocked
-from connector.runtime.journal import Owner, RecordLike, Row, checked, hash_rows
+from connector.runtime.journal import Name, Owner, RecordLike, Row, checked, hash_rows
 
-_Rows = dict[tuple[str, str], Row]
+_Rows = dict[Name, Row]
 
 
 @dataclass(slots=True)
 class MemoryDisk:
-    """What survives its journals: *rows* by seq as written, and in *unsynced* what
-    was there, at the last fsync, of those changed since (None: nothing)."""
+    """What survives its journals: *rows* by seq as written, *history* of those that
+    were retired, and in *unsynced* what was in both, at the last fsync, of those
+    changed since (None: nothing)."""
 
     rows: _Rows = field(default_factory=dict)
-    unsynced: dict[tuple[str, str], Row | None] = field(default_factory=dict)
+    history: _Rows = field(default_factory=dict)
+    unsynced: dict[Name, tuple[Row | None, Row | None]] = field(default_factory=dict)
     last_seq: int = 0
     owner: Owner | None = None
     writer: MemoryJournal | None = None
@@ -37,12 +39,18 @@ class MemoryDisk:
     def lose_power(self) -> None:
         """The machine died: what was not written durably is lost."""
         self.kill()
-        for name, before in self.unsynced.items():
-            self.rows.pop(name, None)
-            if before is not None:
-                self.rows[name] = before
+        for name, kept in self.unsynced.items():
+            for rows, before in zip((self.rows, self.history), kept, strict=True):
+                rows.pop(name, None)
+                if before is not None:
+                    rows[name] = before
         self.unsynced.clear()
         self.rows = dict(sorted(self.rows.items(), key=lambda item: item[1].seq))
+
+    def changing(self, name: Name) -> None:
+        """What is kept under *name* now comes back unless the change is synced."""
+        before = (self.rows.get(name), self.history.get(name))
+        self.unsynced.setdefault(name, before)
 
 
 @dataclass(slots=True)
@@ -65,7 +73,7 @@ class JournalFaults:
 
 
 class MemoryJournal:
-    """A `connector.runtime.journal.Journal` in memory; grows until pruned."""
+    """A `connector.runtime.journal.Journal` in memory; history is never dropped."""
 
     def __init__(
         self,
@@ -96,7 +104,13 @@ class MemoryJournal:
         self.disk.owner = owner
         self.disk.writer = self
 
-    def append(self, records: Sequence[RecordLike], *, durable: bool = True) -> None:
+    def append(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool = True,
+        retired: Sequence[Name] = (),
+    ) -> None:
         """Keep *records* as one; raises JournalFull and whatever *on_commit* does."""
         self._check_open()
         values = checked(records)
@@ -108,36 +122,55 @@ class MemoryJournal:
         disk = self.disk
         for kind, key, wall_ns, body in values:
             disk.last_seq += 1
+            disk.changing((kind, key))
             # Taken out first, so that the rows stay sorted by seq.
-            before = disk.rows.pop((kind, key), None)
-            disk.unsynced.setdefault((kind, key), before)
+            disk.rows.pop((kind, key), None)
             disk.rows[kind, key] = Row(
                 kind=kind, key=key, seq=disk.last_seq, wall_ns=wall_ns, body=body
             )
+        for name in retired:
+            if name in disk.rows:
+                disk.changing(name)
+                disk.history[name] = disk.rows.pop(name)
         if durable:
             disk.unsynced.clear()
         if self.faults.on_commit is not None:
             self.faults.on_commit(records)
 
-    async def write(self, records: Sequence[RecordLike], *, durable: bool) -> None:
+    async def write(
+        self,
+        records: Sequence[RecordLike],
+        *,
+        durable: bool,
+        retired: Sequence[Name] = (),
+    ) -> None:
         """As `append`, after and before the delays of the faults."""
         if self.faults.delay_s:
             await asyncio.sleep(self.faults.delay_s)
-        self.append(records, durable=durable)
+        self.append(records, durable=durable, retired=retired)
         if self.faults.ack_delay_s:
             await asyncio.sleep(self.faults.ack_delay_s)
             self._check_open()
 
     def load(
-        self, kinds: Collection[str] | None = None, *, since_seq: int = 0
+        self,
+        kinds: Collection[str] | None = None,
+        *,
+        since_seq: int = 0,
+        with_history: bool = False,
     ) -> Iterator[Row]:
-        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq, as of now."""
+        """Rows of *kinds* (None: all) with seq > *since_seq*, by seq, as of now;
+        retired ones only *with_history*."""
         self._check_open()
         assert not isinstance(kinds, str), "several kinds, not one"
+        rows = list(self.disk.rows.values())
+        if with_history:
+            rows += self.disk.history.values()
+            rows.sort(key=lambda row: row.seq)
         return iter(
             [
                 row
-                for row in self.disk.rows.values()
+                for row in rows
                 if row.seq > since_seq and (kinds is None or row.kind in kinds)
             ]
         )
@@ -151,14 +184,6 @@ class MemoryJournal:
         return hash_rows(
             sorted((row.kind, row.key, row.body) for row in self.load(kinds))
         )
-
-    def prune(self, kind: str, before_wall_ns: int) -> int:
-        """Forget rows of *kind* older than *before_wall_ns*; returns how many."""
-        old = [row for row in self.load([kind]) if row.wall_ns < before_wall_ns]
-        for row in old:
-            del self.disk.rows[row.kind, row.key]
-            self.disk.unsynced.pop((row.kind, row.key), None)
-        return len(old)
 
     def close(self) -> None:
         """Let go of the disk; idempotent."""

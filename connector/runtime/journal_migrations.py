@@ -23,6 +23,17 @@ CREATE TABLE records (
     UNIQUE (kind, key)
 )
 """
+# What is retired, where no replay and no check at a start has to pass it.
+_HISTORY = """
+CREATE TABLE history (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (kind, key)
+)
+"""
 _META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 # 0 -> 1: records get a sequence number (by age), so that changes can be followed.
@@ -36,7 +47,7 @@ _NUMBER_RECORDS = (
     "DROP TABLE records_0",
 )
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (_NUMBER_RECORDS,)
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (_NUMBER_RECORDS, (_HISTORY,))
 LAYOUT = len(_MIGRATIONS)
 
 
@@ -57,7 +68,7 @@ def bring_up_to_date(connection: sqlite3.Connection, file: str) -> None:
             f"{LAYOUT}): upgrade the package"
         )
     if not tables:
-        steps: tuple[str, ...] = (_RECORDS, _META)
+        steps: tuple[str, ...] = (_RECORDS, _HISTORY, _META)
     else:
         steps = tuple(step for steps in _MIGRATIONS[layout:] for step in steps)
     if not steps:

@@ -9,9 +9,10 @@ not of the machine.
 After an I/O error the connection is thrown away and opened again by the next call:
 what SQLite and the page cache believe after a failed fsync is not worth relying on.
 Torn writes at the end of the WAL are cut off by SQLite's checksums. Damage elsewhere
-is found by ``quick_check`` when the file is opened; the file is left as it is. What
-cannot be found: damage inside the WAL looks like its torn end, and the commits behind
-it are dropped. Closing empties the WAL, and so does every thousandth page.
+is found by ``quick_check`` when the file is opened, in the history when that is used;
+the file is left as it is. What cannot be found: damage inside the WAL looks like its
+torn end, and the commits behind it are dropped. Closing empties the WAL, and so does
+every thousandth page.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from connector.errors import JournalError, JournalFull, JournalLocked
-from connector.runtime.journal import Owner, Row, Values, hash_rows
+from connector.runtime.journal import Name, Owner, Row, Values, hash_rows
 from connector.runtime.journal_guard import (
     os_failure,
     private_file,
@@ -34,15 +36,42 @@ from connector.runtime.journal_migrations import bring_up_to_date
 PAGE = 1_000  # rows per step of a long read or removal
 
 _WRITE = "INSERT OR REPLACE INTO records (kind, key, wall_ns, body) VALUES (?, ?, ?, ?)"
+_RETIRE = (
+    "INSERT OR REPLACE INTO history SELECT * FROM records WHERE kind = ? AND key = ?",
+    "DELETE FROM records WHERE kind = ? AND key = ?",
+)
+_DROP = """
+DELETE FROM history WHERE seq IN (
+    SELECT seq FROM (
+        SELECT seq, wall_ns FROM history WHERE seq <= ? ORDER BY seq LIMIT ?
+    ) WHERE wall_ns < ?
+)
+"""
+_PAGE = """
+SELECT kind, key, seq, wall_ns, body FROM {table} WHERE seq > :since
+AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+"""
+_LIVE = f"{_PAGE.format(table='records')} ORDER BY seq LIMIT :most"
+_BOTH = f"{_PAGE.format(table='history')} UNION ALL {_LIVE.format(table='records')}"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is committed together: *values* are written, then *retired* leave for the
+    history."""
+
+    values: Sequence[Values]
+    retired: Sequence[Name] = ()
 
 
 class Store:
     """The SQLite side: synchronous, one caller at a time, reopens after I/O errors."""
 
-    def __init__(self, file: Path, max_bytes: int | None) -> None:
+    def __init__(self, file: Path, keep_ns: int | None) -> None:
         self._file = file
-        self._max_bytes = max_bytes
+        self._keep_ns = keep_ns
+        self._opened_seq = 0
         self._connection: sqlite3.Connection | None = None
         self._is_full_sync = False
 
@@ -65,14 +94,9 @@ class Store:
                 connection.execute("PRAGMA checkpoint_fullfsync = ON")
                 connection.execute("PRAGMA synchronous = FULL")
                 self._is_full_sync = True
-                [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-                if found != "ok":
+                if not _is_sound(connection):
                     raise self._damaged()
                 bring_up_to_date(connection, str(self._file))
-                if self._max_bytes is not None:
-                    [size] = connection.execute("PRAGMA page_size").fetchone()
-                    pages = max(1, self._max_bytes // size)
-                    connection.execute(f"PRAGMA max_page_count = {pages}")
             except BaseException:
                 connection.close()
                 raise
@@ -88,6 +112,9 @@ class Store:
         """Refuse another owner's file; write down the owner of a new one."""
         with self._using("opened") as connection:
             kept = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+            [self._opened_seq] = connection.execute(
+                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
+            ).fetchone()
         wanted = {
             "profile": owner.profile,
             "venue": owner.venue,
@@ -107,8 +134,10 @@ class Store:
                     "INSERT OR REPLACE INTO meta VALUES (?, ?)", new.items()
                 )
 
-    def commit(self, batches: Sequence[Sequence[Values]], *, durable: bool) -> None:
-        """One transaction for all *batches*."""
+    def commit(self, batches: Sequence[Batch], *, durable: bool) -> None:
+        """One transaction for all *batches*. Where rows are retired, older history
+        than is kept leaves, a few rows more than came; never what was written since
+        the file was opened: its session may still read it."""
         with self._using("written") as connection:
             if durable != self._is_full_sync:
                 connection.execute(
@@ -116,16 +145,26 @@ class Store:
                 )
                 self._is_full_sync = durable
             with _transaction(connection):
-                for values in batches:
-                    connection.executemany(_WRITE, values)
+                for batch in batches:
+                    connection.executemany(_WRITE, batch.values)
+                    if batch.retired:
+                        self._retire(connection, batch)
 
-    def page(self, kinds: Collection[str] | None, since_seq: int) -> list[Row]:
+    def _retire(self, connection: sqlite3.Connection, batch: Batch) -> None:
+        for statement in _RETIRE:
+            connection.executemany(statement, batch.retired)
+        if self._keep_ns is not None and batch.values:
+            before_ns = batch.values[-1][2] - self._keep_ns
+            most = PAGE + 2 * len(batch.retired)
+            connection.execute(_DROP, (self._opened_seq, most, before_ns))
+
+    def page(
+        self, kinds: Collection[str] | None, since_seq: int, *, with_history: bool
+    ) -> list[Row]:
         """The next rows after *since_seq*, at most PAGE."""
         with self._using("read") as connection:
             found = connection.execute(
-                "SELECT kind, key, seq, wall_ns, body FROM records WHERE seq > :since "
-                "AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds))) "
-                "ORDER BY seq LIMIT :most",
+                _BOTH if with_history else _LIVE,
                 {"kinds": _listed(kinds), "since": since_seq, "most": PAGE},
             ).fetchall()
         return [
@@ -152,15 +191,6 @@ class Store:
                     {"kinds": _listed(kinds)},
                 )
             )
-
-    def prune(self, kind: str, before_wall_ns: int) -> int:
-        """Remove at most PAGE old rows; returns how many."""
-        with self._using("written") as connection, _transaction(connection):
-            return connection.execute(
-                "DELETE FROM records WHERE seq IN (SELECT seq FROM records "
-                "WHERE kind = ? AND wall_ns < ? LIMIT ?)",
-                (kind, before_wall_ns, PAGE),
-            ).rowcount
 
     def close(self) -> None:
         """Close the file if it is open; what is committed stays committed."""
@@ -204,6 +234,17 @@ class Store:
             "-wal file for inspection, then move both away; the next session starts "
             "a new journal from the state of the venue. Check open orders first"
         )
+
+
+def _is_sound(connection: sqlite3.Connection) -> bool:
+    """What is replayed is checked; the history, which may be a hundred times as large,
+    is not. Before there is one, everything is."""
+    [(has_history,)] = connection.execute(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'history'"
+    ).fetchall()
+    what = "records" if has_history else "1"
+    [found] = connection.execute(f"PRAGMA quick_check({what})").fetchone()
+    return bool(found == "ok")
 
 
 _NO_SPACE = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE}

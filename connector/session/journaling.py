@@ -14,7 +14,7 @@ from connector.core.effects import AppendJournal, JournalRecord
 from connector.core.inputs import Input, JournalFailed, JournalWritten
 from connector.errors import JournalError, JournalFull
 from connector.runtime.clock import Clock
-from connector.runtime.journal import Journal, Record
+from connector.runtime.journal import Journal, Name, Record
 from connector.session.spending import Spending
 
 _RETRY_S = 1.0
@@ -44,7 +44,8 @@ class JournalWriter:
         self._settled = asyncio.Event()
         self._settled.set()
         self._writing: list[Record] = []
-        self._unsaved: dict[tuple[str, str], Record] = {}
+        self._unsaved: dict[Name, Record] = {}
+        self._retired: dict[Name, None] = {}  # and not yet on the disk
         self._first_seq = 0
         self.is_failing = False
 
@@ -88,7 +89,7 @@ class JournalWriter:
 
     def _write_last(self, records: list[Record]) -> None:
         try:
-            self._journal.append(records, durable=True)
+            self._journal.append(records, durable=True, retired=list(self._retired))
         except JournalError as error:
             self._unsaved = {(record.kind, record.key): record for record in records}
             if not self.is_failing:
@@ -99,7 +100,8 @@ class JournalWriter:
     def rows_since_open(self, kind: str) -> Iterator[str]:
         """Bodies of *kind* of this session, oldest first, also what the disk has
         refused so far."""
-        for row in self._journal.load({kind}, since_seq=self._first_seq):
+        rows = self._journal.load({kind}, since_seq=self._first_seq, with_history=True)
+        for row in rows:
             yield row.body
         for record in self._unsaved.values():
             if record.kind == kind:
@@ -143,7 +145,18 @@ class JournalWriter:
                 continue
             key = name.replace("\0", "\ufffd")  # which no file keeps either
             records[kind, key] = Record(kind=kind, key=key, wall_ns=wall_ns, body=body)
+        self._note_retired(effects)
         return list(records.values())
+
+    def _note_retired(self, effects: list[AppendJournal]) -> None:
+        """What is recorded again after it was retired stays."""
+        for effect in effects:
+            if self._retired:
+                for item in effect.records:
+                    self._retired.pop((item.kind, item.key), None)
+            for kind, key in effect.retired:
+                if _is_text(key):  # else it was never written
+                    self._retired[kind, key] = None
 
     async def _write_all(self) -> None:
         effects, self._waiting = self._waiting, []
@@ -155,8 +168,9 @@ class JournalWriter:
         if tells_spent:
             records = [*records, self._spent_record()]
             durable = True
+        retired = list(self._retired)
         try:
-            await self._journal.write(records, durable=durable)
+            await self._journal.write(records, durable=durable, retired=retired)
         except JournalError as error:
             self._writing = []
             if spending is not None and tells_spent:
@@ -164,6 +178,8 @@ class JournalWriter:
             self._refused(effects, records, error)
             return
         self._writing = []
+        for name in retired:
+            self._retired.pop(name, None)
         self.is_failing = False
         if spending is not None and tells_spent:
             spending.on_written()
@@ -193,3 +209,7 @@ class JournalWriter:
         self.is_failing = True
         for token in tokens:
             self._post(JournalFailed(token, str(error), is_full))
+
+
+def _is_text(key: str) -> bool:
+    return "\0" not in key and key == key.encode(errors="ignore").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import random
 import secrets
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from connector.core.machine import SessionCore
 from connector.core.restore import base36
 from connector.dialect import Capability, Dialect, Endpoints
 from connector.errors import ConfigError, CredentialsError, Unsupported
-from connector.model.clock import ClockOffset, Now
+from connector.model.clock import NS_PER_S, ClockOffset, Now
 from connector.model.credentials import Credentials
 from connector.runtime import log
 from connector.runtime.clock import Clock, SystemClock
@@ -141,7 +142,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         profile,
         is_embedded=is_embedded,
         now=now,
-        durability=config.durability,
+        config=config,
     )
     stack.callback(journal.close)
     gate = shared_gate(
@@ -260,7 +261,12 @@ def _endpoints(
 
 
 def _journal(
-    wishes: Wishes, profile: Profile, *, is_embedded: bool, now: Now, durability: str
+    wishes: Wishes,
+    profile: Profile,
+    *,
+    is_embedded: bool,
+    now: Now,
+    config: SessionConfig,
 ) -> Journal:
     wanted = wishes.journal
     if wanted is None and is_embedded:
@@ -271,11 +277,13 @@ def _journal(
     if wanted is None:
         wanted = journal_path(profile.text)
     if isinstance(wanted, (str, Path)):
+        keep_s = config.keep_history_s
         return FileJournal(
             Path(wanted),
             owner,
             wall_ns=now.wall_ns,
-            survives_power_loss=durability == "power",
+            keep_ns=None if math.isinf(keep_s) else int(keep_s * NS_PER_S),
+            survives_power_loss=config.durability == "power",
         )
     return wanted
 

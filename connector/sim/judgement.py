@@ -51,11 +51,9 @@ def judge(witness: Witness) -> None:
         witness.broken("books", str(error))
 
 
-def replays(
-    core: SessionCore, disk: MemoryDisk, venue: str, wall_ns: int
-) -> Iterator[str]:
+def replays(core: SessionCore, disk: MemoryDisk, venue: str) -> Iterator[str]:
     """Where the state that the journal alone gives differs from that of *core*,
-    whose session was closed; both forget what ended long before *wall_ns*."""
+    whose session was closed."""
     fresh = SessionCore(
         dialect_for(venue),
         _NOWHERE,
@@ -66,8 +64,6 @@ def replays(
     rows = sorted(disk.rows.values(), key=lambda row: row.seq)
     records = [JournalRecord(row.kind, row.key, row.body) for row in rows]
     fresh.restore(records, Now(0, max((row.wall_ns for row in rows), default=0)))
-    core.forget_closed(Now(0, wall_ns))
-    fresh.forget_closed(Now(0, wall_ns))
     if fresh.state_hash() == core.state_hash():
         return
     here = {t.client_order_id: t.record().digest_text() for t in core.orders.all()}
@@ -80,6 +76,12 @@ def replays(
     sums = [c.account.sums.record().digest_text() for c in (core, fresh)]
     if sums[0] != sums[1]:
         yield f"sums {sums[0]}, from the journal {sums[1]}"
+    times = [c.account.sums.base_times().digest_text() for c in (core, fresh)]
+    if times[0] != times[1]:
+        yield f"times of bases {times[0]}, from the journal {times[1]}"
+    entries = [set(c.account.ledger_ids.names()) for c in (core, fresh)]
+    for entry in sorted(entries[0] ^ entries[1]):
+        yield f"ledger entry {entry} is known on one side only"
 
 
 def _judge_fills(witness: Witness) -> None:
@@ -231,6 +233,7 @@ def _judge_reports(witness: Witness) -> None:
 
 
 def _judge_journal(witness: Witness) -> None:
-    for (kind, key), row in witness.disk.rows.items():
+    rows = (*witness.disk.rows.items(), *witness.disk.history.items())
+    for (kind, key), row in rows:
         if any(secret in row.body for secret in witness.secrets):
             witness.broken("secret", f"in the journal: {kind} {key}")

@@ -194,7 +194,7 @@ class Witness:
         """Keys of the fills on the disk; inferred ones are left out."""
         return frozenset(
             key
-            for kind, key in self.disk.rows
+            for kind, key in (*self.disk.rows, *self.disk.history)
             if kind == "fill" and "/inferred-" not in key
         )
 

@@ -481,6 +481,5 @@ class Theatre:
             self.witness.broken("bounded", f"close() did not end: {tasks}")
         is_kept = not self.journal_faults.is_full and not life.is_over
         if core is not None and is_kept:
-            wall_ns = self.world.now(life.party)
-            for text in replays(core, self.disk, self.draw.venue, wall_ns):
+            for text in replays(core, self.disk, self.draw.venue):
                 self.witness.broken("replay", text)

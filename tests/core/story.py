@@ -117,6 +117,7 @@ class Desk(Nouns):
         self.events: list[Event] = []
         self.outcomes: dict[int, Any] = {}
         self.records: dict[tuple[str, str], JournalRecord] = {}
+        self.history: dict[tuple[str, str], JournalRecord] = {}
         self.journal_auto = True
         self.calls: dict[int, Request] = {}
         self.sent: list[tuple[float, Request]] = []
@@ -334,9 +335,10 @@ class Desk(Nouns):
             case Resolve(ticket=ticket, outcome=outcome):
                 assert ticket not in self.outcomes, "a ticket is answered once"
                 self.outcomes[ticket] = outcome
-            case AppendJournal(records=records, token=token):
+            case AppendJournal(records=records, token=token, retired=retired):
                 if not token or self.journal_auto:
                     self._write(records)
+                    self._retire(retired)
                 if token and self.journal_auto:
                     self._queue.append(JournalWritten(token))
             case SendCall(call_id=call_id, request=request):
@@ -362,6 +364,11 @@ class Desk(Nouns):
         for record in records:
             self.records.pop((record.kind, record.key), None)
             self.records[record.kind, record.key] = record
+
+    def _retire(self, names: Iterable[tuple[str, str]]) -> None:
+        for name in names:
+            if name in self.records:
+                self.history[name] = self.records.pop(name)
 
     def _call(self, call_id: int, request: Request, frame_epoch: int) -> None:
         self.sent.append((self.t, request))

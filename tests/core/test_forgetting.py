@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from connector.core.effects import AppendJournal
 from connector.model.order import OrderStatus, Origin
 
 KEEP_S = 300.0
@@ -40,10 +41,12 @@ def test_orders_and_fills_leave_memory_together(desk: Any, story: Any) -> None:
     desk.wait(300)
     assert desk.core.orders.fill_keys == frozenset()
     assert desk.core.orders.all() == []
-    assert [key for key in desk.records if key[0] in ("order", "fill")] == [
+    assert list(desk.history) == [
         ("fill", "BTCUSDT/7/t7"),
         ("order", "c1"),
+        ("intent", "c1"),
     ]
+    assert {kind for kind, _ in desk.records} == {"meta"}
 
 
 def test_a_forgotten_fill_never_counts_again(desk: Any, story: Any) -> None:
@@ -104,6 +107,108 @@ def test_fills_of_open_orders_stay(desk: Any, story: Any) -> None:
     desk.push(fill)
     assert desk.fills_told() == []
     assert len(desk.core.orders.fill_keys) == 1
+
+
+def test_what_closed_while_nobody_looked_is_shown_first(desk: Any, story: Any) -> None:
+    """Filled in a gap of hours: a bot still finds how its order ended."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "7")))
+    desk.streams_auto = False
+    desk.drop()
+    desk.fill("c1", "7", "t7", "1")
+    desk.state("c1", "7", OrderStatus.FILLED, filled="1")
+    desk.position("1")
+    desk.wait(4 * KEEP_S)
+    desk.streams_auto = True
+    desk.wait(100)
+    assert desk.status("c1") is OrderStatus.FILLED
+    desk.wait(KEEP_S + 300)
+    assert desk.core.orders.all() == []
+
+
+def test_many_leave_a_few_at_a_time_and_a_restart_knows_which(
+    desk: Any, story: Any
+) -> None:
+    """Law 14: wherever a pass is cut, the journal replays to what was in memory."""
+    for number in range(600):
+        name = f"web{number}"
+        desk.push(
+            desk.state(name, str(number), OrderStatus.FILLED, filled="1"),
+            desk.fill(name, str(number), f"t{number}", "1"),
+        )
+    desk.position("600")
+    left = [600]
+    while left[-1]:
+        due_s = desk.core.next_wake_ns / 1e9 - story.BOOT_S
+        desk.wait(max(0.0, due_s - desk.t) + 1e-6)
+        count = len(desk.core.orders.all())
+        if count != left[-1]:
+            left.append(count)
+            assert story.reborn(desk).core.state_hash() == desk.core.state_hash()
+    assert left == [600, 344, 88, 0]
+    assert story.reborn(desk).core.account.sums.position(("BTCUSDT", "NET")) == 600
+
+
+def test_killed_at_any_write_nothing_counts_twice(story: Any) -> None:
+    """Laws 1 and 4: cut after every single write of a life that forgets, also between
+    the mark and what it retires: each execution is told in one life only, and the sums
+    tie out with the venue's."""
+    desk = story.Desk(keep_closed_s=60.0)
+    desk.core.restore([], desk.now)
+    desk.feed(story.Start())
+    desk.wait(5)
+    for number in range(3):
+        traded(desk, story, f"c{number + 1}", f"{number}")
+        desk.position(str(number + 1))
+        desk.wait(100)
+    assert len(desk.history) > 3
+    fills = {f"t{number}" for number in range(3)}
+    for records, history in prefixes(desk.effects):
+        again = story.Desk(id_prefix="d", book=desk.book, at_s=desk.t, keep_closed_s=60)
+        again.core.restore(records.values(), again.now)
+        known = {
+            key.rpartition("/")[2]
+            for kind, key in (*records, *history)
+            if kind == "fill"
+        }
+        again.feed(story.Start())
+        again.wait(75)
+        assert again.core.is_live
+        assert sorted([*known, *again.fills_told()]) == sorted(fills)
+        assert again.core.account.position_mismatches() == []
+        assert again.core.orders.short() == []
+
+
+def prefixes(effects: list[Any]) -> Iterator[tuple[dict[Any, Any], dict[Any, Any]]]:
+    """What is live, and what is history, after each write."""
+    live: dict[Any, Any] = {}
+    history: dict[Any, Any] = {}
+    for effect in effects:
+        if isinstance(effect, AppendJournal):
+            live.update({(r.kind, r.key): r for r in effect.records})
+            history.update({name: live.pop(name) for name in effect.retired})
+            yield live, history
+
+
+def test_an_order_that_comes_back_is_no_history(desk: Any, story: Any) -> None:
+    """Told again by the venue after it was forgotten: the journal replays it."""
+    traded(desk, story)
+    desk.wait(KEEP_S + 300)
+    desk.push(desk.state("c1", "7", OrderStatus.FILLED, filled="1"))
+    assert desk.status("c1") is OrderStatus.FILLED
+    assert story.reborn(desk).core.state_hash() == desk.core.state_hash()
+
+
+def test_ledger_entries_leave_too(desk: Any, story: Any) -> None:
+    """Their names are remembered as long as a query may bring them again."""
+    for _ in range(300):
+        desk.push(desk.entry("1"))
+    desk.wait(2000)
+    desk.push(desk.entry("1"))
+    desk.wait(100)
+    assert desk.core.account.ledger_ids.names() == ["funding/301"]
+    assert story.reborn(desk).core.state_hash() == desk.core.state_hash()
+    assert len(desk.history) == 300
 
 
 def test_a_long_gap_forgets_nothing_it_has_to_ask_for(desk: Any, story: Any) -> None:

@@ -415,11 +415,8 @@ def test_forgotten_orders_keep_their_fills_counted() -> None:
     """Law 1: an order leaves memory, its executions never count again."""
     orders = own()
     merge(orders, [state(S.FILLED, "3", 10), fill("t1", "3", 10)])
-    orders.forget_before(10, lambda _: False)
-    assert len(orders.all()) == 1, "there is a word as young as that"
-    orders.forget_before(11, lambda _: True)
-    assert len(orders.all()) == 1, "somebody needs it"
-    orders.forget_before(11, lambda _: False)
+    orders.floor_ns = 11
+    assert orders.forget(orders.all()[0]) == [(BTC, "v1", "t1")]
     assert orders.all() == []
     assert orders.fill_keys == frozenset()
     assert orders.find(BTC, VenueOrderId("v1")) is None

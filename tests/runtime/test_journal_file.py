@@ -65,12 +65,14 @@ def test_long_reads_come_in_pages_and_see_what_is_added(journal: FileJournal) ->
 
 
 def test_seq_never_goes_back(file: Path) -> None:
-    """Even if the newest record is pruned and the file reopened."""
+    """Even if the newest record leaves the file, which is opened again."""
     with opened(file) as journal:
         journal.append([record("a"), record("b")])
         last = list(journal.load())[-1].seq
-        assert journal.prune("intent", 100) == 2
-    with opened(file) as journal:
+    with opened(file, keep_ns=0) as journal:
+        gone = [("intent", "a"), ("intent", "b")]
+        journal.append([record("x", wall_ns=2)], retired=[*gone, ("intent", "x")])
+        assert [row.key for row in journal.load(with_history=True)] == ["x"]
         journal.append([record("c")])
         assert last < next(journal.load()).seq
 
@@ -88,15 +90,6 @@ def test_state_hash_depends_on_content_alone(tmp_path: Path) -> None:
     assert a.state_hash() != b.state_hash()
     a.close()
     b.close()
-
-
-def test_prune_forgets_old_rows_of_one_kind(journal: FileJournal) -> None:
-    """Memory is flat over days; other kinds and newer rows stay."""
-    journal.append([record(f"{n}", wall_ns=n) for n in range(2200)])
-    journal.append([record("x", kind="fill", wall_ns=0)])
-    assert journal.prune("intent", 2100) == 2100
-    assert journal.prune("intent", 2100) == 0
-    assert len(list(journal.load())) == 101
 
 
 @pytest.mark.parametrize(

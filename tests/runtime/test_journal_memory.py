@@ -38,24 +38,38 @@ RECORDS = st.builds(
 )
 
 
-@given(st.lists(st.lists(RECORDS, max_size=4), max_size=8), st.integers(0, 9))
+NAMES = st.tuples(
+    st.sampled_from(["intent", "fill", "none"]),
+    st.sampled_from(["a", "b", "ü", "\U0001f511"]),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(RECORDS, max_size=4), st.lists(NAMES, max_size=2)),
+        max_size=8,
+    )
+)
 @settings(deadline=None)  # fsync takes what the disk takes
-def test_memory_and_file_agree(batches: list[list[Record]], before_ns: int) -> None:
+def test_memory_and_file_agree(
+    batches: list[tuple[list[Record], list[tuple[str, str]]]],
+) -> None:
     """Law 14: the simulator's journal shows what the real one would."""
     with tempfile.TemporaryDirectory() as place:
         file = FileJournal(Path(place) / "j.db", OWNER, wall_ns=1, threaded=False)
         memory = MemoryJournal(OWNER)
         both: tuple[Journal, Journal] = (file, memory)
         for journal in both:
-            for batch in batches:
-                journal.append(batch, durable=False)
+            for batch, retired in batches:
+                journal.append(batch, durable=False, retired=retired)
         assert list(file.load()) == list(memory.load())
         assert file.state_hash() == memory.state_hash()
         assert file.load_keys("fill") == memory.load_keys("fill")
-        assert file.prune("fill", before_ns) == memory.prune("fill", before_ns)
-        assert list(file.load({"fill"}, since_seq=2)) == list(
-            memory.load({"fill"}, since_seq=2)
-        )
+        for kinds, since in ((None, 0), ({"fill"}, 2)):
+            wanted = list(file.load(kinds, since_seq=since, with_history=True))
+            assert wanted == list(
+                memory.load(kinds, since_seq=since, with_history=True)
+            )
         file.close()
 
 
@@ -77,6 +91,30 @@ def test_power_loss_takes_what_was_not_synced() -> None:
     disk.lose_power()
     keys = [key for key, _ in bodies(MemoryJournal(OWNER, disk=disk))]
     assert keys == ["a", "b", "d", "e"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(RECORDS, max_size=2), st.lists(NAMES, max_size=2), st.booleans()
+        ),
+        max_size=8,
+    )
+)
+def test_power_loss_brings_back_what_was_at_the_last_sync(
+    writes: list[tuple[list[Record], list[tuple[str, str]], bool]],
+) -> None:
+    """Retired or written since: all of it is as it was, in both places."""
+    disk = MemoryDisk()
+    journal = MemoryJournal(OWNER, disk=disk)
+    synced = (list(journal.load()), list(journal.load(with_history=True)))
+    for records, retired, durable in writes:
+        journal.append(records, durable=durable, retired=retired)
+        if durable:
+            synced = (list(journal.load()), list(journal.load(with_history=True)))
+    disk.lose_power()
+    journal = MemoryJournal(OWNER, disk=disk)
+    assert (list(journal.load()), list(journal.load(with_history=True))) == synced
 
 
 def test_a_full_journal_keeps_nothing_and_recovers() -> None:

@@ -34,19 +34,6 @@ def fill(journal: FileJournal) -> int:
     raise AssertionError("never full")
 
 
-def test_a_full_journal_says_so_and_recovers(file: Path) -> None:
-    """At the bound: JournalFull, earlier records intact; after pruning it goes on."""
-    with opened(file, max_bytes=64 * 4096) as journal:
-        kept = fill(journal)
-        assert kept > 10
-        assert kept == len(list(journal.load()))
-        with pytest.raises(JournalFull):
-            journal.append([record("big", "x" * 500_000)])
-        assert kept == journal.prune("intent", 10_000)
-        journal.append([record("again", "x" * 1000)])
-        assert journal.load_keys("intent") == ["again"]
-
-
 @pytest.mark.parametrize("threaded", [True, False])
 def test_a_full_disk_says_so_and_recovers(tmp_path: Path, threaded: bool) -> None:
     """A file size limit stands for the full disk; lifting it is enough."""

@@ -203,6 +203,7 @@ def killed(disk: MemoryDisk) -> MemoryDisk:
     left = copy.deepcopy(
         MemoryDisk(
             rows=dict(disk.rows),
+            history=dict(disk.history),
             unsynced=dict(disk.unsynced),
             last_seq=disk.last_seq,
             owner=disk.owner,
