@@ -245,6 +245,7 @@ class _Writer:
                 failure = JournalError(f"the journal failed: {type(exc).__name__}")
             for one in taken:
                 one.settle(failure)
+            del taken, one  # a large batch must not stay until the next one
 
 
 def _settling(
