@@ -51,6 +51,14 @@ TakeProfitOption = Annotated[
     Decimal | None,
     _price_option("--take-profit", "Trigger when the price gets better."),
 ]
+AttachTakeProfitOption = Annotated[
+    Decimal | None,
+    _price_option("--attach-take-profit", "Close what this opens at a better price."),
+]
+AttachStopLossOption = Annotated[
+    Decimal | None,
+    _price_option("--attach-stop-loss", "Close what this opens at a worse price."),
+]
 ActivationOption = Annotated[
     Decimal | None, _price_option("--activation", "A trailing stop begins here.")
 ]
@@ -134,6 +142,8 @@ def place(
     activation: ActivationOption = None,
     close_position: ClosePositionOption = False,
     price_protect: PriceProtectOption = False,
+    attach_take_profit: AttachTakeProfitOption = None,
+    attach_stop_loss: AttachStopLossOption = None,
     position_side: PositionSideOption = "NET",
     self_trade_prevention: PreventionOption = "DEFAULT",
     wait_s: WaitOption = 0,
@@ -174,6 +184,8 @@ def place(
         activation=activation,
         close_position=close_position,
         price_protect=price_protect,
+        attach_take_profit=attach_take_profit,
+        attach_stop_loss=attach_stop_loss,
     )
     given = Given(profile=profile, profiles_file=profiles, live=live)
     out = Output(as_json=as_json)

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueWords:
     """Short names of a venue, the hosts that belong to one environment only, and
-    those that serve both and tell them apart by the key or a header."""
+    those that serve both and tell them apart by the key or a header. *market_hosts*
+    are live, and tell public prices to accounts of other environments too."""
 
     aliases: tuple[str, ...] = ()
     live_hosts: frozenset[str] = frozenset()
     shared_hosts: frozenset[str] = frozenset()
+    market_hosts: frozenset[str] = frozenset()
     testnet_hosts: frozenset[str] = frozenset()
 
+
+_BYBIT_SITES = ("nl", "tr", "kz", "ae", "eu", "id")
 
 VENUES: Mapping[str, VenueWords] = {
     "binance-usdm": VenueWords(
@@ -36,8 +40,25 @@ VENUES: Mapping[str, VenueWords] = {
     ),
     "bybit-v5": VenueWords(
         aliases=("bybit",),
-        live_hosts=frozenset(("api.bybit.com", "stream.bybit.com")),
-        testnet_hosts=frozenset(("api-testnet.bybit.com", "stream-testnet.bybit.com")),
+        live_hosts=frozenset(
+            (
+                *("api.bybit.com", "api.bytick.com", "stream.bybit.com"),
+                # Of regional sites; keys of one site are unknown to the others.
+                *(f"api.bybit.{site}" for site in _BYBIT_SITES),
+                *(f"stream.bybit.{site}" for site in _BYBIT_SITES),
+                *("api.bybitgeorgia.ge", "stream.bybitgeorgia.ge"),
+                *("api.manepa.jp", "stream.manepa.jp"),
+            )
+        ),
+        # A demo account trades fake money on the prices of the live market.
+        market_hosts=frozenset(("stream.bybit.com",)),
+        testnet_hosts=frozenset(
+            (
+                *("api-testnet.bybit.com", "stream-testnet.bybit.com"),
+                *("api-demo.bybit.com", "stream-demo.bybit.com"),
+                "api-testnet.manepa.jp",
+            )
+        ),
     ),
     "deribit": VenueWords(
         live_hosts=frozenset(("www.deribit.com",)),

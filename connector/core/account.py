@@ -19,6 +19,7 @@ from connector.dialect.facts import (
     AccountFact,
     BalanceFact,
     CollateralFact,
+    GreeksFact,
     LedgerFact,
     MarkFact,
     PositionFact,
@@ -190,6 +191,10 @@ class Account:
         )
         self._version += 1
         return held is None or held.wallet != fact.wallet
+
+    def merge_greeks(self, fact: GreeksFact) -> None:
+        """The venue's own sum over options."""
+        self._version += self.collaterals.merge_greeks(fact)
 
     def merge_collateral(self, fact: CollateralFact) -> None:
         """Newest venue time wins, per currency."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from connector.dialect.facts import CollateralFact
+from connector.dialect.facts import CollateralFact, GreeksFact
 from connector.model.account import Collateral, Greeks, Position
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
@@ -17,6 +17,8 @@ class Collaterals:
     def __init__(self) -> None:
         self.rows: dict[str, Collateral] = {}
         self._told_ns: dict[str, int] = {}
+        self.greeks: dict[str, Greeks] = {}
+        self._greeks_ns: dict[str, int] = {}
 
     def merge(self, fact: CollateralFact) -> bool:
         """Newest venue time wins; True if it was not older."""
@@ -27,18 +29,27 @@ class Collaterals:
         self.rows[currency] = fact.collateral
         return True
 
+    def merge_greeks(self, fact: GreeksFact) -> bool:
+        """Newest venue time wins; True if it was not older."""
+        if fact.venue_ns < self._greeks_ns.get(fact.currency, 0):
+            return False
+        self._greeks_ns[fact.currency] = fact.venue_ns
+        self.greeks[fact.currency] = fact.greeks
+        return True
+
     def told_ns(self, currency: str) -> int:
         """Venue time of the newest word, 0 if there is none."""
         return self._told_ns.get(currency, 0)
 
 
 def greeks_of(
-    collaterals: Mapping[str, Collateral],
+    told: Collaterals,
     positions: Iterable[Position],
     instruments: Mapping[Symbol, Instrument],
 ) -> dict[str, Greeks]:
     """Greeks by settlement currency: the venue's newest sum where it tells one, whose
-    delta counts futures too, else the sum over *positions* as far as it is told."""
+    delta counts futures too, else the sum over *positions* as far as it is told. Sums
+    over the options on a coin are told by that coin."""
     found = {
         currency: Greeks(
             delta=row.delta_total,
@@ -46,11 +57,13 @@ def greeks_of(
             vega=row.greeks.vega,
             theta=row.greeks.theta,
         )
-        for currency, row in collaterals.items()
-    }
+        for currency, row in told.rows.items()
+    } | told.greeks
     for held in positions:
         instrument = instruments.get(held.symbol)
-        if instrument is None or instrument.settle in collaterals or held.delta is None:
+        if instrument is None or held.delta is None:
+            continue
+        if instrument.settle in told.rows or instrument.base in told.greeks:
             continue
         found[instrument.settle] = found.get(instrument.settle, Greeks()) + Greeks(
             delta=held.delta,

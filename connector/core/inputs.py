@@ -118,10 +118,10 @@ class Cancel(Noun, frozen=True):
 
 
 class CancelAll(Noun, frozen=True):
-    """Cancel every open order of an instrument."""
+    """Cancel every open order of an instrument, or (None) of the account."""
 
     ticket: int
-    symbol: Symbol
+    symbol: Symbol | None
 
 
 class Amend(Noun, frozen=True):

@@ -15,6 +15,7 @@ from connector.model.instrument import Instrument
 from connector.model.money import decimal_of
 from connector.model.noun import as_plain
 from connector.model.order import (
+    Exit,
     Order,
     OrderIntent,
     OrderType,
@@ -28,6 +29,7 @@ from connector.model.order import (
 )
 
 _NUMBERS = ("qty", "price", "trigger_price", "activation_price", "callback_rate")
+_EXITS = ("take_profit", "stop_loss")
 _WORDS: dict[str, type] = {
     "side": Side,
     "order_type": OrderType,
@@ -93,6 +95,7 @@ def check_intent(
         value = getattr(intent, name)
         if value is not None:
             instrument.check_price(value, rule=name)
+    _check_exits(intent, instrument, mark)
     if intent.qty is not None and not intent.reduces:
         price = intent.price or intent.trigger_price or mark
         if price is not None:
@@ -170,8 +173,15 @@ def _check_kinds(intent: OrderIntent) -> None:
         value = getattr(intent, name)
         if not isinstance(value, kind):
             raise InvalidOrder(name, value, f"a {kind.__name__}")
-    for name in _NUMBERS:
-        value = getattr(intent, name)
+    numbers = {name: getattr(intent, name) for name in _NUMBERS}
+    for name in _EXITS:
+        found = getattr(intent, name)
+        if found is None:
+            continue
+        if not isinstance(found, Exit):
+            raise InvalidOrder(name, found, "an Exit")
+        numbers |= {name: found.trigger_price, f"{name} price": found.price}
+    for name, value in numbers.items():
         if value is None:
             continue
         if not isinstance(value, Decimal):
@@ -188,12 +198,37 @@ def _check_capabilities(intent: OrderIntent, facts: VenueFacts) -> None:
             raise Unsupported(facts.name, capability.value)
 
 
+def _check_exits(
+    intent: OrderIntent, instrument: Instrument, mark: Decimal | None
+) -> None:
+    """Exits go with orders that open, on the sides of the price where they belong."""
+    price = intent.price or mark
+    for name, exit_, sign in (
+        ("take_profit", intent.take_profit, 1),
+        ("stop_loss", intent.stop_loss, -1),
+    ):
+        if exit_ is None:
+            continue
+        if intent.reduces or intent.order_type.is_conditional:
+            raise InvalidOrder(name, exit_.trigger_price, "with orders that open")
+        instrument.check_price(exit_.trigger_price, rule=name)
+        if exit_.price is not None:
+            instrument.check_price(exit_.price, rule=name)
+        if price is None:
+            continue
+        if (exit_.trigger_price - price) * intent.side.sign * sign <= 0:
+            way = "above" if intent.side.sign * sign > 0 else "below"
+            raise InvalidOrder(name, exit_.trigger_price, f"{way} {price}")
+
+
 def _check_combination(intent: OrderIntent, now_ms: int) -> None:
     kind = intent.order_type
     if (intent.qty is None) != intent.close_position:
         raise InvalidOrder(
             "qty", intent.qty, "a quantity, or close_position without one"
         )
+    if intent.close_position and kind.has_price:
+        raise InvalidOrder("close_position", kind.value, "market kinds only")
     if kind.has_price and intent.price is None:
         raise InvalidOrder("price", None, f"a {kind.value} order needs a price")
     if not kind.has_price and intent.price is not None:
@@ -228,6 +263,11 @@ def _check_combination(intent: OrderIntent, now_ms: int) -> None:
 
 
 def _check_position_side(intent: OrderIntent, account: Account) -> None:
+    opening = (PositionSide.LONG, Side.BUY), (PositionSide.SHORT, Side.SELL)
+    opens = (intent.position_side, intent.side) in opening
+    if opens and (intent.reduce_only or intent.close_position):
+        what = f"{intent.side.value} {intent.position_side.value}"
+        raise InvalidOrder("reduce_only", what, "SELL with LONG or BUY with SHORT")
     if account.is_hedge_mode and intent.position_side is PositionSide.NET:
         raise InvalidOrder(
             "position_side", "NET", "LONG or SHORT while the account is in hedge mode"

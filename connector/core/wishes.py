@@ -14,6 +14,7 @@ from connector.dialect.wire import Reply, Request, Verdict
 from connector.errors import NotLive, Unprotected, UsageError
 from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, Now
+from connector.model.ids import Symbol
 from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.model.order import OrderStatus
@@ -96,11 +97,14 @@ class Wishes:
 
     def _cancel_all(self, wish: CancelAll, now: Now) -> None:
         core = self._core
-        if Capability.CANCEL_ALL not in core.dialect.facts.capabilities:
-            self._list_and_cancel(wish, now)
+        if wish.symbol is None:
+            requests = core.dialect.cancel_account()
+        elif Capability.CANCEL_ALL in core.dialect.facts.capabilities:
+            requests = core.dialect.cancel_all(wish.symbol)
+        else:
+            self._list_and_cancel(wish.ticket, wish.symbol, now)
             return
-        requests = core.dialect.cancel_all(wish.symbol)
-        covered = [t for t in core.orders.open() if t.symbol == wish.symbol]
+        covered = [t for t in core.orders.open() if wish.symbol in (None, t.symbol)]
 
         def then(replies: tuple[Reply, ...], later: Now) -> None:
             if any(r.verdict not in _TAKEN for r in replies):
@@ -111,13 +115,13 @@ class Wishes:
 
         self._call_all(wish.ticket, requests, now, then, core.config.cancel_wait_s)
 
-    def _list_and_cancel(self, wish: CancelAll, now: Now) -> None:
+    def _list_and_cancel(self, ticket: int, symbol: Symbol, now: Now) -> None:
         """Where the venue has no such call: list what is open, cancel each."""
         core = self._core
         now_ms = core.clock.offset.venue_ns(now) // NS_PER_MS
         waiting = list(
             core.dialect.query(
-                Part.OPEN_ORDERS, symbols=[wish.symbol], since_ms=now_ms, now_ms=now_ms
+                Part.OPEN_ORDERS, symbols=[symbol], since_ms=now_ms, now_ms=now_ms
             )
         )
         replies: list[Reply] = []
@@ -132,11 +136,11 @@ class Wishes:
                 return
             # What this list did not tell is cancelled all the same.
             self._cancel_each([t for t in core.orders.open() if covers(t)], later)
-            core.outbox.emit(Resolve(wish.ticket, tuple(replies)))
+            core.outbox.emit(Resolve(ticket, tuple(replies)))
 
         def covers(tracked: Tracked) -> bool:
             is_ending = tracked.pending is OrderStatus.PENDING_CANCEL
-            return tracked.symbol == wish.symbol and not is_ending
+            return tracked.symbol == symbol and not is_ending
 
         def ask(request: Request, at: Now) -> None:
             core.outbox.call(request, on_reply, at, wait_s=core.config.cancel_wait_s)

@@ -37,9 +37,11 @@ class Capability(StrEnum):
 
     AMEND = "amend"
     AMEND_CONDITIONAL = "amend of conditional orders"
+    ATTACHED_EXITS = "attached take-profit and stop-loss"
     BATCH_PLACE = "batch_place"
     BATCH_CANCEL = "batch_cancel"
     CANCEL_ALL = "cancel_all"
+    CANCEL_ACCOUNT = "cancel all of the account at once"
     CONDITIONAL = "conditional orders"
     TRAILING_STOP = "trailing stop"
     GTD = "good till date"
@@ -339,6 +341,11 @@ class Dialect(Protocol):
         """Cancel every order of an instrument, conditional ones included; asked
         only of venues that have the capability. Elsewhere the open orders are
         listed and cancelled one by one."""
+        ...
+
+    def cancel_account(self) -> tuple[Request, ...]:
+        """Cancel every order of the account, of any instrument; asked only of venues
+        that have the capability. Elsewhere it is done instrument by instrument."""
         ...
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:

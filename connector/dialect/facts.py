@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from connector.model.account import Collateral, LedgerKind, MarginMode
+from connector.model.account import Collateral, Greeks, LedgerKind, MarginMode
 from connector.model.credentials import Secret
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
@@ -157,6 +157,14 @@ class CollateralFact(Noun, frozen=True, kw_only=True):
     collateral: Collateral
 
 
+class GreeksFact(Noun, frozen=True, kw_only=True, gc=False):
+    """The venue's sum of greeks over all options on one coin."""
+
+    currency: str
+    greeks: Greeks
+    venue_ns: int
+
+
 class MarkFact(Noun, frozen=True, kw_only=True, gc=False):
     """A mark price of the public stream or a query."""
 
@@ -282,6 +290,7 @@ Fact = (
     | LedgerFact
     | AccountFact
     | CollateralFact
+    | GreeksFact
     | MarkFact
     | SettingFact
     | KeyFact

@@ -24,6 +24,9 @@ def needs_of(intent: OrderIntent) -> Iterator[Capability]:
         Capability.HEDGE_MODE: intent.position_side is not PositionSide.NET,
         Capability.CLOSE_POSITION: intent.close_position,
         Capability.PRICE_UNITS: intent.price_unit is not PriceUnit.QUOTE,
+        Capability.ATTACHED_EXITS: (
+            intent.take_profit is not None or intent.stop_loss is not None
+        ),
         Capability.PRICE_PROTECT: intent.price_protect,
         Capability.SELF_TRADE_PREVENTION: (
             intent.self_trade_prevention is not SelfTradePrevention.DEFAULT

@@ -132,12 +132,23 @@ class Origin(StrEnum):
     SETTLEMENT = "settlement"
 
 
+class Exit(Noun, frozen=True, kw_only=True, gc=False):
+    """A take-profit or a stop-loss that goes with an order: once that fills, the venue
+    closes what it opened when *trigger_price* comes, by a limit order at *price* or
+    (None) at the market."""
+
+    trigger_price: Decimal
+    price: Decimal | None = None
+    trigger_price_type: TriggerPriceType = TriggerPriceType.LAST
+
+
 class OrderIntent(Noun, frozen=True, gc=False):
     """What the user asks for, checked but not yet sent.
 
     *qty* in base units (None only with *close_position*), *price* in quote per
     base. *post_only* refuses to take liquidity. *good_till_ms* is UTC epoch.
-    *callback_rate* of a trailing stop is in percent.
+    *callback_rate* of a trailing stop is in percent. *take_profit* and *stop_loss*
+    are attached: orders of the venue's making, external ones here.
     """
 
     symbol: Symbol
@@ -158,6 +169,8 @@ class OrderIntent(Noun, frozen=True, gc=False):
     callback_rate: Decimal | None = None
     price_protect: bool = False
     price_unit: PriceUnit = PriceUnit.QUOTE
+    take_profit: Exit | None = None
+    stop_loss: Exit | None = None
 
     @property
     def reduces(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
+from connector.paper.exits import Exit as Exit
 from connector.paper.rules import Bracket as Bracket
 from connector.paper.rules import EngineRules as EngineRules
 from connector.paper.rules import Instrument as Instrument
@@ -80,6 +81,8 @@ class NewOrder(Value):
     stp: SelfTradePrevention = SelfTradePrevention.NONE
     price_match: str = "NONE"
     tag: str = ""
+    take_profit: Exit | None = None
+    stop_loss: Exit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,8 @@ class Order(Value):
     working_type: WorkingType
     price_protect: bool
     tag: str
+    take_profit: Exit | None = None
+    stop_loss: Exit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypedDict, TypeVar, Unpack, cast
 
 from connector.errors import InvalidOrder
 from connector.model.ids import Symbol
 from connector.model.money import decimal_of
 from connector.model.order import (
+    Exit,
     OrderIntent,
     OrderType,
     PositionSide,
@@ -41,6 +42,8 @@ class OrderOptions(TypedDict, total=False):
     trigger_by: LAST, MARK or INDEX price.
     close_position: close all of it when triggered (no quantity then).
     price_protect: do not trigger while last and mark price differ much.
+    attach_take_profit, attach_stop_loss: trigger prices (or `Exit`s) of orders that
+        close what this one opens; trigger_by counts for them too.
     price_unit: QUOTE, or for options USD or VOLATILITY (percent a year): the venue
         follows with the price in coin.
     """
@@ -60,6 +63,8 @@ class OrderOptions(TypedDict, total=False):
     close_position: bool
     price_protect: bool
     price_unit: PriceUnit | str
+    attach_take_profit: Number | Exit | None
+    attach_stop_loss: Number | Exit | None
 
 
 def make_intent(
@@ -98,12 +103,10 @@ def make_intent(
         numbers["qty"],
         numbers["price"],
         _word(TimeInForce, options.get("time_in_force", "GTC"), "time_in_force"),
-        post_only=options.get("post_only", False),
-        reduce_only=options.get("reduce_only", False),
-        close_position=options.get("close_position", False),
-        position_side=_word(
-            PositionSide, options.get("position_side", "NET"), "position_side"
-        ),
+        options.get("post_only", False),
+        options.get("reduce_only", False),
+        options.get("close_position", False),
+        _word(PositionSide, options.get("position_side", "NET"), "position_side"),
         self_trade_prevention=_word(
             SelfTradePrevention,
             options.get("self_trade_prevention", "DEFAULT"),
@@ -118,7 +121,17 @@ def make_intent(
         callback_rate=numbers["callback_rate"],
         price_protect=options.get("price_protect", False),
         price_unit=_word(PriceUnit, options.get("price_unit", "QUOTE"), "price_unit"),
+        take_profit=_exit(options, "attach_take_profit"),
+        stop_loss=_exit(options, "attach_stop_loss"),
     )
+
+
+def _exit(options: OrderOptions, name: str) -> Exit | None:
+    given = cast(Number | Exit | None, options.get(name))
+    if given is None or isinstance(given, Exit):
+        return given
+    watched = _word(TriggerPriceType, options.get("trigger_by", "LAST"), "trigger_by")
+    return Exit(trigger_price=decimal_of(given, name), trigger_price_type=watched)
 
 
 def groups_of(

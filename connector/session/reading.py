@@ -76,9 +76,10 @@ class Reading:
     @property
     def greeks(self) -> Mapping[str, Greeks]:
         """Delta, gamma, vega and theta by settlement currency, live; delta counts
-        futures too. Empty where the venue tells none."""
+        futures too. Empty where the venue tells none; a venue may sum up options
+        alone, by the coin they are on."""
         account = self._open_shell.core.account
-        return greeks_of(account.collaterals.rows, self.positions, account.instruments)
+        return greeks_of(account.collaterals, self.positions, account.instruments)
 
     def exposure(self, symbol: str) -> tuple[Decimal, Decimal]:
         """Lowest and highest signed position that open orders can lead to.

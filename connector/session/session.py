@@ -255,7 +255,12 @@ class Session(Reading):
                 self.instrument(symbol)
             return await self._cancel_known([symbol])
         was_live = self.is_live
-        ended = await self._cancel_known({order.symbol for order in self.orders})
+        names: set[str | None] = {order.symbol for order in self.orders}
+        if Capability.CANCEL_ACCOUNT in self._dialect.facts.capabilities and (
+            names or not was_live
+        ):
+            names = {None}
+        ended = await self._cancel_known(names)
         if not was_live:
             core = self._open_shell.core
             await learn_open_orders(core, self._venue_ms(), self._asker("open orders"))
@@ -264,14 +269,15 @@ class Session(Reading):
             ended += await self._cancel_known(left)
         return ended
 
-    async def _cancel_known(self, symbols: Iterable[str]) -> list[Order]:
+    async def _cancel_known(self, symbols: Iterable[str | None]) -> list[Order]:
+        """Of these instruments; None is the account."""
         shell = self._acting_shell
-        names = sorted(symbols)
-        open_orders = [order for order in self.orders if order.symbol in names]
+        names = sorted(symbols, key=str)
+        open_orders = [o for o in self.orders if o.symbol in names or None in names]
         waits = []
         for name in names:
             ticket, future = shell.new_ticket()
-            shell.post(CancelAll(ticket, Symbol(name)))
+            shell.post(CancelAll(ticket, None if name is None else Symbol(name)))
             waits.append(future)
         for future in waits:
             raise_unless_done(await future, "cancel_all")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from connector.dialect import Endpoints, LinkScript
+from connector.dialect import Capability, Endpoints, LinkScript, VenueFacts
 from connector.dialect.facts import Fact, SettingFact
 from connector.dialect.wire import Request
+from connector.errors import Unsupported
 from connector.model.noun import of_text, to_text
 
 
@@ -16,9 +17,18 @@ class PureDialect:
 
     environments: ClassVar[Mapping[str, Endpoints]] = {}
 
+    @property
+    def facts(self) -> VenueFacts:
+        """Constants of the venue."""
+        raise NotImplementedError
+
     def endpoints(self, environment: str) -> Endpoints | None:
         """Published URLs of ``live`` or ``testnet``; None if there are none."""
         return self.environments.get(environment)
+
+    def cancel_account(self) -> tuple[Request, ...]:
+        """There is no such call: it is done instrument by instrument."""
+        raise Unsupported(self.facts.name, Capability.CANCEL_ACCOUNT.value)
 
     def second_script(self, endpoints: Endpoints) -> LinkScript | None:
         """Everything is told on one stream."""

@@ -370,6 +370,58 @@ class TestEnvironmentsNeverMix:
         with pytest.raises(ConfigError, match=f"endpoints.{name}: "):
             resolve("live:x", file=path)
 
+    DEMO = {
+        "rest": "https://api-demo.bybit.com",
+        "stream": "wss://stream-demo.bybit.com/v5/private",
+        "public": "wss://stream.bybit.com/v5/public/linear",
+    }
+
+    def test_a_demo_account_trades_on_live_prices(self, write: Write) -> None:
+        """Fake money on the prices of the live market: nothing signed goes there."""
+        text = endpoints("testnet", **self.DEMO).replace("binance", "bybit")
+
+        found = resolve("testnet:x", file=write(text)).endpoints
+
+        assert found is not None
+        assert dict(found.items()) == self.DEMO
+
+    @pytest.mark.parametrize(
+        ("environment", "changes"),
+        [
+            ("live", {}),
+            ("paper", {}),
+            ("testnet", {"stream": "wss://stream.bybit.com/v5/private"}),
+            ("testnet", {"ws_api": "wss://stream.bybit.com/v5/trade"}),
+            ("testnet", {"rest": "https://api.bybit.com"}),
+            ("testnet", {"rest": "https://api.bybit.nl"}),
+            ("testnet", {"rest": "https://api.manepa.jp"}),
+        ],
+    )
+    def test_a_demo_account_is_nothing_else(
+        self, write: Write, environment: str, changes: dict[str, str]
+    ) -> None:
+        """Law 10: its key goes to its own hosts, regional live ones are live."""
+        text = endpoints(environment, **(self.DEMO | changes))
+
+        with pytest.raises(WrongEnvironment):
+            resolve(f"{environment}:x", file=write(text.replace("binance", "bybit")))
+
+    @pytest.mark.parametrize("site", ["nl", "eu", "kz"])
+    def test_regional_sites_are_live(self, write: Write, site: str) -> None:
+        """Keys of one site are unknown to the others: a profile names the hosts."""
+        rest, stream = f"https://api.bybit.{site}", f"wss://stream.bybit.{site}/v5"
+        text = endpoints(
+            "live",
+            rest=rest,
+            stream=f"{stream}/private",
+            public=f"{stream}/public/linear",
+        )
+
+        found = resolve("live:x", file=write(text.replace("binance", "bybit")))
+
+        assert found.endpoints is not None
+        assert found.endpoints.rest == rest
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "[::1]", "localhost"])
     def test_paper_may_be_anywhere_on_this_machine(
         self, write: Write, host: str

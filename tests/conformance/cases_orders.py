@@ -214,3 +214,23 @@ async def partial_fill_is_told(at: Desk) -> None:
     fills = await drained(events, FillEvent)
     assert [event.fill.qty for event in fills] == [D("0.010")]
     assert_ledger_equal(at)
+
+
+@case
+async def attached_exits_close_what_was_opened(at: Desk) -> None:
+    """Both wait once the order filled; the one that triggers ends the other."""
+    exits = {
+        "attach_take_profit": at.price("1.04"),
+        "attach_stop_loss": at.price("0.98"),
+    }
+    buying = at.session.buy(at.symbol, "0.010", trigger_by="MARK", **exits)
+    if await cannot(at, Capability.ATTACHED_EXITS, buying):
+        return
+    order = await at.session.buy(at.symbol, "0.010", trigger_by="MARK", **exits)
+    await order.wait_done(5)
+    await at.until(lambda: len(at.session.orders) == 2)
+    kinds = {o.order_type: o.trigger_price for o in at.session.orders}
+    assert sorted(kinds.values()) == sorted(exits.values())
+    at.control("mark", symbol=at.symbol, price=str(at.price("0.97")))
+    await at.until(lambda: not at.session.positions and not at.session.orders)
+    assert_ledger_equal(at)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 
-from venue import Desk, desk
+from venue import API_KEY, API_SECRET, Desk, desk, urls_of
 
+from connector.embedded import credentials_for
 from connector.model.events import OrderUpdate
 from connector.model.order import Accepted, OrderStatus, Rejected
+from connector.paper.venue import paper_server
+from connector.session import Session
 
 VENUE = "bybit-v5"
 
@@ -72,3 +76,25 @@ def test_what_the_fresh_store_forgot_is_found_in_the_history() -> None:
         assert order.status is OrderStatus.CANCELED
 
     play(story)
+
+
+def test_without_order_entry_everything_goes_by_rest() -> None:
+    """The demo account has no order entry over WebSocket."""
+
+    async def run() -> None:
+        server = paper_server(VENUE, api_key=API_KEY, api_secret=API_SECRET, seed=1)
+        async with asyncio.timeout(30), server:
+            urls = dataclasses.replace(urls_of(server), ws_api="")
+            async with Session(
+                f"paper:{VENUE}",
+                endpoints=urls,
+                credentials=credentials_for(VENUE, API_KEY, API_SECRET),
+                journal="memory",
+            ) as session:
+                order = await session.buy("BTCUSDT", "0.010", limit="58000")
+                assert isinstance(order.outcome, Accepted)
+                assert isinstance(await order.amend(price="58010"), Accepted)
+                assert isinstance(await order.cancel(), Accepted)
+                assert "ws_api" not in server.control.apply("state", {})["sockets"]
+
+    asyncio.run(run())

@@ -245,7 +245,7 @@ class Desk(Nouns):
         self.feed(Cancel(tickets, ids))
         return tickets
 
-    def cancel_all(self, symbol: Symbol = BTC) -> int:
+    def cancel_all(self, symbol: Symbol | None = BTC) -> int:
         ticket = self.ticket()
         self.feed(CancelAll(ticket, symbol))
         return ticket

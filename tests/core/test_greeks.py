@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
-from connector.core.collateral import greeks_of
+from connector.core.collateral import Collaterals, greeks_of
+from connector.dialect.facts import CollateralFact, GreeksFact
 from connector.model.account import Collateral, Greeks, Position, Source, Stamp
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument, InstrumentKind
@@ -54,10 +55,27 @@ def pool(currency: str, delta_total: str, greeks: Greeks) -> Collateral:
     )
 
 
+def kept(*pools: Collateral) -> Collaterals:
+    told = Collaterals()
+    for collateral in pools:
+        told.merge(CollateralFact(venue_ns=1, collateral=collateral))
+    return told
+
+
+def test_sums_over_options_are_kept_by_coin() -> None:
+    """The newest one counts, and what is held in options on that coin is in it."""
+    told = kept()
+    for venue_ns, delta in ((5, "0.5"), (4, "9"), (6, "0.25")):
+        greeks = Greeks(delta=D(delta))
+        told.merge_greeks(GreeksFact(currency="BTC", greeks=greeks, venue_ns=venue_ns))
+    found = greeks_of(told, [held("BTC-C", "7")], LISTED)
+    assert found == {"BTC": Greeks(delta=D("0.25"))}
+
+
 def test_the_sums_of_the_venue_come_first() -> None:
     """Its delta counts futures; positions of that currency are in it already."""
     told = Greeks(delta=D("0.5"), gamma=D("0.1"), vega=D(2), theta=D(-3))
-    found = greeks_of({"BTC": pool("BTC", "-0.25", told)}, [held("BTC-C", "9")], LISTED)
+    found = greeks_of(kept(pool("BTC", "-0.25", told)), [held("BTC-C", "9")], LISTED)
     assert found == {
         "BTC": Greeks(delta=D("-0.25"), gamma=D("0.1"), vega=D(2), theta=D(-3))
     }
@@ -72,7 +90,7 @@ def test_positions_add_up_per_currency() -> None:
         held("BTC-L", None),
         held("unlisted", "7"),
     ]
-    assert greeks_of({}, positions, LISTED) == {
+    assert greeks_of(kept(), positions, LISTED) == {
         "BTC": Greeks(delta=D("0.75")),
         "USDC": Greeks(delta=D(1)),
     }
@@ -80,4 +98,4 @@ def test_positions_add_up_per_currency() -> None:
 
 def test_nothing_at_stake_is_not_shown() -> None:
     """A currency without greeks has no row."""
-    assert greeks_of({"ETH": pool("ETH", "0", Greeks())}, [], LISTED) == {}
+    assert greeks_of(kept(pool("ETH", "0", Greeks())), [], LISTED) == {}

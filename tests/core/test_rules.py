@@ -15,6 +15,7 @@ from connector.errors import InvalidOrder, Unsupported
 from connector.model.events import Gap
 from connector.model.noun import replace
 from connector.model.order import (
+    Exit,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -24,6 +25,7 @@ from connector.model.order import (
 )
 
 T = OrderType
+UP, DOWN = Exit(trigger_price=D(110)), Exit(trigger_price=D(90))
 
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("symbol", {"symbol": "NOPE"}),
@@ -68,6 +70,32 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("good_till_ms", {"time_in_force": TimeInForce.GTD, "good_till_ms": "tomorrow"}),
     ("good_till_ms", {"time_in_force": TimeInForce.GTD, "good_till_ms": True}),
     ("position_side", {"position_side": PositionSide.LONG}),
+    ("reduce_only", {"position_side": PositionSide.LONG, "reduce_only": True}),
+    (
+        "reduce_only",
+        {"side": Side.SELL, "position_side": PositionSide.SHORT, "reduce_only": True},
+    ),
+    (
+        "close_position",
+        {
+            "order_type": T.STOP_LIMIT,
+            "trigger_price": D(90),
+            "close_position": True,
+            "qty": None,
+        },
+    ),
+    ("take_profit", {"take_profit": D(110)}),
+    ("take_profit", {"take_profit": Exit(trigger_price=D("NaN"))}),
+    ("take_profit", {"take_profit": Exit(trigger_price=D(90))}),
+    ("take_profit", {"take_profit": Exit(trigger_price=D("110.05"))}),
+    ("take_profit", {"take_profit": UP, "reduce_only": True}),
+    ("take_profit", {"take_profit": UP, "side": Side.SELL}),
+    ("stop_loss", {"stop_loss": UP}),
+    ("stop_loss", {"stop_loss": Exit(trigger_price=D(90), price=D("89.99"))}),
+    (
+        "stop_loss",
+        {"stop_loss": DOWN, "order_type": T.STOP_LIMIT, "trigger_price": D(90)},
+    ),
 ]
 
 
@@ -119,6 +147,8 @@ LACKING = [
         },
     ),
     (Capability.PRICE_PROTECT, {"price_protect": True}),
+    (Capability.ATTACHED_EXITS, {"take_profit": UP}),
+    (Capability.ATTACHED_EXITS, {"stop_loss": DOWN}),
 ]
 
 

@@ -239,6 +239,11 @@ class TinyDialect:
         ids = " ".join(o.client_order_id for o in orders)
         return self._command("cancel_batch", orders[0], ids=ids)
 
+    def cancel_account(self) -> tuple[Request, ...]:
+        return (
+            Request(op="cancel_all", method="DELETE", path="/all", window_ms=WINDOW_MS),
+        )
+
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         request = Request(
             op="cancel_all",

@@ -31,7 +31,7 @@ def desk() -> Desk:
         ({"positionIdx": 1}, 10001),
         ({"qty": "100"}, 110007),
         ({"reduceOnly": True}, 110017),
-        ({"takeProfit": "70000"}, 10001),
+        ({"takeProfit": "58000"}, 10001),
         (
             {"orderType": "Market", "triggerPrice": "1", "triggerDirection": 1},
             110092,

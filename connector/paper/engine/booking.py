@@ -394,6 +394,8 @@ def _fill_order(
     order.updated_ms = world.now_ms
     order.filled_qty += qty
     order.filled_quote += quote
+    if order.request.take_profit or order.request.stop_loss:
+        account.unprotected[order.order_id] = order
     if is_resting:
         side.reduce(order, qty)
         world.books[order.request.symbol].update_id += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from heapq import heappop
 
 from connector.paper.engine import expiry, forced
+from connector.paper.engine.attached import attach_due
 from connector.paper.engine.booking import end_order
 from connector.paper.engine.matching import cross_house
 from connector.paper.engine.orders import cancel
@@ -99,9 +100,16 @@ def react(world: World, symbol: str) -> None:
 
 def settle(world: World, symbol: str) -> None:
     """After trades in *symbol*: triggers, then liquidations and what they trigger."""
-    fire_due(world, symbol)
+    _trigger(world, symbol)
     forced.check_symbol(world, symbol)
-    fire_due(world, symbol)
+    _trigger(world, symbol)
+
+
+def _trigger(world: World, symbol: str) -> None:
+    """What triggers may open what has exits, and close what other exits wait for."""
+    attach_due(world, symbol)
+    while fire_due(world, symbol):
+        attach_due(world, symbol)
 
 
 def tell_mark(world: World, symbol: str) -> None:

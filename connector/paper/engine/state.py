@@ -162,6 +162,8 @@ class LiveOrder:
             ),
             price_protect=conditional.price_protect if conditional else False,
             tag=request.tag,
+            take_profit=request.take_profit,
+            stop_loss=request.stop_loss,
         )
 
 
@@ -309,6 +311,11 @@ class AccountState:
     open_conditionals: dict[int, None] = field(default_factory=dict)
     conditionals_by_client_id: dict[str, int] = field(default_factory=dict)
     countdowns: dict[str | None, int] = field(default_factory=dict)
+    # Filled since its attached exits were looked at; exits by parent; all of a group
+    # by each of them, while they may still wait.
+    unprotected: dict[int, LiveOrder] = field(default_factory=dict)
+    exits_of: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    exits: dict[int, tuple[int, ...]] = field(default_factory=dict)
     is_margin_called: bool = False
 
     @property

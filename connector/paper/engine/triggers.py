@@ -139,8 +139,11 @@ def place_conditional(
 ) -> Conditional | Refusal:
     """Accept a conditional order, or say why not."""
     refusal = _check(world, account, request)
-    if refusal is not None:
-        return refusal
+    return wait(world, account, request) if refusal is None else refusal
+
+
+def wait(world: World, account: AccountState, request: NewConditional) -> Conditional:
+    """Let an order that was admitted wait."""
     market = world.markets[request.symbol]
     is_mark = request.working_type is WorkingType.MARK_PRICE
     price = market.mark if is_mark else market.last
@@ -323,6 +326,16 @@ def amend_conditional(
     return tell_conditional(world, account, changed)
 
 
+def resize(
+    world: World, account: AccountState, item: Conditional, qty: Decimal
+) -> Conditional:
+    """Another quantity; it goes on waiting."""
+    if qty == item.qty:
+        return item
+    changed = replace(item, qty=qty, updated_ms=world.now_ms)
+    return tell_conditional(world, account, changed)
+
+
 # ending --------------------------------------------------------------------
 def find_waiting(account: AccountState, conditional_id: int) -> Conditional | Refusal:
     """The waiting conditional order, or why there is none."""
@@ -363,12 +376,28 @@ def _stop_waiting(world: World, account: AccountState, item: Conditional) -> Non
 
 
 # triggering ----------------------------------------------------------------
-def fire_due(world: World, symbol: str) -> None:
-    """Trigger what is due, and what that makes due, until nothing is."""
+def fire_due(world: World, symbol: str) -> bool:
+    """Trigger what is due, and what that makes due, until nothing is; False if
+    nothing was."""
+    has_fired = False
     while due := world.triggers[symbol].due(world, symbol):
         for item in due:
-            if item.conditional_id in world.accounts[item.account_id].open_conditionals:
-                _fire(world, world.accounts[item.account_id], item)
+            account = world.accounts[item.account_id]
+            if item.conditional_id in account.open_conditionals:
+                has_fired = True
+                _cancel_rest_of_group(world, account, item)
+                _fire(world, account, item)
+    return has_fired
+
+
+def _cancel_rest_of_group(
+    world: World, account: AccountState, item: Conditional
+) -> None:
+    """Attached exits: the one that triggers ends the other."""
+    for number in account.exits.get(item.conditional_id, ()):
+        if number != item.conditional_id and number in account.open_conditionals:
+            other = account.conditionals[number]
+            cancel_conditional(world, account, other, ConditionalStatus.EXPIRED)
 
 
 def _fire(world: World, account: AccountState, item: Conditional) -> None:

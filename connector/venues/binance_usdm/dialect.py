@@ -33,6 +33,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
 from connector.model.order import Order, OrderIntent, Terms
+from connector.venues.base import PureDialect
 from connector.venues.binance_usdm import (
     answers,
     limits,
@@ -48,7 +49,12 @@ from connector.venues.binance_usdm import margin as margin_model
 FACTS = VenueFacts(
     name=words.VENUE,
     capabilities=frozenset(Capability)
-    - {Capability.AMEND_CONDITIONAL, Capability.PRICE_UNITS},
+    - {
+        Capability.AMEND_CONDITIONAL,
+        Capability.ATTACHED_EXITS,
+        Capability.CANCEL_ACCOUNT,
+        Capability.PRICE_UNITS,
+    },
     # Unique among open orders only: a filled order frees its id.
     resend=ResendPolicy.AFTER_PROOF,
     # No sequence number; ordered by transaction time per event type.
@@ -91,7 +97,7 @@ ENVIRONMENTS = {
 }
 
 
-class BinanceUsdm:
+class BinanceUsdm(PureDialect):
     """The dialect of Binance USD-M futures; has no state."""
 
     @property

@@ -23,12 +23,13 @@ from connector.model.clock import NS_PER_MS
 from connector.model.noun import replace
 from connector.model.order import PositionSide
 from connector.venues.base import setting_facts
-from connector.venues.bybit_v5 import questions, rows, words
+from connector.venues.bybit_v5 import rows, words
 from connector.venues.bybit_v5.classify import LIQUIDATION, classify
 from connector.venues.bybit_v5.limits import told_in
 from connector.venues.json_rows import Row
 from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
 from connector.venues.verdicts import unreadable
+from connector.venues.windows import next_page
 
 Reader = Callable[[Request, Row, Row], Reply]
 
@@ -97,7 +98,7 @@ def _failure(
 
 
 def _following(request: Request, result: Row, count: int) -> Request | None:
-    return questions.next_page(request, result.text("nextPageCursor", ""), count)
+    return next_page(request, result.text("nextPageCursor", ""), count)
 
 
 # --- commands -------------------------------------------------------------------

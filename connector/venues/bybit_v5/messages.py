@@ -34,8 +34,7 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
     base = topic.partition(".")[0]
     translate = _TOPICS.get("execution.fast" if ".fast" in topic else base)
     if translate is None:
-        # Greeks are of options, which are not traded through this dialect.
-        return () if base == "greeks" else (unknown(topic, raw, is_gap=False),)
+        return (unknown(topic, raw, is_gap=False),)
     try:
         message = Row.of_bytes(raw)
         if base == _PUBLIC:
@@ -82,6 +81,7 @@ _TOPICS: dict[str, Callable[[Row, Row], tuple[Fact, ...]]] = {
     "execution": lambda row, _: (rows.execution_fact(row),),
     "execution.fast": lambda row, _: (rows.execution_fact(row, is_hint=True),),
     "position": lambda row, _: rows.position_facts(row),
+    "greeks": lambda row, m: rows.greeks_facts(row, m.nanos("creationTime")),
     "wallet": lambda row, m: rows.wallet_facts(row, m.nanos("creationTime")),
     _PUBLIC: lambda row, _: (),
 }

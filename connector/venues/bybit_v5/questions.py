@@ -1,4 +1,4 @@
-"""Questions, unsigned, and how their pages and windows follow each other.
+"""Questions, unsigned.
 
 Source: "Market", "Trade", "Position" and "Account" pages, read 2026-11.
 """
@@ -16,11 +16,10 @@ from connector.venues.asking import Params, question
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
 from connector.venues.bybit_v5.requests import is_wire_id, order_ids
+from connector.venues.windows import windowed
 
 DAY_MS = 86_400_000
 WINDOW_MS = 7 * DAY_MS - 1
-AHEAD_MS = 60_000
-"""The last window reaches into the future, so that no clock cuts off its end."""
 FILL_RETENTION_S = 730 * 86_400
 UNFILLED_RETENTION_S = 86_400
 PROBE = Symbol("BTCUSDT")
@@ -54,7 +53,7 @@ class Questions:
         start = cursor.since_ms if cursor.trade_id is None else cursor.venue_ms
         params = (*_LINEAR, ("symbol", str(cursor.symbol)), ("limit", "100"))
         first = _ask("fills", "execution/list", params, cursor.symbol)
-        return (_window(first, start, now_ms),)
+        return (_since(first, start, now_ms),)
 
     def query(
         self,
@@ -79,7 +78,7 @@ class Questions:
             case Part.LEDGER:
                 params = (*_UNIFIED, ("limit", "50"))
                 first = _ask("ledger", "account/transaction-log", params)
-                return (_window(first, since_ms, now_ms),)
+                return (_since(first, since_ms, now_ms),)
             case Part.INSTRUMENTS:
                 params = (*_LINEAR, ("limit", "1000"))
                 return (
@@ -95,32 +94,9 @@ class Questions:
                 return ()  # came with the instruments
 
 
-def next_page(request: Request, cursor: str, rows: int) -> Request | None:
-    """The page after this one, else the window after this one, else None. An empty
-    page with a cursor has been seen: it ends the pages too."""
-    pages = dict(request.params)
-    if cursor and rows and cursor != pages.get("cursor"):
-        pages["cursor"] = cursor
-        return replace(request, params=tuple(pages.items()))
-    context = request.context
-    if not context or int(context["end"]) >= int(context["last"]):
-        return None
-    pages.pop("cursor", None)
-    params = tuple(p for p in pages.items() if p[0] not in {"startTime", "endTime"})
-    fresh = replace(request, params=params)
-    return _span(fresh, int(context["end"]) + 1, int(context["last"]))
-
-
-def _window(request: Request, start_ms: int, now_ms: int) -> Request:
-    start = max(0, min(start_ms, now_ms), now_ms - FILL_RETENTION_S * 1000)
-    return _span(request, start, now_ms + AHEAD_MS)
-
-
-def _span(request: Request, start: int, last: int) -> Request:
-    end = min(start + WINDOW_MS, last)
-    times = (("startTime", str(start)), ("endTime", str(end)))
-    context = {"end": str(end), "last": str(last)}
-    return replace(request, params=(*request.params, *times), context=context)
+def _since(request: Request, start_ms: int, now_ms: int) -> Request:
+    kept_ms = FILL_RETENTION_S * 1000
+    return windowed(request, start_ms, now_ms, kept_ms=kept_ms, window_ms=WINDOW_MS)
 
 
 def _modes(symbols: Sequence[Symbol]) -> tuple[Request, ...]:

@@ -16,7 +16,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import Priority
 from connector.model.money import text_of
-from connector.model.order import Order, OrderIntent, PositionSide, Terms
+from connector.model.order import Order, OrderIntent, Terms
 from connector.venues.base import setting_context
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
@@ -67,10 +67,12 @@ class Commands(JsonCommands):
         return _order(intent, client_order_id)
 
     def amend_row(self, order: Order, instrument: Instrument, terms: Terms) -> JsonRow:
-        """New total quantity, what is filled included, and price."""
-        assert terms.qty is not None
-        assert terms.price is not None
-        new = {"qty": text_of(terms.qty), "price": text_of(terms.price)}
+        """New total quantity, what is filled included, price and trigger, as far as
+        the order has them."""
+        told = {"qty": terms.qty, "price": terms.price}
+        if order.waits:
+            told["triggerPrice"] = terms.trigger_price
+        new = {name: text_of(value) for name, value in told.items() if value}
         return self.cancel_row(order) | new
 
     def cancel_row(self, order: Order) -> JsonRow:
@@ -95,9 +97,12 @@ class Commands(JsonCommands):
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         """All orders of *symbol*, conditional ones too; above 500 a rest stays,
         which core cancels one by one."""
-        body: JsonRow = {**_LINEAR, "symbol": symbol}
-        path = "order/cancel-all"
-        return (_command("cancel_all", path, body, Priority.CANCEL, symbol=symbol),)
+        return (_cancel_all({"symbol": symbol}),)
+
+    def cancel_account(self) -> tuple[Request, ...]:
+        """All orders of this category, one call per coin that it settles in."""
+        coins = words.SETTLE_COINS
+        return tuple(_cancel_all({"settleCoin": coin}) for coin in coins)
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
         """Leverage of an instrument, the same for both sides."""
@@ -133,7 +138,6 @@ def _order(intent: OrderIntent, client_order_id: ClientOrderId) -> JsonRow:
     if not is_wire_id(client_order_id):
         allowed = "1 to 36 of A-Z a-z 0-9 _ -"
         raise InvalidOrder("client_order_id", client_order_id, allowed)
-    _check(intent)
     body: JsonRow = {
         "symbol": intent.symbol,
         "side": words.SIDE_WORDS[intent.side],
@@ -154,20 +158,33 @@ def _order(intent: OrderIntent, client_order_id: ClientOrderId) -> JsonRow:
         trigger = words.TRIGGER_WORDS[intent.trigger_price_type]
         body |= {"triggerPrice": text_of(intent.trigger_price)}
         body |= {"triggerDirection": way, "triggerBy": trigger}
+    body |= _exits(intent)
     policy = words.SELF_TRADE_WORDS.get(intent.self_trade_prevention)
     return body if policy is None else body | {"smpType": policy}
 
 
-def _check(intent: OrderIntent) -> None:
-    """What is refused for reasons of this venue; core knows the rest."""
-    if intent.close_position and intent.order_type.has_price:
-        kind = intent.order_type.value
-        raise InvalidOrder("close_position", kind, "market kinds only")
-    opens = (intent.side.sign > 0) == (intent.position_side is PositionSide.LONG)
-    is_hedge = intent.position_side is not PositionSide.NET
-    if is_hedge and opens and (intent.reduce_only or intent.close_position):
-        what = f"{intent.side.value} {intent.position_side.value}"
-        raise InvalidOrder("reduce_only", what, "SELL with LONG or BUY with SHORT")
+def _exits(intent: OrderIntent) -> JsonRow:
+    """In the mode that closes what this order opens, no more: ``Full`` would be the
+    whole position's, and replace what it has."""
+    body: JsonRow = {}
+    for name, prefix, wish in (
+        ("takeProfit", "tp", intent.take_profit),
+        ("stopLoss", "sl", intent.stop_loss),
+    ):
+        if wish is None:
+            continue
+        trigger = words.TRIGGER_WORDS[wish.trigger_price_type]
+        body |= {"tpslMode": "Partial", name: text_of(wish.trigger_price)}
+        body |= {f"{prefix}TriggerBy": trigger, f"{prefix}OrderType": "Market"}
+        if wish.price is not None:
+            limit = {f"{prefix}LimitPrice": text_of(wish.price)}
+            body |= {f"{prefix}OrderType": "Limit", **limit}
+    return body
+
+
+def _cancel_all(which: JsonRow) -> Request:
+    body = {**_LINEAR, **which}
+    return _command("cancel_all", "order/cancel-all", body, Priority.CANCEL)
 
 
 def _setting(op: str, path: str, body: JsonRow, told: SettingFact) -> Request:

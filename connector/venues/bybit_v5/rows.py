@@ -12,7 +12,7 @@ from itertools import groupby
 
 from connector.dialect import facts
 from connector.dialect.facts import Fact
-from connector.model.account import LedgerKind
+from connector.model.account import Greeks, LedgerKind
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument, InstrumentKind
 from connector.model.money import ONE, ZERO
@@ -142,6 +142,16 @@ def wallet_facts(
         for coin in row.rows("coin")
     )
     return *balances, facts.AccountFact(venue_ns=venue_ns, fields=row.texts())
+
+
+def greeks_facts(row: Row, venue_ns: int) -> tuple[Fact, ...]:
+    """Of the options on one coin; they are watched here, and traded elsewhere."""
+    told = {
+        name: row.number(f"total{name.title()}", ZERO)
+        for name in ("delta", "gamma", "vega", "theta")
+    }
+    coin, greeks = row.name("baseCoin"), Greeks(**told)
+    return (facts.GreeksFact(currency=coin, greeks=greeks, venue_ns=venue_ns),)
 
 
 def ledger_facts(row: Row) -> tuple[Fact, ...]:

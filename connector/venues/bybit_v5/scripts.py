@@ -17,7 +17,10 @@ from connector.venues.bybit_v5.classify import KEY_ERRORS, TOO_MANY_SESSIONS
 from connector.venues.json_rows import compact
 from connector.venues.link_script import Subscription, TopicScript, chunks
 
-PRIVATE_TOPICS = ("order", "execution", "execution.fast", "position", "wallet")
+PRIVATE_TOPICS = (
+    *("order", "execution", "execution.fast"),
+    *("position", "wallet", "greeks"),
+)
 TOPICS_PER_FRAME = 100
 
 _KEY_CODES = frozenset(map(str, KEY_ERRORS - {TOO_MANY_SESSIONS}))

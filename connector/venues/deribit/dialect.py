@@ -35,6 +35,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.limits import BucketSpec
 from connector.model.order import Order, OrderIntent, Terms
+from connector.venues.base import PureDialect
 from connector.venues.deribit import (
     answers,
     limits,
@@ -95,7 +96,7 @@ ENVIRONMENTS = {
 }
 
 
-class Deribit:
+class Deribit(PureDialect):
     """The dialect of Deribit; has no state."""
 
     @property

@@ -32,6 +32,8 @@ FACTS = VenueFacts(
     name=words.VENUE,
     capabilities=frozenset(Capability)
     - {
+        Capability.ATTACHED_EXITS,
+        Capability.CANCEL_ACCOUNT,
         Capability.CANCEL_ALL,
         Capability.GTD,
         Capability.ISOLATED_MARGIN,

@@ -19,6 +19,7 @@ from connector.dialect.facts import (
     Fact,
     FillFact,
     FrameReply,
+    GreeksFact,
     LedgerFact,
     MarkFact,
     OrderFact,
@@ -260,11 +261,19 @@ def test_replies_of_order_entry(told: Told, frames: dict[str, Any]) -> None:
 
 
 def test_other_categories_are_no_gap(told: Told) -> None:
-    """The streams tell of spot and options too; greeks are theirs alone."""
+    """The streams tell of spot and options too."""
     (fact,) = told("order_accepted", category="spot")
     assert isinstance(fact, UnknownFact)
     assert not fact.is_gap
-    assert told("greeks") == ()
+
+
+def test_greeks_are_sums_over_the_options_on_a_coin(told: Told) -> None:
+    """Told apart from what is held here."""
+    (fact,) = told("greeks")
+    assert isinstance(fact, GreeksFact)
+    assert (fact.currency, fact.venue_ns) == ("ETH", 1_795_605_601_204_000_000)
+    assert fact.greeks.delta == D("0.06999986")
+    assert fact.greeks.theta == D("0.00001314")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from connector.errors import InvalidOrder
 from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, VenueOrderId
 from connector.model.limits import Priority
+from connector.model.noun import replace
 from connector.model.order import (
+    Exit,
     Order,
     OrderIntent,
     OrderStatus,
@@ -144,29 +146,6 @@ def test_orders_in_wire_words(
     assert request.window_ms == 3000
 
 
-@pytest.mark.parametrize(
-    "terms",
-    [
-        {"position_side": PositionSide.LONG, "reduce_only": True},
-        {
-            "side": Side.SELL,
-            "position_side": PositionSide.SHORT,
-            "reduce_only": True,
-        },
-        {
-            "order_type": OrderType.STOP_LIMIT,
-            "trigger_price": D(1),
-            "close_position": True,
-            "qty": None,
-        },
-    ],
-)
-def test_contradictions_are_refused(dialect: Dialect, terms: dict[str, Any]) -> None:
-    """An order that opens a side cannot reduce it; closing is done at the market."""
-    with pytest.raises(InvalidOrder):
-        dialect.place(intent(**terms), NAME, RULES)
-
-
 def test_a_client_id_the_venue_cannot_know_is_refused(dialect: Dialect) -> None:
     """1 to 36 of its alphabet."""
     for name in ("", "x" * 37, "a b"):
@@ -189,6 +168,57 @@ def test_changes_name_the_venues_id_if_it_is_known(dialect: Dialect) -> None:
         "qty": "0.02",
         "price": "61000",
     }
+
+
+def test_a_waiting_order_is_amended_with_its_trigger(dialect: Dialect) -> None:
+    """The same call; a term that the order does not have is not sent."""
+    stop = order(
+        order_type=OrderType.STOP_MARKET, price=None, qty=None, trigger_price=D(61000)
+    )
+    terms = replace(stop.terms, trigger_price=D(60000))
+    assert dialect.amend(stop, RULES, terms).body == {
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "orderLinkId": NAME,
+        "triggerPrice": "60000",
+    }
+
+
+def test_exits_close_what_the_order_opens(dialect: Dialect) -> None:
+    """Never in the mode that would replace those of the whole position."""
+    terms = {
+        "take_profit": Exit(
+            trigger_price=D(63000), trigger_price_type=TriggerPriceType.MARK
+        ),
+        "stop_loss": Exit(trigger_price=D(60000), price=D(59900)),
+    }
+    body = dialect.place(intent(**terms), NAME, RULES).body
+    assert body == {
+        **PLAIN,
+        "tpslMode": "Partial",
+        "takeProfit": "63000",
+        "tpTriggerBy": "MarkPrice",
+        "tpOrderType": "Market",
+        "stopLoss": "60000",
+        "slTriggerBy": "LastPrice",
+        "slOrderType": "Limit",
+        "slLimitPrice": "59900",
+    }
+
+
+def test_cancel_all_by_symbol_and_by_settle_coin(dialect: Dialect) -> None:
+    """There is no form for everything: one call per coin that contracts settle in."""
+    (one,) = dialect.cancel_all(BTC)
+    assert one.body == {"category": "linear", "symbol": "BTCUSDT"}
+    bodies = [request.body for request in dialect.cancel_account()]
+    assert bodies == [
+        {"category": "linear", "settleCoin": "USDT"},
+        {"category": "linear", "settleCoin": "USDC"},
+    ]
+    for request in (one, *dialect.cancel_account()):
+        assert request.path == "/v5/order/cancel-all"
+        assert dict(request.cost)["cancel-all-1s"] == 1
+        assert request.priority is Priority.CANCEL
 
 
 def test_batches_cost_one_of_their_own_bucket_each(dialect: Dialect) -> None:

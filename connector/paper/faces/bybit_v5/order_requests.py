@@ -1,8 +1,7 @@
 """Reading a new order: which words are allowed, and what they ask of the machine.
 
-Source: Bybit v5 docs, "Place Order", read 2026-11. Take-profit and stop-loss
-prices attached to an order are not simulated and are refused; the same is done
-with conditional orders.
+Source: Bybit v5 docs, "Place Order", read 2026-11. Take-profit and stop-loss attached
+to a regular order are simulated, those of conditional orders are refused.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from connector.paper.faces.bybit_v5.context import Ask, Params, position_sides
 from connector.paper.types import (
     ZERO,
     Conditional,
+    Exit,
     Instrument,
     NewConditional,
     NewOrder,
@@ -55,7 +55,8 @@ TRIGGERS = {
     "IndexPrice": WorkingType.MARK_PRICE,
 }
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
-NOT_SIMULATED = ("takeProfit", "stopLoss", "slippageTolerance", "bboSideType")
+NOT_SIMULATED = ("slippageTolerance", "bboSideType")
+EXITS = {"takeProfit": "tp", "stopLoss": "sl"}
 
 
 def place(ask: Ask, params: Params) -> Order | Conditional:
@@ -69,13 +70,21 @@ def place(ask: Ask, params: Params) -> Order | Conditional:
         _check_client_id(ask, client_id)
     wished: NewOrder | NewConditional
     placed: Order | Conditional | Refusal
+    exits = read_exits(params)
     if params.decimal("triggerPrice"):
+        if exits:
+            raise ApiError(10001, "params error: TP/SL of a trigger is not simulated")
         wished = _conditional(ask, params, instrument, client_id)
         placed = ask.engine.place_conditional(
             ask.account_id, wished, now_ms=ask.engine_ms
         )
     else:
-        wished = _order(ask, params, instrument, client_id)
+        wished = replace(
+            _order(ask, params, instrument, client_id),
+            take_profit=exits.get("takeProfit"),
+            stop_loss=exits.get("stopLoss"),
+        )
+        _check_exits(ask, wished)
         placed = _place(ask, wished, instrument)
     if not isinstance(placed, Refusal):
         return placed
@@ -88,6 +97,45 @@ def place(ask: Ask, params: Params) -> Order | Conditional:
     if placed.reason is Reason.WOULD_TRIGGER:
         code = 110092 if _direction(params) == 1 else 110093
     return refuse(placed, code=code)
+
+
+def read_exits(params: Params) -> dict[str, Exit]:
+    """The attached take-profit and stop-loss; raises 10001. Limit orders
+    need the mode ``Partial``; both modes close by market otherwise."""
+    mode = params.choice("tpslMode", ("Full", "Partial"), "Full")
+    exits = {}
+    for word, prefix in EXITS.items():
+        trigger = params.decimal(word)
+        if not trigger:
+            continue
+        kind = params.choice(f"{prefix}OrderType", ("Market", "Limit"), "Market")
+        price = params.decimal(f"{prefix}LimitPrice") if kind == "Limit" else None
+        if kind == "Limit" and (mode == "Full" or not price):
+            raise ApiError(10001, "params error: limit TP/SL needs Partial and a price")
+        watched = params.choice(f"{prefix}TriggerBy", tuple(TRIGGERS), "LastPrice")
+        stop_type = word[0].upper() + word[1:]
+        if mode == "Partial":
+            stop_type = f"Partial{stop_type}"
+        exits[word] = Exit(
+            trigger_price=trigger,
+            price=price,
+            working_type=TRIGGERS[watched],
+            closes_all=mode == "Full",
+            tag=f"{stop_type}:{params.text('orderLinkId') or ''}",
+        )
+    return exits
+
+
+def _check_exits(ask: Ask, order: NewOrder) -> None:
+    """On the grid, and on their sides of the order's price (10001)."""
+    price = order.price or ask.engine.quote(order.symbol).last
+    tick = ask.engine.instruments[order.symbol].tick_size
+    for wish, sign in ((order.take_profit, 1), (order.stop_loss, -1)):
+        if wish is None:
+            continue
+        gap = (wish.trigger_price - price) * order.side.sign * sign
+        if gap <= 0 or wish.trigger_price % tick:
+            raise ApiError(10001, "params error: TP/SL price is on the wrong side")
 
 
 def _check_client_id(ask: Ask, client_id: str) -> None:

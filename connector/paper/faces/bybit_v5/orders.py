@@ -14,9 +14,10 @@ from typing import Any
 from connector.paper.engine import Engine
 from connector.paper.faces.bybit_v5.apierrors import ApiError, bad, refuse
 from connector.paper.faces.bybit_v5.context import Ask, Params
-from connector.paper.faces.bybit_v5.order_requests import place
+from connector.paper.faces.bybit_v5.order_requests import EXITS, place
+from connector.paper.faces.bybit_v5.render import is_rising, link_id
 from connector.paper.types import Conditional, Fill, Order, Refusal
-from connector.paper.words import ConditionalStatus, OrderKind, OrderType
+from connector.paper.words import ConditionalStatus, OrderKind, OrderType, Reason
 
 DAY_MS = 86_400_000
 WINDOW_MS = 7 * DAY_MS
@@ -40,7 +41,7 @@ class Batch:
 
 def _ids(item: Item) -> dict[str, str]:
     number = item.order_id if isinstance(item, Order) else item.conditional_id
-    return {"orderId": str(number), "orderLinkId": item.client_order_id}
+    return {"orderId": str(number), "orderLinkId": link_id(item)}
 
 
 def check_deadline(ask: Ask) -> None:
@@ -106,22 +107,41 @@ def is_open(item: Item) -> bool:
 
 def _amend(ask: Ask, params: Params) -> dict[str, str]:
     item = find_open(ask, params)
-    qty, price = params.decimal("qty"), params.decimal("price")
+    names = ("qty", "price", "triggerPrice")
+    qty, price, trigger = (params.decimal(name) or None for name in names)
     check_deadline(ask)
-    if isinstance(item, Conditional) or item.type is not OrderType.LIMIT:
-        raise ApiError(10001, "params error: this kind of order is not amended here")
-    if qty is not None and qty <= item.filled_qty:
-        raise ApiError(110064)
-    changed = ask.engine.amend(
-        ask.account_id,
-        item.symbol,
-        item.order_id,
-        qty=qty or None,
-        price=price or None,
-        now_ms=ask.engine_ms,
-    )
+    if any(params.value(word) not in (None, "") for word in EXITS):
+        raise ApiError(10001, "params error: TP/SL are not amended here")
+    engine, account_id, now_ms = ask.engine, ask.account_id, ask.engine_ms
+    changed: Item | Refusal
+    if isinstance(item, Conditional):
+        number = item.conditional_id
+        changed = engine.amend_conditional(
+            account_id,
+            number,
+            qty=qty,
+            price=price,
+            trigger_price=trigger,
+            now_ms=now_ms,
+        )
+    else:
+        if item.type is not OrderType.LIMIT or trigger is not None:
+            raise ApiError(10001, "params error: this kind of order has no such terms")
+        if qty is not None and qty <= item.filled_qty:
+            raise ApiError(110064)
+        changed = engine.amend(
+            account_id,
+            item.symbol,
+            item.order_id,
+            qty=qty,
+            price=price,
+            now_ms=now_ms,
+        )
     if isinstance(changed, Refusal):
-        refuse(changed)
+        code = None
+        if changed.reason is Reason.WOULD_TRIGGER and isinstance(item, Conditional):
+            code = 110092 if is_rising(item.type, item.side) else 110093
+        refuse(changed, code=code)
     return _ids(changed)
 
 

@@ -106,6 +106,12 @@ def is_rising(kind: ConditionalType, side: Side) -> bool:
     return (kind in _STOPS) == (side is Side.BUY)
 
 
+def link_id(item: Order | Conditional) -> str:
+    """The client's id; what the venue itself made has none."""
+    is_forced = isinstance(item, Order) and item.kind in ORIGINS
+    return "" if is_forced or item.tag else item.client_order_id
+
+
 class Renderer:
     """Writes rows; knows the grids of the instruments, and what orders paid so far."""
 
@@ -142,7 +148,7 @@ class Renderer:
             "rejectReason": refused,
             "orderType": "Limit" if order.type is OrderType.LIMIT else "Market",
             "orderId": str(order.order_id),
-            "orderLinkId": "" if order.kind in ORIGINS else order.client_order_id,
+            "orderLinkId": link_id(order),
             "leavesQty": self.qty(order.symbol, left),
             "leavesValue": plain(left * order.price),
             "cumExecQty": self.qty(order.symbol, order.filled_qty),
@@ -151,6 +157,17 @@ class Renderer:
             "cumExecFee": plain(fee),
             "cumFeeDetail": self._fees(order.symbol, fee),
         }
+        for prefix, word, wish in (
+            ("tp", "takeProfit", order.take_profit),
+            ("sl", "stopLoss", order.stop_loss),
+        ):
+            if wish is not None:
+                row |= {
+                    "tpslMode": "Full" if wish.closes_all else "Partial",
+                    word: self.price(order.symbol, wish.trigger_price),
+                    f"{prefix}TriggerBy": TRIGGERS[wish.working_type],
+                    f"{prefix}LimitPrice": self.price(order.symbol, wish.price or ZERO),
+                }
         if order.conditional_id:
             assert isinstance(order.original_type, ConditionalType)
             row |= self._trigger(order, order.original_type, order.stop_price)
@@ -164,6 +181,8 @@ class Renderer:
             cancelled, refused = ENDS[EndReason.USER]
         elif item.status is ConditionalStatus.EXPIRED:
             cancelled, refused = ENDS[EndReason.REDUCE_ONLY]
+            if item.tag:
+                cancelled = "CancelByTpSlTsClear"
         elif item.status is ConditionalStatus.REJECTED:
             assert item.reject_reason is not None
             refused = f"EC_{item.reject_reason.reason.title().replace('_', '')}"
@@ -173,7 +192,7 @@ class Renderer:
             "rejectReason": refused,
             "orderType": "Limit" if item.type.is_limit else "Market",
             "orderId": str(item.conditional_id),
-            "orderLinkId": item.client_order_id,
+            "orderLinkId": link_id(item),
             "leavesQty": self.qty(item.symbol, item.qty),
             "cumExecQty": self.qty(item.symbol, ZERO),
             **self._trigger(item, item.type, item.trigger_price),
@@ -241,8 +260,13 @@ class Renderer:
     def _trigger(
         self, order: Order | Conditional, kind: ConditionalType, price: Decimal
     ) -> dict[str, Any]:
+        # What was attached carries its kind and the order that it belongs to.
+        stop_type, _, parent = order.tag.partition(":")
+        made = {"createType": f"CreateBy{stop_type}"} if stop_type else {}
         return {
-            "stopOrderType": "Stop",
+            **made,
+            "parentOrderLinkId": parent,
+            "stopOrderType": stop_type or "Stop",
             "triggerPrice": self.price(order.symbol, price),
             "triggerDirection": 1 if is_rising(kind, order.side) else 2,
             "triggerBy": TRIGGERS[order.working_type],
@@ -265,7 +289,7 @@ class Renderer:
         return {
             "symbol": symbol,
             "orderId": str(fill.order_id),
-            "orderLinkId": "" if fill.kind in ORIGINS else fill.client_order_id,
+            "orderLinkId": link_id(order) if order else fill.client_order_id,
             "side": SIDES[fill.side],
             "orderPrice": plain(order.price) if order else "0",
             "orderQty": self.qty(symbol, order.qty) if order else "0",
