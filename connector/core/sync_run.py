@@ -101,12 +101,15 @@ def causal(facts: Sequence[Fact], orders: Orders) -> list[Fact]:
         and fact.triggered_order_id is not None
         and orders.find(fact.symbol, fact.triggered_order_id) is None
     ]
+    filled = {(fact.symbol, fact.venue_order_id) for fact in fills}
     seen = set()
     for fact in states:
         key = (fact.symbol, fact.venue_order_id)
         if fact.venue_order_id is None or key in seen:
             continue
         seen.add(key)
+        if fact.status is OrderStatus.NEW and key not in filled:
+            continue  # nothing happened to it that could come before it
         if orders.find(fact.symbol, fact.venue_order_id) is None:
             births.append(_as_born(fact))
     fills.sort(key=lambda fact: fact.venue_ns)

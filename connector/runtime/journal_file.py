@@ -24,6 +24,8 @@ from connector.runtime.journal_guard import WriterLock, private_directory
 from connector.runtime.journal_store import PAGE, Batch, Store
 
 MAX_WAITING = 100_000
+PATIENCE_S = 5.0
+"""Whoever waits for the disk without an event loop waits no longer."""
 
 _Settle = Callable[[JournalError | None], None]
 
@@ -38,6 +40,10 @@ class FileJournal:
     *survives_power_loss* False makes durable writes as good as the others: they survive
     the process only.
 
+    With the thread, `append`, reads and `close` wait *patience_s* for a disk that
+    stalls, then raise JournalError (`close` returns); what was handed in may still be
+    written, and the file stays locked until it is.
+
     Not for use in a forked child: every call there raises JournalError.
     """
 
@@ -50,6 +56,7 @@ class FileJournal:
         threaded: bool = True,
         keep_ns: int | None = None,
         survives_power_loss: bool = True,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Open *file*, making it and its directory if need be.
 
@@ -63,6 +70,8 @@ class FileJournal:
         file = private_directory(file.absolute().parent) / file.name
         self._pid = os.getpid()
         self._survives_power_loss = survives_power_loss
+        self._patience_s = patience_s
+        self._is_stalled = False
         self._lock = threading.Lock()  # one user of the store at a time
         self._writer_lock = WriterLock(file)
         self._store = Store(file, keep_ns)
@@ -74,7 +83,7 @@ class FileJournal:
             self._writer_lock.release()
             raise
         self._is_closed = False
-        self._writer = _Writer(self._commit) if threaded else None
+        self._writer = _Writer(self._commit, self._let_go) if threaded else None
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +106,10 @@ class FileJournal:
             return
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._writer.put(_Waiting(batch, durable, _settling(done)))
-        done.result()
+        try:
+            done.result(self._patience_s)
+        except concurrent.futures.TimeoutError:
+            raise self._stalled() from None
 
     async def write(
         self,
@@ -140,7 +152,7 @@ class FileJournal:
         """
         while True:
             self._check_usable()
-            with self._lock:
+            with self._reading():
                 page = self._store.page(kinds, since_seq, with_history=with_history)
             yield from page
             if len(page) < PAGE:
@@ -150,22 +162,27 @@ class FileJournal:
     def load_keys(self, kind: str) -> list[str]:
         """Keys of one kind, sorted by code point."""
         self._check_usable()
-        with self._lock:
+        with self._reading():
             return self._store.keys(kind)
 
     def state_hash(self, kinds: Collection[str] | None = None) -> str:
         """Digest of what `load` tells, independent of the order of writing."""
         self._check_usable()
-        with self._lock:
+        with self._reading():
             return self._store.state_hash(kinds)
 
     def close(self) -> None:
-        """Write what waits, close the file and give up the lock; idempotent."""
+        """Write what waits, close the file and give up the lock (if the disk stalls,
+        once it does no longer). Idempotent."""
         if self._is_closed or os.getpid() != self._pid:
             return
         self._is_closed = True
         if self._writer is not None:
-            self._writer.stop()
+            self._writer.stop(0.0 if self._is_stalled else self._patience_s)
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             self._store.close()
         self._writer_lock.release()
@@ -174,6 +191,21 @@ class FileJournal:
         durable = durable and self._survives_power_loss
         with self._lock:
             self._store.commit(batches, durable=durable)
+            self._is_stalled = False
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """The store, unless the writer holds it longer than anybody may wait."""
+        if not self._lock.acquire(timeout=0 if self._is_stalled else self._patience_s):
+            raise self._stalled()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _stalled(self) -> JournalError:
+        self._is_stalled = True
+        return JournalError(f"the disk has not answered for {self._patience_s:g} s")
 
     def _check_usable(self) -> None:
         if os.getpid() != self._pid:
@@ -192,8 +224,13 @@ class _Waiting:
 class _Writer:
     """The thread that commits, taking everything that waits at once."""
 
-    def __init__(self, commit: Callable[[Sequence[Batch], bool], None]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Batch], bool], None],
+        let_go: Callable[[], None],
+    ) -> None:
         self._commit = commit
+        self._let_go = let_go
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_records = 0
@@ -218,12 +255,13 @@ class _Writer:
             self._waiting_records += count
             self._changed.notify()
 
-    def stop(self) -> None:
-        """Commit what waits and end the thread."""
+    def stop(self, timeout_s: float) -> None:
+        """Commit what waits, let go of the file and end the thread; by itself, if that
+        takes longer."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:
@@ -231,7 +269,7 @@ class _Writer:
                 while not self._waiting and not self._is_stopping:
                     self._changed.wait()
                 if not self._waiting:
-                    return
+                    break
                 taken = list(self._waiting)
                 self._waiting.clear()
                 self._waiting_records = 0
@@ -246,6 +284,7 @@ class _Writer:
             for one in taken:
                 one.settle(failure)
             del taken, one  # a large batch must not stay until the next one
+        self._let_go()
 
 
 def _settling(

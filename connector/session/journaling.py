@@ -76,15 +76,15 @@ class JournalWriter:
         await self._settled.wait()
 
     def close(self) -> None:
-        """Write what is left; JournalFailed if the disk refuses it, unless that was
-        told before. It can still be read here."""
+        """Write what is left; JournalFailed if the disk refuses it, or does not answer
+        in time, unless that was told before. It can still be read here."""
         # A write that was cancelled may not have happened; writing twice is no harm.
         left = [*self._writing, *self._take(self._waiting)]
         self._waiting = []
         if self._spending is not None:
             left.append(self._spent_record(is_last=True))
         self._settled.set()  # nobody writes any longer: whoever waits may look
-        if left:
+        if left or self._retired:
             self._write_last(left)
 
     def _write_last(self, records: list[Record]) -> None:
@@ -95,7 +95,8 @@ class JournalWriter:
             if not self.is_failing:
                 self.is_failing = True
                 is_full = isinstance(error, JournalFull)
-                self._post(JournalFailed(0, str(error), is_full))
+                why = f"{error}; {len(records)} records may not be durable"
+                self._post(JournalFailed(0, why, is_full))
 
     def rows_since_open(self, kind: str) -> Iterator[str]:
         """Bodies of *kind* of this session, oldest first, also what the disk has
