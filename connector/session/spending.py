@@ -43,6 +43,10 @@ _SLOTS = 12
 LONG_STOP_MS = 3_000
 """A stop that is shorter is over before another process has asked anything."""
 
+INHERITED_STOP_MS = 600_000
+"""A stop told to an earlier process counts no longer: the machine may have got another
+address meanwhile, and a ban can last for days. Whoever asks then is told again."""
+
 CLOCK_SLACK_NS = 10 * NS_PER_S
 """How far the wall clock may have been set forward between two processes."""
 
@@ -244,7 +248,8 @@ def stops_before(body: str, wall_ns: int) -> Iterator[Throttle]:
     """What the venue told an earlier process to wait for, with what is left of it."""
     for text, told_ns, until_ns in json.loads(body).get("stops", ()):
         # A clock that was set back must not make it longer than it was.
-        left_ms = (min(until_ns - wall_ns, until_ns - told_ns)) // NS_PER_MS
+        left_ns = min(until_ns - wall_ns, until_ns - told_ns)
+        left_ms = min(left_ns // NS_PER_MS, INHERITED_STOP_MS)
         if left_ms > 0:
             told = of_text(Throttle, text)
             yield replace(told, wait_ms=left_ms, until_ms=None)

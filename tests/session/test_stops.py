@@ -69,6 +69,12 @@ def test_a_clock_set_back_does_not_make_it_longer() -> None:
     assert left_ms == 120_000
 
 
+def test_a_ban_of_days_is_asked_about_again() -> None:
+    """The address may be another one by now: after ten minutes somebody asks."""
+    ((_, left_ms),) = told_after([(BAN, 3 * 86_400_000)], 60)
+    assert left_ms == 600_000
+
+
 def test_the_newest_word_counts() -> None:
     """Told again, the same stop is one stop."""
     ((_, left_ms),) = told_after([(BAN, 60_000), (BAN, 120_000)], 10)
