@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,18 @@ def test_a_summary_counts_its_worlds() -> None:
     assert (told["runs"], told["run_twice"], told["law_violations"]) == (2, 1, 0)
     assert sum(told["faults"].values()) > 0
     assert told["virtual_hours"] > 0
+
+
+def test_worlds_leave_nothing_behind() -> None:
+    """Thousands in one process: what one leaves in cycles is collected in time."""
+
+    def left_after(decade: int) -> int:
+        run_seeds([decade + 1, decade + 2, decade])
+        return len(gc.get_objects())
+
+    left_after(1010)  # the first worlds fill caches
+    before = left_after(1020)
+    assert left_after(1030) < before * 1.02
 
 
 def count_twice(self: Orders, fact: Any) -> Any:
