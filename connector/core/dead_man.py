@@ -89,6 +89,8 @@ class DeadManSwitch:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
+        if self._spec is None and not self._waiters:
+            return None
         times = [waiter.deadline_ns for waiter in self._waiters]
         for switch in self._switches.values():
             if not switch.is_asking:

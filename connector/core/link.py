@@ -142,6 +142,11 @@ class Link:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
+        elsewhere = (self._next, self._retiring, self._retry_ns, self._down_since_ns)
+        if elsewhere == (None, None, None, None):
+            conn = self._current
+            if conn is not None and conn.is_ready:
+                return self._next_wake_of(conn)  # nearly always
         times = [None if self._is_held else self._retry_ns, self._rotate_ns]
         for conn in self._connections():
             times.append(conn.script.next_tick_ns if conn.is_open else None)
@@ -154,6 +159,17 @@ class Link:
         if self._down_since_ns is not None and not self._alarmed:
             times.append(self._alarm_ns(self._down_since_ns))
         return min((t for t in times if t is not None), default=None)
+
+    def _next_wake_of(self, conn: Connection) -> int | None:
+        """The same while one connection is up and nothing else is going on."""
+        due = self._rotate_ns
+        tick_ns = conn.script.next_tick_ns if conn.is_open else None
+        if tick_ns is not None and (due is None or tick_ns < due):
+            due = tick_ns
+        ping_ns = None if conn.is_pinging else conn.next_ping_ns
+        if ping_ns is not None and (due is None or ping_ns < due):
+            due = ping_ns
+        return due
 
     # --- commands ---
 

@@ -286,7 +286,7 @@ class SessionCore:
             self.listings.next_wake_ns,
             self.forgetting.next_wake_ns,
         )
-        return min((t for t in times if t is not None), default=None)
+        return min([t for t in times if t is not None], default=None)
 
     # --- reading ---
 

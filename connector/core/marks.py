@@ -66,8 +66,10 @@ class MarkFeed:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
-        times = (self._change_ns, self.link.next_wake_ns)
-        return min((t for t in times if t is not None), default=None)
+        due = self.link.next_wake_ns
+        if due is None or self._change_ns is None:
+            return due or self._change_ns
+        return min(due, self._change_ns)
 
     def follow(self, now: Now) -> None:
         """Look whether other instruments are at stake now (cheap if not)."""

@@ -159,8 +159,10 @@ class Outbox:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
-        dues = (call.due_ns for call in self._calls.values())
-        return min((due for due in dues if due is not None), default=None)
+        if not self._calls:
+            return None
+        dues = [call.due_ns for call in self._calls.values()]
+        return min([due for due in dues if due is not None], default=None)
 
     def tick(self, now: Now) -> None:
         """Frames without an answer in time."""

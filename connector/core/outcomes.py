@@ -72,6 +72,8 @@ class Outcomes:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
+        if not self._running:
+            return None
         times = []
         for command in self.all():
             if command.next_ns is not None:

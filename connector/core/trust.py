@@ -114,12 +114,13 @@ class Trust:
         if self._audits and self._core.reconciler.run is None:
             times.append(self._audits[0])
         if self.state is LinkState.LIVE:
-            times.append(min(self._echoes.values(), default=None))
-            hint = min(self._core.merger.hints.values(), default=None)
-            times.append(None if hint is None else hint + budget)
+            if self._echoes:
+                times.append(min(self._echoes.values()))
+            if self._core.merger.hints:
+                times.append(min(self._core.merger.hints.values()) + budget)
             if self._untied_since_ns is not None:
                 times.append(self._untied_since_ns + budget)
-        return min((t for t in times if t is not None), default=None)
+        return min([t for t in times if t is not None], default=None)
 
     @property
     def trouble(self) -> str:

@@ -86,7 +86,7 @@ class Request(Noun, frozen=True, kw_only=True):
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-class HttpWire(Noun, frozen=True, kw_only=True):
+class HttpWire(Noun, frozen=True, gc=False):
     """Signed bytes for an HTTP client; sent untouched.
 
     *deadline_ms*: venue time (UTC ms) after which the venue refuses it.

@@ -119,7 +119,7 @@ BENCHES: dict[str, Bench] = {
     ),
     "priority": Bench(
         title="a cancel during a burst: asked to first byte (target: p99 5,000 us)",
-        metrics=("p99_us", "p50_us"),
+        metrics=("p99_us", "cpu_p99_us", "p50_us"),
         count=50_000,
         rows=(
             row("ours", "priority", "ours, REST", orders=200),
