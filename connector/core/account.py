@@ -83,6 +83,8 @@ class Account:
         held = self._held.get(key)
         if held is not None and held.is_newer_than(fact):
             return False
+        if held is not None and self._is_of_another(held, fact):
+            return False
         stamp = Stamp(
             source=source, venue_ns=fact.venue_ns, received_mono_ns=now.mono_ns
         )
@@ -125,6 +127,16 @@ class Account:
             held.entry_price,
             held.margin_mode,
             held.isolated_wallet,
+        )
+
+    def _is_of_another(self, held: Held, fact: PositionFact) -> bool:
+        """Where an instrument may hold a position per margin mode, that the other
+        one is flat says nothing about this one."""
+        return (
+            self.dialect.facts.holds_by_mode
+            and bool(held.qty)
+            and not fact.qty
+            and fact.margin_mode not in (None, held.margin_mode)
         )
 
     def flatten_absent(

@@ -319,7 +319,8 @@ class SessionCore:
         its instrument."""
         if not self.may_expose and not intent.reduces:
             raise NotLive(self.trust.why_not_live(now))
-        symbol = instrument_of(self.account.instruments, intent.symbol).symbol
+        facts = self.dialect.facts
+        symbol = instrument_of(self.account.instruments, intent.symbol, facts).symbol
         return check_intent(
             intent,
             self.account,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import takewhile
@@ -49,9 +50,12 @@ _ALIKE = 3
 
 
 def instrument_of(
-    instruments: Mapping[Symbol, Instrument], symbol: object
+    instruments: Mapping[Symbol, Instrument],
+    symbol: object,
+    facts: VenueFacts | None = None,
 ) -> Instrument:
-    """The instrument; InvalidOrder with close names if there is none."""
+    """The instrument; InvalidOrder with close names if there is none, Unsupported if
+    it is of a kind that the venue has and its dialect does not trade."""
     found = instruments.get(Symbol(symbol)) if isinstance(symbol, str) else None
     if found is not None:
         return found
@@ -66,6 +70,10 @@ def instrument_of(
         return (-alike if alike >= _ALIKE else 0, len(name), name)
 
     some = ", ".join(sorted(instruments, key=distance)[:5])
+    if facts is not None:
+        for pattern, what in facts.not_traded:
+            if re.fullmatch(pattern, shown):
+                raise Unsupported(facts.name, what, f"trade {some} and others")
     raise InvalidOrder("symbol", symbol, f"the venue trades {some} and others")
 
 
@@ -78,7 +86,7 @@ def check_intent(
     now_ms: int,
 ) -> Instrument:
     """Raise InvalidOrder or Unsupported; returns the instrument."""
-    instrument = instrument_of(account.instruments, intent.symbol)
+    instrument = instrument_of(account.instruments, intent.symbol, dialect.facts)
     if not instrument.is_trading:
         raise InvalidOrder("status", intent.symbol, "an instrument that is trading")
     _check_kinds(intent)

@@ -116,6 +116,8 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     known.
     *dead_man*: None if the venue has no switch, or not for everybody.
     *margin_mode_of_account*: cross or isolated is chosen for the whole account.
+    *holds_by_mode*: an instrument may hold a cross and an isolated position at once.
+    *not_traded*: (pattern of names, what they are) of the venue's other instruments.
     """
 
     name: str
@@ -138,6 +140,8 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     ledger_per_asset: bool = False
     margin_mode_of_account: bool = False
     dials_in_turn: bool = False
+    holds_by_mode: bool = False
+    not_traded: tuple[tuple[str, str], ...] = ()
     dead_man: DeadMan | None = None
 
 

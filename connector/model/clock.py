@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from connector.model.noun import Noun
 
 NS_PER_MS = 1_000_000
@@ -42,3 +44,9 @@ class ClockOffset(Noun, frozen=True, kw_only=True):
     def venue_ns_late(self, now: Now) -> int:
         """The earliest the venue's clock can show at *now*: safe to call past."""
         return self.venue_ns(now) - self.error_ns
+
+
+def iso_text(epoch_ms: int) -> str:
+    """``2024-11-22T10:40:00.000Z``."""
+    whole = datetime.fromtimestamp(epoch_ms // 1000, UTC)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1000:03d}Z"

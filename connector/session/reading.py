@@ -101,7 +101,8 @@ class Reading:
     def instrument(self, symbol: str) -> Instrument:
         """The rules of one instrument; InvalidOrder, naming close ones, if the venue
         has none of that name."""
-        return instrument_of(self._open_shell.core.account.instruments, symbol)
+        core = self._open_shell.core
+        return instrument_of(core.account.instruments, symbol, core.dialect.facts)
 
     def mark_price(self, symbol: str) -> Decimal | None:
         """Newest known mark price; live while there is an order or a position.

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connector.dialect import FillCursor
 from connector.dialect.wire import Host, Request, Security
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.limits import Cost, Priority
 
 Params = tuple[tuple[str, str], ...]
+
+
+def begin_of(cursor: FillCursor, now_ms: int, retention_s: int) -> int:
+    """From when on executions are asked for: not before the venue keeps them."""
+    known = cursor.venue_ms if cursor.trade_id is not None else cursor.since_ms
+    return max(0, min(known, now_ms), now_ms - retention_s * 1000)
 
 
 def question(

@@ -7,20 +7,23 @@ written, and what stands around the rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
 from connector.dialect import VenueFacts
+from connector.dialect.facts import SettingFact
 from connector.dialect.needs import needs_of
 from connector.dialect.wire import HttpWire, Request
 from connector.errors import InvalidOrder, Unsupported
-from connector.model.ids import ClientOrderId
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
-from connector.model.limits import Priority
+from connector.model.limits import Cost, Priority
 from connector.model.noun import Noun
 from connector.model.order import Order, OrderIntent, Terms
+from connector.venues.base import setting_context
 from connector.venues.json_rows import compact
+from connector.venues.replies import batch_context
 
 JsonRow = dict[str, object]
 
@@ -32,6 +35,7 @@ class JsonOrders(Noun, frozen=True, kw_only=True):
     op: str
     rows: tuple[JsonRow, ...]
     names: tuple[ClientOrderId, ...]
+    symbols: tuple[Symbol, ...]
     instruments: tuple[Instrument | None, ...]
     priority: Priority
 
@@ -39,6 +43,32 @@ class JsonOrders(Noun, frozen=True, kw_only=True):
     def is_batch(self) -> bool:
         """Its answer has an entry per order."""
         return self.op.endswith("_batch")
+
+    def request(
+        self,
+        path: str,
+        body: object,
+        cost: Cost,
+        *,
+        window_ms: int | None,
+        frame_method: str = "",
+        context: Mapping[str, str] | None = None,
+    ) -> Request:
+        """The call; a batch remembers what its answer is compared with."""
+        several = batch_context(self.names) if self.is_batch else {}
+        return Request(
+            op=self.op,
+            method="POST",
+            path=path,
+            body=body,
+            cost=cost,
+            priority=self.priority,
+            window_ms=window_ms,
+            frame_method=frame_method,
+            symbol=self.symbols[0],
+            client_order_id=None if self.is_batch else self.names[0],
+            context={**several, **(context or {})},
+        )
 
 
 class JsonCommands(ABC):
@@ -93,6 +123,7 @@ class JsonCommands(ABC):
             op=self._op("amend", is_waiting=order.waits),
             rows=(self.amend_row(order, instrument, terms),),
             names=(order.client_order_id,),
+            symbols=(order.symbol,),
             instruments=(instrument,),
             priority=Priority.PLACE,
         )
@@ -122,6 +153,7 @@ class JsonCommands(ABC):
             op=op,
             rows=tuple(self.order_row(*order) for order in orders),
             names=tuple(name for _, name, _ in orders),
+            symbols=tuple(intent.symbol for intent, *_ in orders),
             instruments=tuple(instrument for *_, instrument in orders),
             priority=Priority.CANCEL if reduces else Priority.PLACE,
         )
@@ -134,6 +166,7 @@ class JsonCommands(ABC):
             op=op,
             rows=tuple(self.cancel_row(order) for order in orders),
             names=tuple(order.client_order_id for order in orders),
+            symbols=tuple(order.symbol for order in orders),
             instruments=(instrument,) * len(orders),
             priority=Priority.CANCEL,
         )
@@ -160,6 +193,30 @@ class JsonCommands(ABC):
             raise InvalidOrder("price", price, f"with limit orders, not {kind}")
 
 
+def setting_request(
+    op: str,
+    path: str,
+    body: JsonRow,
+    cost: Cost,
+    fact: SettingFact | None,
+    *,
+    window_ms: int,
+) -> Request:
+    """A change of settings; *fact* is so once it was taken. Without one it protects
+    (a dead-man switch), which comes before what exposes."""
+    return Request(
+        op=op,
+        method="POST",
+        path=path,
+        body=body,
+        cost=cost,
+        priority=Priority.PLACE if fact else Priority.CANCEL,
+        window_ms=window_ms,
+        symbol=fact.symbol if fact else None,
+        context=setting_context(fact) if fact else {},
+    )
+
+
 def query_of(request: Request) -> str:
     """The query string, in the order of its parameters."""
     return "&".join(f"{name}={quote(text, safe='')}" for name, text in request.params)
@@ -170,15 +227,20 @@ def body_of(request: Request) -> str:
     return "" if request.body is None else compact(request.body)
 
 
+def deadline_of(request: Request, venue_ms: int) -> int | None:
+    """Venue time after which a request that is sent now is refused."""
+    return None if request.window_ms is None else venue_ms + request.window_ms
+
+
 def http_wire(
     request: Request,
     base_url: str,
     query: str,
+    body: str,
     headers: Sequence[tuple[str, str]] = (),
     deadline_ms: int | None = None,
 ) -> HttpWire:
     """The bytes; no question mark without a query, no kind of body without one."""
-    body = body_of(request)
     kinds = [("Content-Type", "application/json")] if body else []
     return HttpWire(
         method=request.method,

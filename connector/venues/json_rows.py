@@ -12,6 +12,7 @@ import re
 from decimal import Decimal
 
 from connector.model.clock import NS_PER_MS
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?")
 _MILLIS_END = 1 << 53
@@ -106,6 +107,32 @@ class Row:
             raise ValueError(f"{name} is neither true nor false")
         return found
 
+    def told(self, name: str) -> str | None:
+        """A text; None for what the venue means by nothing: "" and absent."""
+        return self.text(name, "") or None
+
+    def symbol(self, name: str) -> Symbol:
+        """The instrument that the row speaks of."""
+        return Symbol(self.name(name))
+
+    def order_id(self, name: str) -> VenueOrderId:
+        """The venue's id of an order."""
+        return VenueOrderId(self.name(name))
+
+    def client_id(self, name: str) -> ClientOrderId | None:
+        """An id that a client chose, if it did."""
+        told = self.told(name)
+        return ClientOrderId(told) if told else None
+
+    def trade_id(self, name: str) -> TradeId:
+        """The venue's id of an execution."""
+        return TradeId(self.name(name))
+
+    def whole(self, name: str) -> int | None:
+        """A number written as text, where it is a whole one."""
+        found = self.number(name, Decimal(0))
+        return int(found) if found == int(found) else None
+
     def row(self, name: str) -> Row:
         """An object inside; absent is an empty one."""
         return Row(self._fields.get(name) or {})
@@ -113,6 +140,10 @@ class Row:
     def rows(self, name: str) -> list[Row]:
         """A list of objects."""
         return [Row(item) for item in self.items(name)]
+
+    def rows_if(self, name: str) -> list[Row]:
+        """A list of objects; absent is an empty one."""
+        return self.rows(name) if self.has(name) else []
 
     def items(self, name: str) -> list[object]:
         """A list of anything."""

@@ -231,3 +231,36 @@ def _liquidation(
         top += qty * other.position.entry_price - other.tier.cum
         bottom += qty - abs(qty) * rate
     return crossing(top, bottom)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTotals:
+    """The names under which a venue tells its own totals, in *currency*."""
+
+    equity: str
+    total: str
+    unrealized: str
+    initial: str
+    maintenance: str
+    available: str
+    currency: str = "USD"
+
+
+def told_margin(view: AccountView, names: ToldTotals) -> MarginNumbers | None:
+    """The venue's own totals, where haircuts and prices of collateral are needed that
+    only it knows: as fresh as its last word. None while it has not told them."""
+    told = view.venue_fields
+    if not told.get(names.equity) or not told.get(names.total):
+        return None
+    fields = (names.equity, names.unrealized, names.initial, names.maintenance)
+    equity, profit, initial, maintenance = (Decimal(told.get(f) or 0) for f in fields)
+    return MarginNumbers(
+        currency=names.currency,
+        wallet=Decimal(told[names.total]) - profit,
+        equity=equity,
+        unrealized_pnl=profit,
+        initial_margin=initial,
+        maintenance_margin=maintenance,
+        available=Decimal(told.get(names.available) or 0),
+        margin_ratio=ratio_of(maintenance, equity),
+    )

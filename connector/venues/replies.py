@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connector.dialect.facts import Fact, UnknownFact
+from connector.dialect.facts import (
+    ControlFact,
+    ControlKind,
+    Fact,
+    OrderFact,
+    UnknownFact,
+)
 from connector.dialect.wire import Reply, Request, Verdict
+from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.noun import replace
+from connector.model.order import OrderStatus
 from connector.venues.verdicts import unreadable
 
 BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
@@ -34,6 +42,13 @@ def unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
     """A frame that nobody understood, cut to a bearable size."""
     text = raw[:RAW_MAX].decode("utf-8", "replace")
     return UnknownFact(kind=kind, raw=text, is_gap=is_gap)
+
+
+def control(
+    kind: ControlKind, ref: str = "", code: str = "", text: str = ""
+) -> tuple[ControlFact]:
+    """A frame about the connection."""
+    return (ControlFact(kind=kind, ref=ref, code=code, text=text),)
 
 
 def one_by_one(
@@ -73,3 +88,34 @@ def entries(
         else:
             items.append(unreadable(request, "a batch entry without an answer"))
     return tuple(items)
+
+
+def of_batch(items: tuple[Reply, ...]) -> Reply:
+    """The answer to a batch that was read entry by entry."""
+    return Reply(
+        verdict=Verdict.OK,
+        items=items,
+        facts=tuple(fact for item in items for fact in item.facts),
+        throttle=next((item.throttle for item in items if item.throttle), None),
+    )
+
+
+def placed(
+    symbol: Symbol,
+    client_order_id: ClientOrderId | None,
+    venue_order_id: str,
+    venue_ns: int,
+    *,
+    is_conditional: bool,
+) -> Reply:
+    """The order exists; its fate comes by stream."""
+    fact = OrderFact(
+        symbol=symbol,
+        venue_order_id=VenueOrderId(venue_order_id),
+        client_order_id=client_order_id,
+        status=OrderStatus.NEW,
+        venue_ns=venue_ns,
+        is_conditional=is_conditional,
+        created_ns=venue_ns or None,
+    )
+    return ok(fact)

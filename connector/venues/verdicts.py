@@ -27,6 +27,14 @@ class Meaning(StrEnum):
     UNCHANGED = "unchanged"  # was so already
 
 
+def meaning_of_status(status: int) -> Meaning:
+    """Of an answer whose body says nothing: a gateway's page (5xx, 408, a redirect,
+    403) proves nothing about a command; 429 never reached it."""
+    if status == 429:
+        return Meaning.NOT_EXECUTED
+    return Meaning.REFUSED if status in {400, 401, 404} else Meaning.UNKNOWN
+
+
 _V = Verdict
 # Of a placement, an amend or cancel, a setting, a question. (No answer to a placement
 # is "gone": something in between mixed up requests.)

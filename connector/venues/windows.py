@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from connector.dialect.wire import Request
 from connector.model.noun import replace
+from connector.venues.pages import with_param
 
 AHEAD_MS = 60_000
 """The last window reaches into the future, so that no clock cuts off its end."""
@@ -29,8 +30,7 @@ def next_page(request: Request, cursor: str, rows: int) -> Request | None:
     page with a cursor has been seen: it ends the pages too."""
     pages = dict(request.params)
     if cursor and rows and cursor != pages.get("cursor"):
-        pages["cursor"] = cursor
-        return replace(request, params=tuple(pages.items()))
+        return with_param(request, "cursor", cursor)
     context = request.context
     if not context or int(context["end"]) >= int(context["last"]):
         return None

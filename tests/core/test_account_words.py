@@ -11,9 +11,10 @@ import pytest
 from connector.core.account import Account
 from connector.core.orders import Orders
 from connector.dialect.facts import BalanceFact, FillFact, OrderFact, PositionFact
-from connector.model.account import Source
+from connector.model.account import MarginMode, Source
 from connector.model.clock import Now
 from connector.model.ids import Symbol, TradeId, VenueOrderId
+from connector.model.noun import replace
 from connector.model.order import OrderStatus, PositionSide, Side
 
 BTC = Symbol("BTCUSDT")
@@ -48,6 +49,21 @@ def test_the_newest_word_stands(tiny: Any, words: Any, wanted: int) -> None:
             for word in (*order, *again):
                 account.merge_position(word, Source.STREAM, NOW)
             assert account.position_qty((BTC, NET)) == wanted, order
+
+
+def test_the_other_mode_being_flat_says_nothing(tiny: Any) -> None:
+    """Where an instrument may hold a position per margin mode: closing an isolated one
+    by hand leaves the cross one as it is. Where it may not, the mode was changed."""
+    for apart, wanted in ((True, 1), (False, 0)):
+        account = Account(tiny.TinyDialect(holds_by_mode=apart))
+        held = replace(_word("1", 10), margin_mode=MarginMode.CROSS)
+        other = replace(_word("0", 20), margin_mode=MarginMode.ISOLATED)
+        account.merge_position(held, Source.STREAM, NOW)
+        account.merge_position(other, Source.STREAM, NOW)
+        assert account.position_qty((BTC, NET)) == wanted
+        flat = replace(other, margin_mode=MarginMode.CROSS, venue_ns=30)
+        account.merge_position(flat, Source.STREAM, NOW)
+        assert account.position_qty((BTC, NET)) == 0
 
 
 def test_a_late_numbered_word_does_not_beat_a_newer_plain_one(tiny: Any) -> None:

@@ -124,6 +124,18 @@ def test_one_bad_order_refuses_its_batch(desk: Any, bad: int) -> None:
     assert desk.core.orders.all() == []
 
 
+def test_what_is_not_traded_says_so(make_desk: Any) -> None:
+    """Kinds of instrument that the venue has and this dialect does not trade are
+    known by their names: Unsupported, before anything is journaled."""
+    desk = make_desk(facts={"not_traded": (("[A-Z]+-[CP]", "options"),)}).open()
+    records = dict(desk.records)
+    (ticket,) = desk.submit(desk.intent(symbol="BTC-C"))
+    assert isinstance(desk.outcomes[ticket], Unsupported)
+    assert desk.records == records
+    (ticket,) = desk.submit(desk.intent(symbol="BTC-X"))
+    assert isinstance(desk.outcomes[ticket], InvalidOrder)
+
+
 LACKING = [
     (Capability.CONDITIONAL, {"order_type": T.STOP_LIMIT, "trigger_price": "90"}),
     (

@@ -19,7 +19,6 @@ LINES_MAX = 1_800
 NOT_YET = {
     "binance_usdm": 3_900,
     "deribit": 2_750,
-    "okx_v5": 1_980,
 }
 
 

@@ -27,6 +27,7 @@ from connector.venues.bybit_v5 import rows, words
 from connector.venues.bybit_v5.classify import LIQUIDATION, classify
 from connector.venues.bybit_v5.limits import told_in
 from connector.venues.json_rows import Row
+from connector.venues.pages import Listing
 from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
 from connector.venues.verdicts import unreadable
 from connector.venues.windows import next_page
@@ -157,9 +158,11 @@ def _listed(translate: Callable[[Row, int], Iterable[Fact]]) -> Reader:
     return read
 
 
+_ORDERS = Listing(lambda row: (rows.order_fact(row),), is_newest=True)
+
+
 def _one_order(request: Request, result: Row, body: Row) -> Reply:
-    facts = tuple(map(rows.order_fact, result.rows("list")))
-    return ok(*facts) if facts else Reply(verdict=Verdict.NOT_FOUND)
+    return _ORDERS.read(request, result.items("list"))
 
 
 def _fills(request: Request, result: Row, body: Row) -> Reply:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 
 from connector.dialect.facts import (
-    ControlFact,
     ControlKind,
     Fact,
     FrameReply,
@@ -19,7 +18,7 @@ from connector.dialect.facts import (
 from connector.venues.bybit_v5 import classify, rows
 from connector.venues.bybit_v5.sign import FRAME_MARK
 from connector.venues.json_rows import Row
-from connector.venues.replies import BROKEN, unknown
+from connector.venues.replies import BROKEN, control, unknown
 
 _TOPIC = re.compile(rb'"topic"\s*:\s*"([A-Za-z0-9_.:-]{1,80})"')
 _PUBLIC = "tickers"
@@ -62,18 +61,18 @@ def _control(raw: bytes) -> tuple[Fact, ...]:
     except BROKEN:
         return (unknown("", raw, is_gap=True),)
     if op == "pong" or (op == "ping" and text == "pong"):
-        return (ControlFact(kind=ControlKind.PONG),)
+        return control(ControlKind.PONG)
     if op.startswith("order."):
         reply = FrameReply(frame_id=ref.partition(FRAME_MARK)[0], raw=raw)
         if code == classify.SERVICE_RESTARTS:
-            return (reply, ControlFact(kind=ControlKind.RESTART_NOTICE))
+            return (reply, *control(ControlKind.RESTART_NOTICE))
         return (reply,)
     if success is None and code is None:
         return (unknown(op, raw, is_gap=not op),)
     if success or code == 0:
-        return (ControlFact(kind=ControlKind.ACK, ref=ref),)
+        return control(ControlKind.ACK, ref)
     told = "" if code is None else str(code)
-    return (ControlFact(kind=ControlKind.REFUSED, ref=ref, code=told, text=text),)
+    return control(ControlKind.REFUSED, ref, told, text)
 
 
 _TOPICS: dict[str, Callable[[Row, Row], tuple[Fact, ...]]] = {

@@ -12,7 +12,7 @@ from connector.dialect.wire import Request
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.noun import replace
 from connector.model.order import Order
-from connector.venues.asking import Params, question
+from connector.venues.asking import Params, begin_of, question
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
 from connector.venues.bybit_v5.requests import is_wire_id, order_ids
@@ -50,7 +50,7 @@ class Questions:
 
     def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
         """Executions of one instrument, window by window."""
-        start = cursor.since_ms if cursor.trade_id is None else cursor.venue_ms
+        start = begin_of(cursor, now_ms, FILL_RETENTION_S)
         params = (*_LINEAR, ("symbol", str(cursor.symbol)), ("limit", "100"))
         first = _ask("fills", "execution/list", params, cursor.symbol)
         return (_since(first, start, now_ms),)

@@ -6,7 +6,6 @@ Source: "Trade", "Position" and "Batch" pages of the v5 documentation, read 2026
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
@@ -17,11 +16,14 @@ from connector.model.instrument import Instrument
 from connector.model.limits import Priority
 from connector.model.money import text_of
 from connector.model.order import Order, OrderIntent, Terms
-from connector.venues.base import setting_context
 from connector.venues.bybit_v5 import words
 from connector.venues.bybit_v5.limits import cost_of
-from connector.venues.json_commands import JsonCommands, JsonOrders, JsonRow
-from connector.venues.replies import batch_context
+from connector.venues.json_commands import (
+    JsonCommands,
+    JsonOrders,
+    JsonRow,
+    setting_request,
+)
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -81,17 +83,13 @@ class Commands(JsonCommands):
 
     def on_orders(self, orders: JsonOrders) -> Request:
         """One row as it is, several in a list; each costs one of the batch bucket."""
-        rows = list(orders.rows)
-        context = batch_context(orders.names) if orders.is_batch else {}
-        return _command(
-            orders.op,
-            _PATHS[orders.op],
+        rows, path = list(orders.rows), _PATHS[orders.op]
+        return orders.request(
+            f"/v5/{path}",
             {**_LINEAR, **({"request": rows} if orders.is_batch else rows[0])},
-            orders.priority,
-            units=len(rows),
-            symbol=None if orders.is_batch else Symbol(str(rows[0]["symbol"])),
-            client_order_id=None if orders.is_batch else orders.names[0],
-            context=context,
+            cost_of(orders.op, len(rows)),
+            window_ms=RECV_WINDOW_MS,
+            frame_method=path.replace("/", "."),
         )
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
@@ -183,40 +181,17 @@ def _exits(intent: OrderIntent) -> JsonRow:
 
 
 def _cancel_all(which: JsonRow) -> Request:
-    body = {**_LINEAR, **which}
-    return _command("cancel_all", "order/cancel-all", body, Priority.CANCEL)
+    return Request(
+        op="cancel_all",
+        method="POST",
+        path="/v5/order/cancel-all",
+        body={**_LINEAR, **which},
+        cost=cost_of("cancel_all"),
+        priority=Priority.CANCEL,
+        window_ms=RECV_WINDOW_MS,
+    )
 
 
 def _setting(op: str, path: str, body: JsonRow, told: SettingFact) -> Request:
-    context = setting_context(told)
-    return _command(op, path, body, symbol=told.symbol, context=context)
-
-
-def _command(
-    op: str,
-    path: str,
-    body: JsonRow,
-    priority: Priority = Priority.PLACE,
-    *,
-    units: int = 1,
-    symbol: Symbol | None = None,
-    client_order_id: ClientOrderId | None = None,
-    context: Mapping[str, str] | None = None,
-) -> Request:
-    """One POST; order entry over WebSocket has the commands on single orders and
-    on batches, under the end of their paths."""
-    group, _, name = path.partition("/")
-    has_frame = group == "order" and op != "cancel_all"
-    return Request(
-        op=op,
-        method="POST",
-        path=f"/v5/{path}",
-        body=body,
-        cost=cost_of(op, units),
-        priority=priority,
-        window_ms=RECV_WINDOW_MS,
-        frame_method=f"order.{name}" if has_frame else "",
-        symbol=symbol,
-        client_order_id=client_order_id,
-        context=context or {},
-    )
+    path, window_ms = f"/v5/{path}", RECV_WINDOW_MS
+    return setting_request(op, path, body, cost_of(op), told, window_ms=window_ms)

@@ -25,6 +25,7 @@ from connector.dialect.wire import (
 from connector.errors import Unsupported
 from connector.model.credentials import KeyKind
 from connector.venues.bybit_v5 import words
+from connector.venues.json_commands import body_of, deadline_of, http_wire
 from connector.venues.json_rows import compact
 
 QUERY_WINDOW_MS = 5000
@@ -55,31 +56,20 @@ def sign(
     request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
 ) -> HttpWire:
     """*request* at venue time *venue_ms*; a GET never has a body (403 else)."""
-    query = encode(request.params)
-    body = b"" if request.body is None else compact(request.body).encode("utf-8")
-    headers: list[tuple[str, str]] = []
-    deadline_ms = None
-    if request.security is not Security.NONE:
-        assert signer is not None, f"{request.op} needs a key"
-        key, window_ms = signer.api_key.reveal(), request.window_ms or QUERY_WINDOW_MS
-        payload = f"{venue_ms}{key}{window_ms}{query or body.decode('utf-8')}"
-        headers = [
-            ("X-BAPI-API-KEY", key),
-            ("X-BAPI-TIMESTAMP", str(venue_ms)),
-            ("X-BAPI-RECV-WINDOW", str(window_ms)),
-            ("X-BAPI-SIGN", signature(signer, payload)),
-        ]
-        if request.window_ms is not None:
-            deadline_ms = venue_ms + window_ms
-    if body:
-        headers.append(("Content-Type", "application/json"))
-    return HttpWire(
-        method=request.method,
-        url=f"{base_url}{request.path}" + (f"?{query}" if query else ""),
-        headers=tuple(headers),
-        body=body,
-        deadline_ms=deadline_ms,
-    )
+    query, body = encode(request.params), body_of(request)
+    if request.security is Security.NONE:
+        return http_wire(request, base_url, query, body)
+    assert signer is not None, f"{request.op} needs a key"
+    key, window_ms = signer.api_key.reveal(), request.window_ms or QUERY_WINDOW_MS
+    payload = f"{venue_ms}{key}{window_ms}{query or body}"
+    headers = [
+        ("X-BAPI-API-KEY", key),
+        ("X-BAPI-TIMESTAMP", str(venue_ms)),
+        ("X-BAPI-RECV-WINDOW", str(window_ms)),
+        ("X-BAPI-SIGN", signature(signer, payload)),
+    ]
+    deadline_ms = deadline_of(request, venue_ms)
+    return http_wire(request, base_url, query, body, headers, deadline_ms)
 
 
 def sign_request_frame(
@@ -102,7 +92,7 @@ def sign_request_frame(
         "op": request.frame_method,
         "args": [request.body],
     }
-    deadline_ms = None if request.window_ms is None else venue_ms + window_ms
+    deadline_ms = deadline_of(request, venue_ms)
     return FrameWire(text=compact(frame), frame_id=frame_id, deadline_ms=deadline_ms)
 
 

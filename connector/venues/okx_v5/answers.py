@@ -9,20 +9,28 @@ missing row would be taken for "is not there"; instruments are read one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from connector.dialect.facts import Fact, KeyFact, OrderFact, RiskFact, SettingFact
+from connector.dialect.facts import Fact, KeyFact, RiskFact, SettingFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
-from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
+from connector.model.ids import ClientOrderId, Symbol
 from connector.model.noun import replace
-from connector.model.order import OrderStatus
 from connector.venues.base import setting_facts
 from connector.venues.json_rows import Row
 from connector.venues.okx_v5 import questions, rows, words
 from connector.venues.okx_v5.classify import FROZEN, classify
 from connector.venues.okx_v5.requests import ORDER_CALLS
-from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
+from connector.venues.pages import Listing
+from connector.venues.replies import (
+    BROKEN,
+    entries,
+    excerpt,
+    of_batch,
+    ok,
+    one_by_one,
+    placed,
+    whole,
+)
 from connector.venues.verdicts import is_placing, unreadable
 
 
@@ -78,13 +86,7 @@ def _orders_done(request: Request, outcomes: Sequence[Row]) -> Reply:
         symbol = Symbol(request.context["symbols"].split()[index])
         return _order_done(request, outcomes[index], ClientOrderId(name), symbol)
 
-    items = entries(request, len(outcomes), read)
-    return Reply(
-        verdict=Verdict.OK,
-        items=items,
-        facts=tuple(fact for item in items for fact in item.facts),
-        throttle=next((item.throttle for item in items if item.throttle), None),
-    )
+    return of_batch(entries(request, len(outcomes), read))
 
 
 def _order_done(
@@ -100,34 +102,15 @@ def _order_done(
     if not is_placing(request.op):
         is_amend = request.op.startswith("amend")
         return Reply(verdict=Verdict.PROCESSING if is_amend else Verdict.OK)
-    venue_id = outcome.name("algoId" if is_algo else "ordId")
     assert symbol is not None, "orders are of instruments"
-    venue_ns = outcome.nanos("ts", 0)
-    fact = OrderFact(
-        symbol=symbol,
-        venue_order_id=VenueOrderId(venue_id),
-        client_order_id=name,
-        status=OrderStatus.NEW,
-        venue_ns=venue_ns,
-        is_conditional=is_algo,
-        created_ns=venue_ns or None,
+    venue_id, venue_ns = (
+        outcome.name("algoId" if is_algo else "ordId"),
+        outcome.nanos("ts", 0),
     )
-    return ok(fact)
+    return placed(symbol, name, venue_id, venue_ns, is_conditional=is_algo)
 
 
 # --- questions --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """How the rows of an answer are read. Pages follow each other by *last_id*;
-    *is_filtered*: kinds that are not traded here come too. *is_single*: an account
-    without a row is no empty account, it is no answer."""
-
-    translate: Callable[[Row], Iterable[Fact]]
-    last_id: str = ""
-    is_filtered: bool = False
-    is_single: bool = False
 
 
 def _understand(request: Request, data: Sequence[object]) -> Reply:
@@ -143,20 +126,8 @@ def _understand(request: Request, data: Sequence[object]) -> Reply:
             return ok(*one_by_one(data, _instrument, "instrument"))
         case "set_leverage" | "set_hedge_mode" | "dead_man":
             return ok(*setting_facts(request))
-        case "query_order" | "query_conditional" if not data:
-            return Reply(verdict=Verdict.NOT_FOUND, text="no such order")
-    reader = _READERS[request.op]
-    page = [Row(item) for item in data]
-    if reader.is_single and len(page) != 1:
-        raise ValueError("one row is expected")
-    if request.op in ("query_order", "query_conditional"):
-        # Several orders may have had one client id: the newest is told.
-        page = page[:1]
-    kept = [row for row in page if not reader.is_filtered or rows.is_ours(row)]
-    last = page[-1].name(reader.last_id) if page and reader.last_id else ""
-    following = questions.next_page(request, last, len(page))
-    facts = (fact for row in kept for fact in reader.translate(row))
-    return ok(*facts, next_request=following)
+        case op:
+            return _LISTINGS[op].read(request, data, questions.next_page)
 
 
 def _instrument(item: object) -> Fact:
@@ -183,17 +154,18 @@ def _key_info(row: Row) -> list[Fact]:
     return [key]
 
 
-_READERS = {
-    "query_order": _Reader(rows.order_facts),
-    "query_conditional": _Reader(rows.algo_facts),
-    "open_orders": _Reader(rows.order_facts, "ordId", is_filtered=True),
-    "open_conditionals": _Reader(rows.algo_facts, "algoId", is_filtered=True),
-    "fills": _Reader(lambda row: [rows.fill_fact(row)], "billId"),
-    "positions": _Reader(lambda row: [rows.position_fact(row)], is_filtered=True),
-    "balance": _Reader(rows.account_facts, is_single=True),
-    "bills": _Reader(rows.bill_facts, "billId"),
-    "leverage": _Reader(lambda row: [rows.leverage_setting(row)]),
-    "settings": _Reader(_settings, is_single=True),
-    "key_info": _Reader(_key_info, is_single=True),
-    "marks": _Reader(lambda row: [rows.mark_fact(row)]),
+_LISTINGS = {
+    # Several orders may have had one client id: the newest is told.
+    "query_order": Listing(rows.order_facts, is_newest=True),
+    "query_conditional": Listing(rows.algo_facts, is_newest=True),
+    "open_orders": Listing(rows.order_facts, "ordId", rows.is_ours),
+    "open_conditionals": Listing(rows.algo_facts, "algoId", rows.is_ours),
+    "fills": Listing(lambda row: [rows.fill_fact(row)], "billId"),
+    "positions": Listing(lambda row: [rows.position_fact(row)], keeps=rows.is_ours),
+    "balance": Listing(rows.account_facts, is_single=True),
+    "bills": Listing(rows.bill_facts, "billId"),
+    "leverage": Listing(lambda row: [rows.leverage_setting(row)]),
+    "settings": Listing(_settings, is_single=True),
+    "key_info": Listing(_key_info, is_single=True),
+    "marks": Listing(lambda row: [rows.mark_fact(row)]),
 }

@@ -17,7 +17,7 @@ from __future__ import annotations
 from connector.dialect.wire import Reply, Request, Throttle
 from connector.model.limits import BucketScope
 from connector.venues.okx_v5.limits import ORDERS
-from connector.venues.verdicts import Meaning, failed
+from connector.venues.verdicts import Meaning, failed, meaning_of_status
 
 PAUSE_MS = 2000
 """One window: no time is told."""
@@ -56,12 +56,9 @@ _MEANINGS = {code: meaning for meaning, group in _GROUPS.items() for code in gro
 
 def classify(request: Request, *, status: int, code: int | None, text: str) -> Reply:
     """The Reply to a failure; *code* None when the body has none."""
+    meaning = meaning_of_status(status)
     if code is not None:
         meaning = _MEANINGS.get(code, Meaning.REFUSED)
-    elif status == 429:
-        meaning = Meaning.NOT_EXECUTED
-    else:
-        meaning = Meaning.REFUSED if status in {400, 401, 404} else Meaning.UNKNOWN
     return failed(
         request,
         meaning,

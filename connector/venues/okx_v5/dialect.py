@@ -27,6 +27,7 @@ from connector.venues.okx_v5 import (
 )
 from connector.venues.okx_v5 import margin as margins
 from connector.venues.okx_v5 import sign as signing
+from connector.venues.okx_v5.scripts import StreamScript
 
 FACTS = VenueFacts(
     name=words.VENUE,
@@ -61,6 +62,11 @@ FACTS = VenueFacts(
     tiers_one_by_one=True,
     # Three connections a second per address.
     dials_in_turn=True,
+    holds_by_mode=True,
+    not_traded=(
+        ("[A-Z0-9]+-[A-Z0-9]+-[0-9]{6}-[0-9.]+-[CP]", "options"),
+        ("[A-Z0-9]+-(USDT|USDC|USD|EUR|BTC|ETH)", "spot and margin"),
+    ),
     # "Cancel All After": one countdown of 10 to 120 s, one call a second.
     dead_man=DeadMan(kind=DeadManKind.ACCOUNT_TIMER, min_ms=10_000, max_ms=120_000),
 )
@@ -102,31 +108,19 @@ class OkxV5(requests.Commands, questions.Questions, PureDialect):
 
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps orders, positions and balances."""
-        return scripts.StreamScript(
-            endpoints.stream,
-            has_login=True,
-            channels=scripts.PRIVATE,
-            optional=scripts.FAST_FILLS,
-        )
+        return StreamScript(endpoints.stream, scripts.PRIVATE, scripts.FAST_FILLS)
 
     def second_script(self, endpoints: Endpoints) -> LinkScript | None:
         """Opens and keeps conditional orders, which have a socket of their own."""
-        if not endpoints.second:
-            return None
-        return scripts.StreamScript(
-            endpoints.second, has_login=True, channels=scripts.BUSINESS
-        )
+        url = endpoints.second
+        return StreamScript(url, scripts.BUSINESS) if url else None
 
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]
     ) -> LinkScript:
         """Opens and keeps mark prices of *symbols*."""
-        return scripts.StreamScript(
-            endpoints.public, has_login=False, channels=scripts.marks(symbols)
-        )
+        return StreamScript(endpoints.public, scripts.marks(symbols), login="")
 
     def order_script(self, endpoints: Endpoints) -> LinkScript | None:
         """Opens and keeps WebSocket order entry; None if there is none."""
-        if not endpoints.ws_api:
-            return None
-        return scripts.StreamScript(endpoints.ws_api, has_login=True)
+        return StreamScript(endpoints.ws_api) if endpoints.ws_api else None

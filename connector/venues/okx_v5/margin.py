@@ -16,7 +16,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers
-from connector.venues.linear_margin import MarginRules, margin_of, ratio_of
+from connector.venues.linear_margin import (
+    MarginRules,
+    ToldTotals,
+    margin_of,
+    told_margin,
+)
 
 RULES = MarginRules(
     tier_size=lambda instrument, position, _, __: (
@@ -28,26 +33,16 @@ RULES = MarginRules(
 )
 
 
+TOLD = ToldTotals(
+    equity="adjEq",
+    total="totalEq",
+    unrealized="upl",
+    initial="imr",
+    maintenance="mmr",
+    available="availEq",
+)
+
+
 def margin(view: AccountView) -> MarginNumbers | None:
     """Numbers of the account; None while something at stake is not known."""
-    return _told(view) if view.is_multi_asset else margin_of(view, RULES)
-
-
-def _told(view: AccountView) -> MarginNumbers | None:
-    told = view.venue_fields
-    if not told.get("adjEq") or not told.get("totalEq"):
-        return None
-    names = ("adjEq", "totalEq", "upl", "imr", "mmr", "availEq")
-    equity, wallet, unrealized, initial, maintenance, available = (
-        Decimal(told.get(name) or 0) for name in names
-    )
-    return MarginNumbers(
-        currency="USD",
-        wallet=wallet - unrealized,
-        equity=equity,
-        unrealized_pnl=unrealized,
-        initial_margin=initial,
-        maintenance_margin=maintenance,
-        available=available,
-        margin_ratio=ratio_of(maintenance, equity),
-    )
+    return told_margin(view, TOLD) if view.is_multi_asset else margin_of(view, RULES)

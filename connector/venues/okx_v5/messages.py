@@ -17,19 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from connector.dialect.facts import (
-    ControlFact,
-    ControlKind,
-    Fact,
-    FrameReply,
-    UnknownFact,
-)
+from connector.dialect.facts import ControlKind, Fact, FrameReply, UnknownFact
 from connector.model.noun import replace
 from connector.venues.json_rows import Row
 from connector.venues.okx_v5 import rows
 from connector.venues.okx_v5.classify import SERVICE_UPGRADE
 from connector.venues.okx_v5.sign import LOGIN
-from connector.venues.replies import BROKEN, unknown
+from connector.venues.replies import BROKEN, control, unknown
 
 _CHANNEL = re.compile(rb'"channel"\s*:\s*"([a-z_-]{1,40})"')
 # A refused request is quoted in the refusal, a login with its passphrase.
@@ -39,7 +33,7 @@ _SECRET = re.compile(r'(\\?"(?:passphrase|sign|apiKey)\\?"\s*:\s*\\?")[^"\\]*')
 def read_frame(raw: bytes) -> tuple[Fact, ...]:
     """The facts of one frame of any socket; never raises."""
     if raw == b"pong":
-        return (ControlFact(kind=ControlKind.PONG),)
+        return control(ControlKind.PONG)
     if b'"event"' not in raw:
         peeked = _CHANNEL.search(raw)
         if peeked is not None:
@@ -85,19 +79,18 @@ def _event(event: str, name: str, head: Row, raw: bytes) -> tuple[Fact, ...]:
     )
     match event:
         case "login":
-            return (ControlFact(kind=ControlKind.ACK, ref=LOGIN),)
+            return control(ControlKind.ACK, LOGIN)
         case "subscribe":
-            return (ControlFact(kind=ControlKind.ACK, ref=ref),)
+            return control(ControlKind.ACK, ref)
         case "unsubscribe" | "channel-conn-count":
             return ()
         case "channel-conn-count-error":
             kind = ControlKind.SUBSCRIPTION_LOST
-            return (ControlFact(kind=kind, ref=ref, text="too many connections"),)
+            return control(kind, ref, text="too many connections")
         case "notice" if code == str(SERVICE_UPGRADE):
-            return (ControlFact(kind=ControlKind.RESTART_NOTICE, text=text),)
+            return control(ControlKind.RESTART_NOTICE, text=text)
         case "error":
-            kind = ControlKind.REFUSED
-            return (ControlFact(kind=kind, ref=name, code=code, text=text),)
+            return control(ControlKind.REFUSED, name, code, text)
     return (_unknown(event, raw, is_gap=False),)
 
 

@@ -18,10 +18,11 @@ from connector.dialect.wire import Request
 from connector.model.ids import Symbol
 from connector.model.noun import replace
 from connector.model.order import Order
-from connector.venues.asking import Params, question
+from connector.venues.asking import Params, begin_of, question
 from connector.venues.okx_v5 import words
 from connector.venues.okx_v5.limits import cost_of, order_cost
 from connector.venues.okx_v5.requests import is_wire_id
+from connector.venues.pages import with_param
 
 PAGE = 100
 DAY_MS = 86_400_000
@@ -30,11 +31,7 @@ FILL_RETENTION_S = 90 * 86_400
 
 _FAST_FILLS_MS = 3 * DAY_MS - 3_600_000
 _FAST_BILLS_MS = 7 * DAY_MS - 3_600_000
-_ALGO_KINDS = (
-    ("ordType", "conditional,oco"),
-    ("ordType", "trigger"),
-    ("ordType", "move_order_stop"),
-)
+_ALGO_KINDS = ("conditional,oco", "trigger", "move_order_stop")
 _LIMIT = ("limit", str(PAGE))
 
 
@@ -60,8 +57,7 @@ class Questions:
 
     def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
         """Own executions of one instrument from the cursor to now."""
-        begin = cursor.venue_ms if cursor.trade_id is not None else cursor.since_ms
-        begin = max(0, begin, now_ms - FILL_RETENTION_S * 1000)
+        begin = begin_of(cursor, now_ms, FILL_RETENTION_S)
         path = "fills" if now_ms - begin < _FAST_FILLS_MS else "fills-history"
         params = (*_of(cursor.symbol), ("begin", str(begin)), _LIMIT)
         return (_ask("fills", f"trade/{path}", params, cursor.symbol),)
@@ -78,7 +74,8 @@ class Questions:
         """The calls that answer one part of a snapshot."""
         match part:
             case Part.OPEN_ORDERS:
-                return _open_orders()
+                regular = _ask("open_orders", "trade/orders-pending", (_LIMIT,))
+                return (regular, *map(_open_conditionals, _ALGO_KINDS))
             case Part.POSITIONS:
                 return (_ask("positions", "account/positions"),)
             case Part.BALANCES:
@@ -108,16 +105,12 @@ def next_page(request: Request, last_id: str, rows: int) -> Request | None:
     """The page after a full one: what is older than *last_id*."""
     if rows < PAGE or not last_id:
         return None
-    params = tuple(pair for pair in request.params if pair[0] != "after")
-    return replace(request, params=(*params, ("after", last_id)))
+    return with_param(request, "after", last_id)
 
 
-def _open_orders() -> tuple[Request, ...]:
-    path = "trade/orders-algo-pending"
-    return (
-        _ask("open_orders", "trade/orders-pending", (_LIMIT,)),
-        *(_ask("open_conditionals", path, (kind, _LIMIT)) for kind in _ALGO_KINDS),
-    )
+def _open_conditionals(kind: str) -> Request:
+    params = (("ordType", kind), _LIMIT)
+    return _ask("open_conditionals", "trade/orders-algo-pending", params)
 
 
 def _by_kind(op: str, path: str) -> tuple[Request, ...]:

@@ -22,10 +22,8 @@ from decimal import Decimal
 from connector.dialect.facts import SettingFact
 from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
-from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
-from connector.model.limits import Priority
 from connector.model.money import text_of
 from connector.model.order import (
     Order,
@@ -36,12 +34,15 @@ from connector.model.order import (
     Terms,
     TimeInForce,
 )
-from connector.venues.base import setting_context
-from connector.venues.json_commands import JsonCommands, JsonOrders, JsonRow
+from connector.venues.json_commands import (
+    JsonCommands,
+    JsonOrders,
+    JsonRow,
+    setting_request,
+)
 from connector.venues.okx_v5 import words
 from connector.venues.okx_v5.limits import cost_of, order_cost
 from connector.venues.okx_v5.sign import ACCEPTANCE_MS
-from connector.venues.replies import batch_context
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -145,48 +146,30 @@ class Commands(JsonCommands):
 
     def on_orders(self, orders: JsonOrders) -> Request:
         """As a frame if the numbers of all instruments are known."""
-        op, rows = orders.op, orders.rows
-        call = ORDER_CALLS[op]
-        symbols = [Symbol(str(row["instId"])) for row in rows]
+        call, rows = ORDER_CALLS[orders.op], list(orders.rows)
         codes = [known.wire_code if known else "" for known in orders.instruments]
-        context = {"symbols": " ".join(symbols)}
-        if call.frame and all(codes):
-            context["codes"] = " ".join(codes)
-        if orders.is_batch:
-            context |= batch_context(orders.names)
+        has_frame = bool(call.frame) and all(codes)
         # A batch of one counts as a single call.
-        bucket = op.replace("_", "-")
+        bucket = orders.op.replace("_", "-")
         if len(rows) == 1:
             bucket = bucket.removesuffix("-batch")
-        return Request(
-            op=op,
-            method="POST",
-            path=f"/api/v5/trade/{call.path}",
-            body=list(rows) if call.is_list else rows[0],
-            cost=order_cost(bucket, symbols),
-            priority=orders.priority,
+        return orders.request(
+            f"/api/v5/trade/{call.path}",
+            rows if call.is_list else rows[0],
+            order_cost(bucket, orders.symbols),
             window_ms=call.window_ms,
-            frame_method=call.frame if "codes" in context else "",
-            symbol=symbols[0],
-            client_order_id=None if orders.is_batch else orders.names[0],
-            context=context,
+            frame_method=call.frame if has_frame else "",
+            context={
+                "symbols": " ".join(orders.symbols),
+                "codes": " ".join(codes) if has_frame else "",
+            },
         )
-
-    def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
-        """The venue has no such call but for option market makers."""
-        raise _lacks("cancel-all in one call", "cancel what is open")
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
         """Leverage of cross positions of an instrument."""
         row: JsonRow = {"instId": symbol, "lever": str(leverage), "mgnMode": "cross"}
         fact = SettingFact(symbol=symbol, leverage=leverage)
         return _setting("set_leverage", "account/set-leverage", row, fact)
-
-    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
-        """Chosen with every order here; isolated positions are not supported."""
-        raise _lacks(
-            f"{mode.value} margin of one instrument", "orders are cross margin"
-        )
 
     def set_hedge_mode(self, *, is_hedge: bool) -> Request:
         """Position mode of the account."""
@@ -271,14 +254,6 @@ def _contracts(qty: Decimal, instrument: Instrument) -> str:
 
 
 def _setting(op: str, path: str, row: JsonRow, fact: SettingFact | None) -> Request:
-    return Request(
-        op=op,
-        method="POST",
-        path=f"/api/v5/{path}",
-        body=row,
-        cost=cost_of(path.rpartition("/")[2]),
-        priority=Priority.PLACE if fact else Priority.CANCEL,
-        window_ms=ACCEPTANCE_MS,
-        symbol=fact.symbol if fact else None,
-        context=setting_context(fact) if fact else {},
-    )
+    cost = cost_of(path.rpartition("/")[2])
+    path = f"/api/v5/{path}"
+    return setting_request(op, path, row, cost, fact, window_ms=ACCEPTANCE_MS)

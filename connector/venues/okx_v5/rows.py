@@ -28,7 +28,7 @@ from connector.dialect.facts import (
     SettingFact,
 )
 from connector.model.account import LedgerKind
-from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ONE, ZERO
 from connector.model.order import (
@@ -48,17 +48,6 @@ def is_ours(row: Row) -> bool:
     return row.text("instType", "SWAP") in words.KINDS
 
 
-def client_id(row: Row, name: str) -> ClientOrderId | None:
-    """None for an empty id."""
-    text = row.text(name, "")
-    return ClientOrderId(text) if text else None
-
-
-def symbol_of(row: Row) -> Symbol:
-    """The instrument that the row speaks of."""
-    return Symbol(row.name("instId"))
-
-
 def _position_side(row: Row) -> PositionSide:
     """NET where the row does not say."""
     return words.POSITION_SIDES[row.text("posSide", "") or "net"]
@@ -67,9 +56,9 @@ def _position_side(row: Row) -> PositionSide:
 def _shared(row: Row, venue_id: str, name: str) -> dict[str, Any]:
     """What both stores tell of an order alike."""
     return {
-        "symbol": symbol_of(row),
-        "venue_order_id": VenueOrderId(row.name(venue_id)),
-        "client_order_id": client_id(row, name),
+        "symbol": row.symbol("instId"),
+        "venue_order_id": row.order_id(venue_id),
+        "client_order_id": row.client_id(name),
         "side": words.SIDES[row.text("side")],
         "qty": row.number_or_none("sz"),
         "reduce_only": row.text("reduceOnly", "") == "true",
@@ -95,7 +84,7 @@ def order_facts(row: Row) -> list[Fact]:
             venue_ns=row.nanos("cTime", 0),
             order_type=OrderType.STOP_LIMIT if price else OrderType.STOP_MARKET,
             is_conditional=True,
-            triggered_order_id=VenueOrderId(row.name("ordId")),
+            triggered_order_id=row.order_id("ordId"),
         )
         facts.append(waited)
         # What it was asked as says more than the order it became.
@@ -133,9 +122,9 @@ def push_facts(row: Row) -> list[Fact]:
 def _fill(row: Row, fee: str, time: str, **more: Any) -> FillFact:
     """What all kinds of rows tell of an execution; fees are negative when paid."""
     return FillFact(
-        symbol=symbol_of(row),
-        venue_order_id=VenueOrderId(row.name("ordId")),
-        trade_id=TradeId(row.name("tradeId")),
+        symbol=row.symbol("instId"),
+        venue_order_id=row.order_id("ordId"),
+        trade_id=row.trade_id("tradeId"),
         side=words.SIDES[row.text("side")],
         qty=row.number("fillSz"),
         price=row.number("fillPx"),
@@ -145,7 +134,7 @@ def _fill(row: Row, fee: str, time: str, **more: Any) -> FillFact:
         realized_pnl=row.number("fillPnl") if row.text("fillPnl", "") else None,
         is_maker={"M": True, "T": False}.get(row.text("execType", "")),
         position_side=_position_side(row),
-        **({"client_order_id": client_id(row, "clOrdId")} | more),
+        **({"client_order_id": row.client_id("clOrdId")} | more),
     )
 
 
@@ -204,38 +193,30 @@ def position_fact(row: Row) -> PositionFact:
     side = words.POSITION_SIDES[row.text("posSide")]
     qty = row.number("pos", ZERO)
     return PositionFact(
-        symbol=symbol_of(row),
+        symbol=row.symbol("instId"),
         position_side=side,
         qty=-qty if side is PositionSide.SHORT else qty,
         venue_ns=row.nanos("uTime"),
         entry_price=row.number("avgPx", ZERO),
         margin_mode=words.MARGIN_MODES.get(row.text("mgnMode", "")),
         isolated_wallet=row.number_or_none("margin"),
-        leverage=_leverage(row) or None,
+        leverage=row.whole("lever") or None,
         mark_price=row.number_or_none("markPx"),
         liquidation_price=row.number_or_none("liqPx"),
     )
 
 
-def _leverage(row: Row) -> int | None:
-    """Where it is a whole number."""
-    lever = row.number("lever", ZERO)
-    return int(lever) if lever == int(lever) else None
-
-
 def warning(row: Row) -> RiskFact:
     """A position near liquidation; it may come after it."""
-    text = (
-        f"{row.name('instId')} {row.text('pos')}: margin ratio {row.text('mgnRatio')}"
-    )
-    symbols = (symbol_of(row),)
-    return RiskFact(text=text, venue_ns=row.nanos("uTime"), symbols=symbols)
+    symbol, ratio = row.symbol("instId"), row.text("mgnRatio")
+    text = f"{symbol} {row.text('pos')}: margin ratio {ratio}"
+    return RiskFact(text=text, venue_ns=row.nanos("uTime"), symbols=(symbol,))
 
 
 def account_facts(row: Row) -> list[Fact]:
     """Balances, and the venue's own totals, currencies by name; a push has only the
     currencies that changed, so what is told replaces what was told of the same."""
-    currencies = row.rows("details") if row.has("details") else []
+    currencies = row.rows_if("details")
     fields = _kept(row, "")
     for currency in currencies:
         fields |= _kept(currency, f"{currency.name('ccy')}.")
@@ -250,18 +231,15 @@ def _kept(row: Row, prefix: str) -> dict[str, str]:
 
 def balance_fact(row: Row) -> BalanceFact:
     """One currency; profit not yet realised is not part of it."""
-    wallet = row.number("cashBal", ZERO)
-    return BalanceFact(
-        asset=row.name("ccy"), wallet=wallet, venue_ns=row.nanos("uTime")
-    )
+    asset, wallet = row.name("ccy"), row.number("cashBal", ZERO)
+    return BalanceFact(asset=asset, wallet=wallet, venue_ns=row.nanos("uTime"))
 
 
 def change_facts(row: Row) -> list[Fact]:
     """What changed, and a notice that an entry of the ledger explains it."""
-    balances = row.rows("balData") if row.has("balData") else []
-    held = row.rows("posData") if row.has("posData") else []
+    balances = row.rows_if("balData")
     facts: list[Fact] = [*map(balance_fact, balances)]
-    facts += [position_fact(position) for position in held if is_ours(position)]
+    facts += map(position_fact, filter(is_ours, row.rows_if("posData")))
     event = row.text("eventType")
     if event not in words.QUIET_EVENTS:
         notice = LedgerFact(
@@ -277,15 +255,12 @@ def change_facts(row: Row) -> list[Fact]:
 
 def bill_facts(row: Row) -> list[Fact]:
     """One change of a balance, its fee and its profit apart."""
-    fee, change, kind = (
-        row.number("fee", ZERO),
-        row.number("balChg", ZERO),
-        row.text("type"),
-    )
+    fee, change = row.number("fee", ZERO), row.number("balChg", ZERO)
+    kind = row.text("type")
     parts = {words.BILL_TYPES.get(kind, LedgerKind.OTHER): change}
     if kind in words.TRADE_BILLS:
         parts = {LedgerKind.REALIZED_PNL: change - fee, LedgerKind.FEE: fee}
-    symbol, trade_id = row.text("instId", ""), row.text("tradeId", "")
+    symbol, trade_id = row.told("instId"), row.told("tradeId")
     return [
         LedgerFact(
             kind=part,
@@ -313,7 +288,7 @@ def instrument_fact(row: Row) -> InstrumentFact:
     code = row.integer("instIdCode", -1)
     return InstrumentFact(
         instrument=Instrument(
-            symbol=symbol_of(row),
+            symbol=row.symbol("instId"),
             kind=words.KINDS[row.text("instType")],
             base=base,
             quote=quote,
@@ -352,13 +327,13 @@ def bracket_fact(symbol: Symbol, tiers: Iterable[Row]) -> BracketFact:
 
 def leverage_setting(row: Row) -> SettingFact:
     """Leverage of one instrument, where it is a whole number."""
-    return SettingFact(symbol=symbol_of(row), leverage=_leverage(row))
+    return SettingFact(symbol=row.symbol("instId"), leverage=row.whole("lever"))
 
 
 def mark_fact(row: Row) -> MarkFact:
     """A mark price."""
     return MarkFact(
-        symbol=symbol_of(row),
+        symbol=row.symbol("instId"),
         mark_price=row.number("markPx"),
         venue_ns=row.nanos("ts"),
     )

@@ -73,10 +73,10 @@ class StreamScript(TopicScript):
     def __init__(
         self,
         url: str,
-        *,
-        has_login: bool,
         channels: Sequence[Channel] = (),
         optional: Sequence[Channel] = (),
+        *,
+        login: str = LOGIN,
     ) -> None:
         size = CHANNELS_PER_FRAME
         starts = range(0, len(channels), size)
@@ -84,7 +84,6 @@ class StreamScript(TopicScript):
         if optional:
             told = _frame(OPTIONAL_ID, optional)
             frames.append(Subscription(text=told.text, refs=()))
-        login = LOGIN if has_login else ""
         super().__init__(url, login=login, subscriptions=frames)
 
     def on_refused(self, fact: ControlFact) -> tuple[Step, ...]:

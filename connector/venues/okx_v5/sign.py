@@ -12,8 +12,6 @@ documentation, read 2026-11. There is no other kind of key.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from connector.dialect.wire import (
     FrameWire,
     HttpWire,
@@ -22,9 +20,16 @@ from connector.dialect.wire import (
     Send,
     SigningKey,
 )
-from connector.errors import CredentialsError, Unsupported
+from connector.errors import Unsupported
+from connector.model.clock import iso_text
 from connector.model.credentials import KeyKind
-from connector.venues.json_commands import body_of, http_wire, query_of
+from connector.venues.base import passphrase_of
+from connector.venues.json_commands import (
+    body_of,
+    deadline_of,
+    http_wire,
+    query_of,
+)
 from connector.venues.json_rows import compact
 from connector.venues.okx_v5 import words
 
@@ -33,12 +38,6 @@ ACCEPTANCE_MS = 30_000
 """A REST call is refused when its timestamp is older."""
 
 _VERIFY = "GET/users/self/verify"
-
-
-def iso_time(venue_ms: int) -> str:
-    """``2024-11-22T10:40:00.000Z``."""
-    whole = datetime.fromtimestamp(venue_ms // 1000, UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{venue_ms % 1000:03d}Z"
 
 
 def signature(signer: SigningKey, payload: str) -> str:
@@ -52,23 +51,23 @@ def sign(
     request: Request, signer: SigningKey | None, base_url: str, venue_ms: int
 ) -> HttpWire:
     """*request* at venue time *venue_ms*; the query is signed as it is sent."""
-    query = query_of(request)
+    query, body = query_of(request), body_of(request)
     if request.security is Security.NONE:
-        return http_wire(request, base_url, query)
+        return http_wire(request, base_url, query, body)
     assert signer is not None, f"{request.op} needs a key"
-    stamp, window_ms = iso_time(venue_ms), request.window_ms
+    stamp = iso_text(venue_ms)
     target = f"{request.path}?{query}" if query else request.path
-    payload = f"{stamp}{request.method}{target}{body_of(request)}"
+    payload = f"{stamp}{request.method}{target}{body}"
     headers = [
         ("OK-ACCESS-KEY", signer.api_key.reveal()),
         ("OK-ACCESS-SIGN", signature(signer, payload)),
         ("OK-ACCESS-TIMESTAMP", stamp),
-        ("OK-ACCESS-PASSPHRASE", _passphrase(signer)),
+        ("OK-ACCESS-PASSPHRASE", passphrase_of(signer)),
     ]
-    deadline_ms = None if window_ms is None else venue_ms + window_ms
-    if window_ms is not None and window_ms < ACCEPTANCE_MS:
+    deadline_ms = deadline_of(request, venue_ms)
+    if request.window_ms is not None and request.window_ms < ACCEPTANCE_MS:
         headers.append(("expTime", str(deadline_ms)))
-    return http_wire(request, base_url, query, headers, deadline_ms)
+    return http_wire(request, base_url, query, body, headers, deadline_ms)
 
 
 def sign_request_frame(
@@ -84,9 +83,7 @@ def sign_request_frame(
         for number, row in zip(numbers, rows, strict=True)
     ]
     frame: dict[str, object] = {"id": frame_id, "op": request.frame_method}
-    deadline_ms = None
-    if request.window_ms is not None:
-        deadline_ms = venue_ms + request.window_ms
+    if deadline_ms := deadline_of(request, venue_ms):
         frame["expTime"] = str(deadline_ms)
     frame["args"] = args
     return FrameWire(text=compact(frame), frame_id=frame_id, deadline_ms=deadline_ms)
@@ -98,17 +95,8 @@ def sign_frame(step: Send, signer: SigningKey, venue_ms: int) -> str:
     seconds = str(venue_ms // 1000)
     args = {
         "apiKey": signer.api_key.reveal(),
-        "passphrase": _passphrase(signer),
+        "passphrase": passphrase_of(signer),
         "timestamp": seconds,
         "sign": signature(signer, seconds + _VERIFY),
     }
     return compact({"op": "login", "args": [args]})
-
-
-def _passphrase(signer: SigningKey) -> str:
-    if signer.passphrase is None:
-        raise CredentialsError(
-            "a key of this venue has a passphrase, chosen when it was made: "
-            "`connector keys add` asks for it"
-        )
-    return signer.passphrase.reveal()

@@ -24,23 +24,19 @@ from connector.model.order import (
     TimeInForce,
     TriggerPriceType,
 )
+from connector.venues.base import lower_words
 
 VENUE = "okx-v5"
 
 KINDS = {"SWAP": InstrumentKind.PERPETUAL, "FUTURES": InstrumentKind.FUTURE}
 """Kinds of instrument that are traded here; rows of others are told, not merged."""
 
-SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+SIDES = lower_words(Side)
 SIDE_WORDS = {side: word for word, side in SIDES.items()}
-
-POSITION_SIDES = {
-    "net": PositionSide.NET,
-    "long": PositionSide.LONG,
-    "short": PositionSide.SHORT,
-}
+POSITION_SIDES = lower_words(PositionSide)
 POSITION_SIDE_WORDS = {side: word for word, side in POSITION_SIDES.items()}
-
-MARGIN_MODES = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
+TRIGGER_WORDS = {kind: word for word, kind in lower_words(TriggerPriceType).items()}
+MARGIN_MODES = lower_words(MarginMode)
 
 # The lifetime is part of the order type here: type, time in force, post-only.
 ORDER_TYPES: dict[str, tuple[OrderType, TimeInForce, bool]] = {
@@ -120,12 +116,6 @@ ALGO_STATES = {
     "partially_failed": OrderStatus.NEW,
     "canceled": OrderStatus.CANCELED,
     "order_failed": OrderStatus.REJECTED,
-}
-
-TRIGGER_WORDS = {
-    TriggerPriceType.LAST: "last",
-    TriggerPriceType.MARK: "mark",
-    TriggerPriceType.INDEX: "index",
 }
 
 SELF_TRADE_WORDS = {

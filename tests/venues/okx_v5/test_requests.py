@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal as D
 from typing import Any
 
@@ -242,6 +243,22 @@ def test_batches_have_bounds() -> None:
         DIALECT.cancel_batch([order()] * 21, instrument())
     with pytest.raises(Unsupported):
         DIALECT.place_batch([(intent(**STOP), NAME, instrument())])
+
+
+def test_other_kinds_are_known_by_name() -> None:
+    """Options and spot are Unsupported; perpetuals and futures are not taken for
+    them."""
+    kinds = DIALECT.facts.not_traded
+    named = {
+        "BTC-USD-261225-60000-C": "options",
+        "BTC-USDT": "spot and margin",
+        "BTC-USDT-SWAP": "",
+        "BTC-USD-261225": "",
+        "BTC": "",
+    }
+    for symbol, wanted in named.items():
+        told = [what for pattern, what in kinds if re.fullmatch(pattern, symbol)]
+        assert "".join(told) == wanted
 
 
 def test_what_is_missing_says_so() -> None:
