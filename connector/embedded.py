@@ -82,7 +82,7 @@ def credentials_for(venue: str, api_key: str, api_secret: str) -> Credentials:
     passphrase = _passphrase(venue)
     return Credentials(
         api_key=ApiKey(api_key),
-        secret=Secret(api_secret),
+        secret=Secret(kit_of(venue).secret_from(api_secret)),
         passphrase=None if passphrase is None else Secret(passphrase),
     )
 

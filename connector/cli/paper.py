@@ -70,20 +70,21 @@ def serve(
             f"no simulated venue {venue[:64]!r}; there are: {', '.join(venue_words())}"
         )
     out = Output(as_json=as_json)
+    secret = _secret(api_secret)
 
     def announce(links: dict[str, str]) -> None:
         width = max(len(key) for key in links)
         lines = [f"{key:<{width}}  {value}" for key, value in links.items()]
         out.record(links, "\n".join(lines))
         if not as_json:
-            out.say(_advice(links, api_key))
+            out.say(_advice(links, api_key, secret))
 
     try:
         asyncio.run(
             run_venue(
                 name,
                 api_key=api_key,
-                api_secret=_secret(api_secret),
+                api_secret=secret,
                 passphrase=passphrase,
                 port=port,
                 seed=seed,
@@ -109,12 +110,17 @@ def _secret(text: str) -> str:
         raise ConfigError(f"{text[1:]}: {exc.strerror}") from None
 
 
-def _advice(links: dict[str, str], api_key: str) -> str:
-    """How to use it: what to put into the profile file."""
+def _advice(links: dict[str, str], api_key: str, secret: str) -> str:
+    """How to use it: what to put into the profile file. A venue whose keys are no
+    words makes one of the word: that key is shown, since nobody else can."""
     from connector.paper.faces.registry import kit_of
 
     second = f'second = "{links["second"]}"\n' if links.get("second") else ""
-    usual = kit_of(links["venue"]).passphrase
+    kit = kit_of(links["venue"])
+    made, usual = kit.secret_from(secret), kit.passphrase
+    shown = '"the one given with --api-secret (papersecret without it)"'
+    if made != secret:
+        shown = f'"""\n{made}"""'
     told = f"the one given with --passphrase ({usual} without it)"
     phrase = f'passphrase = "{told}"\n' if usual else ""
     return f"""
@@ -130,5 +136,5 @@ public = "{links["public"]}"
 ws_api = "{links["ws_api"]}"
 {second}[paper.desk.keys]
 api_key = "{api_key}"
-api_secret = "the one given with --api-secret (papersecret without it)"
+api_secret = {shown}
 {phrase}"""

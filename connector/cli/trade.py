@@ -68,6 +68,18 @@ TrailingOption = Annotated[
         "--trailing", parser=amount, metavar="PERCENT", help="Trailing stop: callback."
     ),
 ]
+TrailingOffsetOption = Annotated[
+    Decimal | None,
+    _price_option("--trailing-offset", "Trailing stop: distance in price."),
+]
+PriceUnitOption = Annotated[
+    str,
+    typer.Option(
+        "--price-unit",
+        metavar="WORD",
+        help="Of --limit: QUOTE; for options USD or VOLATILITY (percent a year).",
+    ),
+]
 TriggerByOption = Annotated[
     str,
     typer.Option(
@@ -139,7 +151,9 @@ def place(
     take_profit: TakeProfitOption = None,
     trigger_by: TriggerByOption = "LAST",
     trailing: TrailingOption = None,
+    trailing_offset: TrailingOffsetOption = None,
     activation: ActivationOption = None,
+    price_unit: PriceUnitOption = "QUOTE",
     close_position: ClosePositionOption = False,
     price_protect: PriceProtectOption = False,
     attach_take_profit: AttachTakeProfitOption = None,
@@ -181,7 +195,9 @@ def place(
         take_profit=take_profit,
         trigger_by=trigger_by,
         trailing=trailing,
+        trailing_offset=trailing_offset,
         activation=activation,
+        price_unit=price_unit,
         close_position=close_position,
         price_protect=price_protect,
         attach_take_profit=attach_take_profit,
@@ -254,6 +270,12 @@ def cancel_all(
         str | None,
         typer.Argument(metavar="SYMBOL", help="Only this instrument; without: all."),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", metavar="WORD", help="Only perpetual, future, option or spot."
+        ),
+    ] = None,
     profile: ProfileOption = DEFAULT_PROFILE,
     profiles: ProfilesOption = None,
     live: LiveOption = False,
@@ -265,7 +287,7 @@ def cancel_all(
 
     async def act() -> ExitCode:
         async with opened(chosen) as session:
-            ended = await session.cancel_all(symbol)
+            ended = await session.cancel_all(symbol, kind=kind)
             for order in ended:
                 out.record({"type": "order", "order": order}, order_text(order))
             if not ended:

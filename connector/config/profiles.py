@@ -36,6 +36,9 @@ need not exist. All that can stand in it::
     use_os_keyring = false
     allow_environment = false
 
+    [live.hedge.keys.settings]       # what a key may need beside itself: names and
+    session = "hedge"                # values are the venue's, others are refused
+
 Environments never mix: paper stays on this machine, live never goes to this machine
 or to a test network, testnet never goes to a live host. Plain text (http, ws) is for
 this machine only. Every error is a ConfigError (WrongEnvironment for a mixture)
@@ -87,13 +90,15 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyOptions:
-    """Where the key of a profile is looked for; None leaves the usual place."""
+    """Where the key of a profile is looked for; None leaves the usual place. The
+    *settings* are joined to those that the key brings along."""
 
     secret_directory: Path | None = None
     vault: Path | None = None
     vault_passphrase_file: Path | None = None
     use_os_keyring: bool = True
     allow_environment: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +262,7 @@ class _Keys(_Strict):
     vault_passphrase_file: str | None = None
     use_os_keyring: bool = True
     allow_environment: bool = False
+    settings: dict[str, str] = {}
     api_key: str | None = None
     api_secret: str | None = None
     passphrase: str | None = None
@@ -436,6 +442,7 @@ def _key_options(keys: _Keys) -> KeyOptions:
         vault_passphrase_file=path(keys.vault_passphrase_file),
         use_os_keyring=keys.use_os_keyring,
         allow_environment=keys.allow_environment,
+        settings=keys.settings,
     )
 
 

@@ -60,6 +60,10 @@ VENUES: Mapping[str, VenueWords] = {
             )
         ),
     ),
+    "coinbase-derivatives": VenueWords(
+        aliases=("coinbase",),
+        live_hosts=frozenset(("drb.coinbase.com", "streams.drb.coinbase.com")),
+    ),
     "deribit": VenueWords(
         live_hosts=frozenset(("www.deribit.com",)),
         testnet_hosts=frozenset(("test.deribit.com",)),

@@ -208,9 +208,12 @@ class Account:
         """The venue's own sum over options."""
         self._version += self.collaterals.merge_greeks(fact)
 
-    def merge_collateral(self, fact: CollateralFact) -> None:
-        """Newest venue time wins, per currency."""
-        self._version += self.collaterals.merge(fact)
+    def merge_collateral(self, fact: CollateralFact) -> str:
+        """Newest venue time wins, per currency; what somebody should know of it."""
+        is_newer = self.collaterals.merge(fact)
+        self._version += is_newer
+        currency = fact.collateral.currency
+        return self.collaterals.news_of_sums(currency) if is_newer else ""
 
     def merge_mark(self, fact: MarkFact) -> bool:
         """Newest mark price; True if it moved."""

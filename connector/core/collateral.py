@@ -19,6 +19,7 @@ class Collaterals:
         self._told_ns: dict[str, int] = {}
         self.greeks: dict[str, Greeks] = {}
         self._greeks_ns: dict[str, int] = {}
+        self._broken: set[str] = set()
 
     def merge(self, fact: CollateralFact) -> bool:
         """Newest venue time wins; True if it was not older."""
@@ -36,6 +37,18 @@ class Collaterals:
         self._greeks_ns[fact.currency] = fact.venue_ns
         self.greeks[fact.currency] = fact.greeks
         return True
+
+    def news_of_sums(self, currency: str) -> str:
+        """What of the venue's own sums does not hold, for people; "" if all do, or if
+        that was told and they have not held since."""
+        broken = self.rows[currency].broken_identities()
+        was_broken = currency in self._broken
+        (self._broken.add if broken else self._broken.discard)(currency)
+        if not broken or was_broken:
+            return ""
+        return f"the venue's own numbers of {currency} do not add up: " + ", ".join(
+            broken
+        )
 
     def told_ns(self, currency: str) -> int:
         """Venue time of the newest word, 0 if there is none."""

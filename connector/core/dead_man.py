@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.dialect import DeadManKind
-from connector.dialect.wire import Reply, Verdict
+from connector.dialect.wire import Reply, Request, Verdict
 from connector.errors import Unprotected
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.events import Alarm
@@ -210,10 +210,22 @@ class DeadManSwitch:
         timeout_ms = 0 if is_over else self._timeout_ms
         if is_over:
             switch.until_ns = 0  # from here on nobody may count on it
-        request = core.dialect.dead_man(key, timeout_ms)
         sent: list[Now] = []
 
+        def call(request: Request, at: Now) -> None:
+            core.outbox.call(
+                replace(request, priority=Priority.CANCEL),
+                on_reply,
+                at,
+                wait_s=core.config.order_wait_s,
+                on_signed=lambda _, signed: sent.append(signed),
+                is_frame_only=self.is_bound_to_order_entry,
+            )
+
         def on_reply(reply: Reply, later: Now) -> None:
+            if reply.next_request is not None and epoch == self._epoch():
+                call(reply.next_request, later)  # it was only looked at so far
+                return
             switch.is_asking = False
             if reply.verdict in (Verdict.OK, Verdict.UNCHANGED):
                 self._on_done(key, switch, timeout_ms, epoch, sent[-1], later)
@@ -222,14 +234,7 @@ class DeadManSwitch:
             self._serve(later)
 
         switch.is_asking = True
-        core.outbox.call(
-            replace(request, priority=Priority.CANCEL),
-            on_reply,
-            now,
-            wait_s=core.config.order_wait_s,
-            on_signed=lambda _, at: sent.append(at),
-            is_frame_only=self.is_bound_to_order_entry,
-        )
+        call(core.dialect.dead_man(key, timeout_ms), now)
 
     def _on_done(
         self,

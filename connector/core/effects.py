@@ -118,6 +118,10 @@ class RefundCall(Noun, frozen=True):
     call_id: int
 
 
+class DropToken(Noun, frozen=True):
+    """The venue refused the access token: fetch another before the next call."""
+
+
 class CloseGate(Noun, frozen=True):
     """The venue said stop."""
 
@@ -149,6 +153,7 @@ Effect = (
     | ObserveLimits
     | RefundCall
     | CloseGate
+    | DropToken
     | SetLimits
     | Fatal
 )

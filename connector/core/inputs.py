@@ -8,6 +8,7 @@ from enum import StrEnum
 from connector.dialect.wire import HttpAnswer, Request
 from connector.model.events import GapReason
 from connector.model.ids import ClientOrderId, Symbol
+from connector.model.instrument import InstrumentKind
 from connector.model.noun import Noun
 from connector.model.order import OrderIntent, Terms
 
@@ -118,10 +119,12 @@ class Cancel(Noun, frozen=True):
 
 
 class CancelAll(Noun, frozen=True):
-    """Cancel every open order of an instrument, or (None) of the account."""
+    """Cancel every open order of an instrument; without one, of the account, or of
+    its instruments of *kind*."""
 
     ticket: int
     symbol: Symbol | None
+    kind: InstrumentKind | None = None
 
 
 class Amend(Noun, frozen=True):

@@ -102,7 +102,7 @@ class Merger:
             MarkFact: account.merge_mark,
             SettingFact: account.merge_setting,
             AccountFact: account.merge_account,
-            CollateralFact: account.merge_collateral,
+            CollateralFact: self._collateral,
             GreeksFact: account.merge_greeks,
             NoticeFact: self._notice,
             RiskFact: self._risk,
@@ -342,6 +342,10 @@ class Merger:
             self._outbox.emit(
                 BalanceUpdate(seq=seq, recovered=recovered, balance=balance)
             )
+
+    def _collateral(self, fact: CollateralFact) -> None:
+        if text := self._account.merge_collateral(fact):
+            self._outbox.publish(Alarm(code="account.sums", text=text))
 
     def _notice(self, fact: NoticeFact) -> None:
         self._outbox.publish(Alarm(code=fact.code, text=fact.text))

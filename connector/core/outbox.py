@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from connector.core.effects import (
     CloseGate,
+    DropToken,
     Effect,
     EndCall,
     ObserveLimits,
@@ -183,6 +184,8 @@ class Outbox:
             self.emit(RefundCall(call_id))
         if reply.throttle is not None:
             self.emit(CloseGate(reply.throttle))
+        if reply.is_token_error:
+            self.emit(DropToken())
         if reply.is_clock_error and self.on_clock_error is not None:
             self.on_clock_error(now)
         if reply.is_key_error and self.on_key_error is not None:

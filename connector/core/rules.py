@@ -29,7 +29,14 @@ from connector.model.order import (
     TriggerPriceType,
 )
 
-_NUMBERS = ("qty", "price", "trigger_price", "activation_price", "callback_rate")
+_NUMBERS = (
+    "qty",
+    "price",
+    "trigger_price",
+    "activation_price",
+    "callback_rate",
+    "trail_offset",
+)
 _EXITS = ("take_profit", "stop_loss")
 _WORDS: dict[str, type] = {
     "side": Side,
@@ -44,6 +51,12 @@ _WORDS: dict[str, type] = {
     "close_position": bool,
     "price_protect": bool,
 }
+
+_TRAILS = {
+    Capability.TRAILING_STOP: (Capability.TRAILING_OFFSET, "give trailing_offset"),
+    Capability.TRAILING_OFFSET: (Capability.TRAILING_STOP, "give trailing, in percent"),
+}
+"""Either way of trailing, and what to give for the other."""
 
 _ALIKE = 3
 """Letters that two names must share to be called close."""
@@ -203,7 +216,9 @@ def _check_kinds(intent: OrderIntent) -> None:
 def _check_capabilities(intent: OrderIntent, facts: VenueFacts) -> None:
     for capability in needs_of(intent):
         if capability not in facts.capabilities:
-            raise Unsupported(facts.name, capability.value)
+            other, option = _TRAILS.get(capability, (None, ""))
+            instead = option if other in facts.capabilities else ""
+            raise Unsupported(facts.name, capability.value, instead)
 
 
 def _check_exits(
@@ -247,12 +262,7 @@ def _check_combination(intent: OrderIntent, now_ms: int) -> None:
         raise InvalidOrder(
             "trigger_price", intent.trigger_price, f"a {kind.value} order {wanted}"
         )
-    is_trailing = kind is OrderType.TRAILING_STOP
-    if is_trailing != (intent.callback_rate is not None):
-        wanted = "needs a callback rate" if is_trailing else "has no callback rate"
-        raise InvalidOrder(
-            "callback_rate", intent.callback_rate, f"a {kind.value} order {wanted}"
-        )
+    _check_trail(intent)
     if intent.post_only and (
         kind is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC
     ):
@@ -268,6 +278,22 @@ def _check_combination(intent: OrderIntent, now_ms: int) -> None:
         )
     if intent.good_till_ms is not None and intent.good_till_ms <= now_ms:
         raise InvalidOrder("good_till_ms", intent.good_till_ms, "a time in the future")
+
+
+def _check_trail(intent: OrderIntent) -> None:
+    """A trailing stop stays behind by a rate or by a distance, others by neither."""
+    kind = intent.order_type
+    told = [x for x in (intent.callback_rate, intent.trail_offset) if x is not None]
+    is_trailing = kind is OrderType.TRAILING_STOP
+    if len(told) != is_trailing:
+        wanted = "one" if is_trailing else "none"
+        raise InvalidOrder(
+            "callback_rate",
+            told[0] if told else None,
+            f"{wanted} of callback rate and trail offset on a {kind.value} order",
+        )
+    if told and told[0] <= 0:
+        raise InvalidOrder("callback_rate", told[0], "more than 0")
 
 
 def _check_position_side(intent: OrderIntent, account: Account) -> None:

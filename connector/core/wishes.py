@@ -98,13 +98,13 @@ class Wishes:
     def _cancel_all(self, wish: CancelAll, now: Now) -> None:
         core = self._core
         if wish.symbol is None:
-            requests = core.dialect.cancel_account()
+            requests = core.dialect.cancel_account(wish.kind)
         elif Capability.CANCEL_ALL in core.dialect.facts.capabilities:
             requests = core.dialect.cancel_all(wish.symbol)
         else:
-            self._list_and_cancel(wish.ticket, wish.symbol, now)
+            self._list_and_cancel(wish.symbol, wish.ticket, now)
             return
-        covered = [t for t in core.orders.open() if wish.symbol in (None, t.symbol)]
+        covered = [t for t in core.orders.open() if self._covers(wish, t)]
 
         def then(replies: tuple[Reply, ...], later: Now) -> None:
             if any(r.verdict not in _TAKEN for r in replies):
@@ -115,7 +115,13 @@ class Wishes:
 
         self._call_all(wish.ticket, requests, now, then, core.config.cancel_wait_s)
 
-    def _list_and_cancel(self, ticket: int, symbol: Symbol, now: Now) -> None:
+    def _covers(self, wish: CancelAll, tracked: Tracked) -> bool:
+        if wish.symbol is not None:
+            return tracked.symbol == wish.symbol
+        found = self._core.account.instruments.get(tracked.symbol)
+        return wish.kind is None or (found is not None and found.kind is wish.kind)
+
+    def _list_and_cancel(self, symbol: Symbol, ticket: int, now: Now) -> None:
         """Where the venue has no such call: list what is open, cancel each."""
         core = self._core
         now_ms = core.clock.offset.venue_ns(now) // NS_PER_MS

@@ -25,8 +25,9 @@ from connector.dialect.wire import (
     Step,
 )
 from connector.model.account import Balance, Collateral, MarginMode, Position
+from connector.model.credentials import KeyKind
 from connector.model.ids import ClientOrderId, Symbol, TradeId
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, InstrumentKind
 from connector.model.limits import BucketSpec
 from connector.model.noun import Noun, field
 from connector.model.order import Order, OrderIntent, Terms
@@ -44,6 +45,7 @@ class Capability(StrEnum):
     CANCEL_ACCOUNT = "cancel all of the account at once"
     CONDITIONAL = "conditional orders"
     TRAILING_STOP = "trailing stop"
+    TRAILING_OFFSET = "trailing stop by distance"
     GTD = "good till date"
     HEDGE_MODE = "hedge mode"
     ISOLATED_MARGIN = "isolated margin"
@@ -118,6 +120,10 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     *margin_mode_of_account*: cross or isolated is chosen for the whole account.
     *holds_by_mode*: an instrument may hold a cross and an isolated position at once.
     *not_traded*: (pattern of names, what they are) of the venue's other instruments.
+    *key_kinds*: how keys of this venue sign. *key_settings*: public settings that a
+    key may bring along (`Credentials.extra`), with the pattern of their values.
+    *exchange*: the call whose answer holds the access token (`TokenFact`) that every
+    signed REST call carries; None where each call is signed by itself.
     """
 
     name: str
@@ -143,6 +149,9 @@ class VenueFacts(Noun, frozen=True, kw_only=True):
     holds_by_mode: bool = False
     not_traded: tuple[tuple[str, str], ...] = ()
     dead_man: DeadMan | None = None
+    key_kinds: frozenset[KeyKind] = frozenset(KeyKind)
+    key_settings: Mapping[str, str] = field(default_factory=dict)
+    exchange: Request | None = None
 
 
 class Endpoints(Noun, frozen=True, kw_only=True):
@@ -347,9 +356,10 @@ class Dialect(Protocol):
         listed and cancelled one by one."""
         ...
 
-    def cancel_account(self) -> tuple[Request, ...]:
-        """Cancel every order of the account, of any instrument; asked only of venues
-        that have the capability. Elsewhere it is done instrument by instrument."""
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
+        """Cancel every order of the account, or every one of a *kind*; asked only of
+        venues that have the capability. () where the venue cannot tell that kind
+        apart: then it is done instrument by instrument."""
         ...
 
     def set_leverage(self, symbol: Symbol, leverage: int) -> Request:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from connector.dialect import Capability
 from connector.model.order import (
     OrderIntent,
-    OrderType,
     PositionSide,
     PriceUnit,
     SelfTradePrevention,
@@ -19,7 +18,8 @@ def needs_of(intent: OrderIntent) -> Iterator[Capability]:
     """What a venue must be able to do for *intent*; Unsupported where it is not."""
     wanted = {
         Capability.CONDITIONAL: intent.order_type.is_conditional,
-        Capability.TRAILING_STOP: intent.order_type is OrderType.TRAILING_STOP,
+        Capability.TRAILING_STOP: intent.callback_rate is not None,
+        Capability.TRAILING_OFFSET: intent.trail_offset is not None,
         Capability.GTD: intent.time_in_force is TimeInForce.GTD,
         Capability.HEDGE_MODE: intent.position_side is not PositionSide.NET,
         Capability.CLOSE_POSITION: intent.close_position,

@@ -16,12 +16,18 @@ from connector.model.noun import Noun, field
 class SigningKey(Protocol):
     """Signs bytes with one key; the key itself cannot be read back.
 
-    *passphrase* is the venue's passphrase where it has one.
+    *passphrase* is the venue's passphrase where it has one, *settings* are public
+    ones that came with the key. *shared* is the secret itself, for a sign-in that
+    sends it: only if the settings ask for that. *token* is the access token in force
+    where the venue hands out such (`VenueFacts.exchange`).
     """
 
     kind: KeyKind
     api_key: ApiKey
     passphrase: Secret | None
+    settings: Mapping[str, str]
+    shared: Secret | None
+    token: Secret | None
 
     def nonce(self) -> str:
         """Letters and digits that were never used before, for venues that want a
@@ -145,7 +151,8 @@ class Reply(Noun, frozen=True, kw_only=True):
     *items* holds one Reply per entry of a batch, in request order. *used* are
     server-side counts per bucket, *limits* what the answer taught about them.
     *is_clock_error*: our timestamp was refused, the clock must be measured again.
-    *is_counted* False: the venue did not charge the limits.
+    *is_counted* False: the venue did not charge the limits. *is_token_error*: the
+    access token is not taken any more, the next call needs a new one.
     """
 
     verdict: Verdict
@@ -160,6 +167,7 @@ class Reply(Noun, frozen=True, kw_only=True):
     server_ms: int | None = None
     is_clock_error: bool = False
     is_key_error: bool = False
+    is_token_error: bool = False
     is_counted: bool = True
 
 

@@ -124,8 +124,8 @@ class Collateral(Noun, frozen=True, kw_only=True):
     greeks: Greeks = field(default_factory=Greeks)
 
     def broken_identities(self) -> tuple[str, ...]:
-        """Which of the venue's own sums do not hold to 1e-8; none for a shared pool,
-        whose rows are converted.
+        """Which of the venue's own sums do not hold to 1e-8. None is looked at in a
+        shared pool, whose rows are converted.
 
         equity = wallet + session PnL + options value; margin balance = equity -
         options value; available = max(0, margin balance - initial margin).

@@ -147,8 +147,9 @@ class OrderIntent(Noun, frozen=True, gc=False):
 
     *qty* in base units (None only with *close_position*), *price* in quote per
     base. *post_only* refuses to take liquidity. *good_till_ms* is UTC epoch.
-    *callback_rate* of a trailing stop is in percent. *take_profit* and *stop_loss*
-    are attached: orders of the venue's making, external ones here.
+    *callback_rate* of a trailing stop is in percent, *trail_offset* in price units.
+    *take_profit* and *stop_loss* are attached: orders of the venue's making, external
+    ones here.
     """
 
     symbol: Symbol
@@ -167,6 +168,7 @@ class OrderIntent(Noun, frozen=True, gc=False):
     trigger_price_type: TriggerPriceType = TriggerPriceType.LAST
     activation_price: Decimal | None = None
     callback_rate: Decimal | None = None
+    trail_offset: Decimal | None = None
     price_protect: bool = False
     price_unit: PriceUnit = PriceUnit.QUOTE
     take_profit: Exit | None = None

@@ -90,7 +90,8 @@ class NewConditional(Value):
     """A request for a conditional order.
 
     ``trigger_price`` is needed but for trailing stops, which take
-    ``callback_rate`` (percent) and optionally ``activate_price``. With
+    ``callback_rate`` (percent) or ``trail_offset`` (a distance in price) and
+    optionally ``activate_price``. With
     ``close_position`` the quantity is 0 and the whole position is closed.
     """
 
@@ -108,6 +109,7 @@ class NewConditional(Value):
     price_protect: bool = False
     activate_price: Decimal | None = None
     callback_rate: Decimal | None = None
+    trail_offset: Decimal | None = None
     client_order_id: str | None = None
     expire_ms: int = 0
     stp: SelfTradePrevention = SelfTradePrevention.NONE
@@ -238,6 +240,7 @@ class Conditional(Value):
     actual_qty: Decimal
     reject_reason: Refusal | None
     tag: str
+    trail_offset: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,20 @@ from connector.core.inputs import (
     LinkRole,
 )
 from connector.core.outbox import NOT_LIVE, NOT_SENT, RATE_LIMITED
-from connector.dialect.wire import Host, HttpWire, Security, Send
+from connector.dialect.wire import (
+    Host,
+    HttpAnswer,
+    HttpWire,
+    Request,
+    Security,
+    Send,
+)
 from connector.errors import MaybeSent, NotSent, RateLimited, StreamLost
-from connector.model.clock import NS_PER_MS, Now
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
+from connector.model.limits import Priority
 from connector.model.noun import replace
 from connector.runtime.stream import Stream
+from connector.session.access import Access, NoTokenError
 from connector.session.departure import Departure, NotLiveError, TooLateError
 from connector.session.gate import Permit
 from connector.session.latency import Latency
@@ -59,6 +68,13 @@ class Calls:
         self._permits: dict[int, Permit] = {}
         self._sent_ns: dict[int, int] = {}
         self._clock_mono_ns: int | None = None
+        self._access = Access(
+            self._core.dialect, parts.signer, send=self._ask_for_token, now=now
+        )
+
+    def drop_token(self) -> None:
+        """The venue refused the access token: the next call brings a new one."""
+        self._access.forget()
 
     def put(self, effect: SendCall) -> None:
         """To be made by the next `depart`."""
@@ -197,7 +213,9 @@ class Calls:
     async def _exchange(self, effect: SendCall, departure: Departure) -> bool:
         """Sign and send by HTTP; False if the grant ran out before it left."""
         call_id = effect.call_id
-        wire = self._sign(effect)
+        if not await self._has_access(effect, departure):
+            return True
+        wire = self._sign(effect.request)
         self._post(CallSigned(call_id, wire.deadline_ms))
         try:
             answer = await self._http.send(
@@ -226,6 +244,41 @@ class Calls:
             self._tell_clock()
         return True
 
+    async def _has_access(self, effect: SendCall, departure: Departure) -> bool:
+        """A token is in force, where calls need one; else the call is answered: by
+        the refusal of the key, or as one that was not sent."""
+        if effect.request.security is not Security.SIGNED:
+            return True
+        call_id = effect.call_id
+        try:
+            await self._access.ensure()
+        except NoTokenError as error:
+            departure.permit.refund()
+            if error.answer is None:
+                self._post(CallFailed(call_id, False, NOT_SENT, str(error)))
+            else:
+                self._post(CallAnswered(call_id, error.answer))
+            return False
+        except asyncio.CancelledError:
+            self._post(CallFailed(call_id, False, NOT_SENT, "cancelled"))
+            raise
+        return True
+
+    async def _ask_for_token(self, request: Request) -> HttpAnswer:
+        """The one call beside the machine's: limited as they are."""
+        timeout_s = self._core.config.answer_timeout_s
+        deadline_ns = self._now().mono_ns + int(timeout_s * NS_PER_S)
+        while True:
+            permit = await self._budget.acquire(
+                request.cost, Priority.RECONCILE, deadline_ns
+            )
+            if permit.departed():
+                break
+        try:
+            return await self._http.send(self._sign(request), timeout_s=timeout_s)
+        finally:
+            permit.answered()
+
     def _refuse_http(self, effect: SendCall, permit: Permit) -> None:
         """Nothing of the frame was sent, and HTTP is no way for this call."""
         permit.refund()
@@ -236,8 +289,7 @@ class Calls:
     def _may_leave(self, effect: SendCall) -> bool:
         return self._core.may_expose or not effect.is_exposure
 
-    def _sign(self, effect: SendCall) -> HttpWire:
-        request = effect.request
+    def _sign(self, request: Request) -> HttpWire:
         base = self._endpoints.rest
         if request.host is Host.KEY_INFO:
             base = self._endpoints.key_info

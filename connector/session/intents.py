@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypedDict, TypeVar, Unpack, cast
 
 from connector.errors import InvalidOrder
 from connector.model.ids import Symbol
+from connector.model.instrument import Instrument, InstrumentKind
 from connector.model.money import decimal_of
 from connector.model.order import (
     Exit,
@@ -38,7 +39,8 @@ class OrderOptions(TypedDict, total=False):
     self_trade_prevention: what happens when it would meet an order of your own.
     stop, take_profit: trigger price of a conditional order; with limit it becomes
         a limit order when triggered.
-    trailing: callback in percent of a trailing stop; activation: its start price.
+    trailing: callback in percent of a trailing stop; trailing_offset: the same as a
+        distance in price; activation: its start price.
     trigger_by: LAST, MARK or INDEX price.
     close_position: close all of it when triggered (no quantity then).
     price_protect: do not trigger while last and mark price differ much.
@@ -59,6 +61,7 @@ class OrderOptions(TypedDict, total=False):
     take_profit: Number | None
     trigger_by: TriggerPriceType | str
     trailing: Number | None
+    trailing_offset: Number | None
     activation: Number | None
     close_position: bool
     price_protect: bool
@@ -85,12 +88,13 @@ def make_intent(
             ("stop", options.get("stop")),
             ("take_profit", options.get("take_profit")),
             ("callback_rate", options.get("trailing")),
+            ("trail_offset", options.get("trailing_offset")),
             ("activation_price", options.get("activation")),
         )
     }
     given = [
         name
-        for name in ("stop", "take_profit", "callback_rate")
+        for name in ("stop", "take_profit", "callback_rate", "trail_offset")
         if numbers[name] is not None
     ]
     if len(given) > 1:
@@ -107,18 +111,19 @@ def make_intent(
         options.get("reduce_only", False),
         options.get("close_position", False),
         _word(PositionSide, options.get("position_side", "NET"), "position_side"),
-        self_trade_prevention=_word(
+        _word(
             SelfTradePrevention,
             options.get("self_trade_prevention", "DEFAULT"),
             "self_trade_prevention",
         ),
-        good_till_ms=options.get("good_till_ms"),
+        options.get("good_till_ms"),
         trigger_price=stop if stop is not None else take_profit,
         trigger_price_type=_word(
             TriggerPriceType, options.get("trigger_by", "LAST"), "trigger_by"
         ),
         activation_price=numbers["activation_price"],
         callback_rate=numbers["callback_rate"],
+        trail_offset=numbers["trail_offset"],
         price_protect=options.get("price_protect", False),
         price_unit=_word(PriceUnit, options.get("price_unit", "QUOTE"), "price_unit"),
         take_profit=_exit(options, "attach_take_profit"),
@@ -132,6 +137,21 @@ def _exit(options: OrderOptions, name: str) -> Exit | None:
         return given
     watched = _word(TriggerPriceType, options.get("trigger_by", "LAST"), "trigger_by")
     return Exit(trigger_price=decimal_of(given, name), trigger_price_type=watched)
+
+
+def kind_of(word: InstrumentKind | str) -> InstrumentKind:
+    """A kind of instrument by its word; raises InvalidOrder."""
+    try:
+        return InstrumentKind(str(word).lower())
+    except ValueError:
+        words = ", ".join(item.value for item in InstrumentKind)
+        raise InvalidOrder("kind", word, f"one of {words}") from None
+
+
+def kind_in(listed: Mapping[str, Instrument], symbol: str) -> InstrumentKind | None:
+    """The kind of what may not be listed any more."""
+    found = listed.get(symbol)
+    return None if found is None else found.kind
 
 
 def groups_of(
@@ -162,7 +182,7 @@ def _type_of(given: list[str], *, has_price: bool) -> OrderType:
             if has_price:
                 return OrderType.TAKE_PROFIT_LIMIT
             return OrderType.TAKE_PROFIT_MARKET
-        case ["callback_rate"]:
+        case ["callback_rate"] | ["trail_offset"]:
             return OrderType.TRAILING_STOP
         case _:
             return OrderType.LIMIT if has_price else OrderType.MARKET

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import math
 import random
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -127,6 +128,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         given = given or embedded.credentials
     endpoints = _endpoints(profile, dialect, urls)
     credentials = given or await _find_credentials(profile, wishes.keys)
+    credentials = _with_settings(credentials, profile, dialect)
     if credentials.is_pending:
         raise CredentialsError(
             f"the key of {profile.text} has no key id yet: register its public key at "
@@ -136,6 +138,11 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     if credentials.passphrase is not None:
         redactor.watch([credentials.passphrase])
     signer = make_signer(credentials)
+    if signer.kind not in dialect.facts.key_kinds:
+        taken = ", ".join(sorted(kind.value for kind in dialect.facts.key_kinds))
+        raise CredentialsError(
+            f"{dialect.facts.name} takes keys of kind {taken}, not {signer.kind.value}"
+        )
     now = clock.now()
     journal = _journal(
         wishes,
@@ -206,6 +213,24 @@ async def _find_credentials(
     from connector.runtime.keystore.of_profile import credentials_of
 
     return await asyncio.to_thread(credentials_of, profile, provider=provider)
+
+
+def _with_settings(
+    credentials: Credentials, profile: Profile, dialect: Dialect
+) -> Credentials:
+    """The key with the settings of its profile; ConfigError for what the venue does
+    not know."""
+    settings = {**credentials.extra, **profile.key_options.settings}
+    known = dialect.facts.key_settings
+    for name, value in settings.items():
+        pattern = known.get(name)
+        if pattern is None or not re.fullmatch(pattern, value):
+            allowed = ", ".join(f"{n} ({p})" for n, p in sorted(known.items()))
+            raise ConfigError(
+                f"{profile.text}: setting {name[:64]!r} of the key: "
+                f"{dialect.facts.name} knows {allowed or 'none'}"
+            )
+    return replace(credentials, extra=settings) if settings else credentials
 
 
 def _account_name(credentials: Credentials) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connector.model.clock import NS_PER_MS
+from connector.model.credentials import Secret
 from connector.model.order import OrderIntent
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ def preview(
     shell: Shell, parts: Parts, intent: OrderIntent, at_ms: int | None
 ) -> dict[str, Any]:
     """Method, URL, headers and body as they would be signed at *at_ms* (UTC epoch
-    ms of the venue's clock; None: now). The API key shows as its fingerprint; the
-    signature is shown, it is good for this order and this time alone.
+    ms of the venue's clock; None: now). The API key shows as its fingerprint, an
+    access token not at all; the signature is shown, it is good for this order and
+    this time alone.
 
     Raises what `submit` would raise.
     """
@@ -28,11 +30,14 @@ def preview(
     if at_ms is None:
         at_ms = core.clock.offset.venue_ns_late(now) // NS_PER_MS
     wire = core.dialect.sign(request, parts.signer, parts.endpoints.rest, at_ms)
-    key = parts.signer.api_key
+    key, token = parts.signer.api_key, parts.signer.token or Secret("")
     return {
         "method": wire.method,
         "url": wire.url,
-        "headers": {name: key.redact_from(value) for name, value in wire.headers},
+        "headers": {
+            name: key.redact_from(token.redact_from(value))
+            for name, value in wire.headers
+        },
         "body": wire.body.decode(),
         "deadline_ms": wire.deadline_ms,
         "client_order_id": request.client_order_id,

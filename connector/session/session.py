@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Credentials
 from connector.model.events import Event, ReconcileReport
 from connector.model.ids import Symbol
+from connector.model.instrument import InstrumentKind
 from connector.model.money import decimal_of
 from connector.model.noun import replace
 from connector.model.order import Fill, Order, OrderIntent, Outcome, Side
@@ -42,7 +43,14 @@ from connector.session.history import (
     learn_open_orders,
     traded_symbols,
 )
-from connector.session.intents import Number, OrderOptions, groups_of, make_intent
+from connector.session.intents import (
+    Number,
+    OrderOptions,
+    groups_of,
+    kind_in,
+    kind_of,
+    make_intent,
+)
 from connector.session.live_order import LiveOrder, OrderRef, client_order_id_of
 from connector.session.opening import Parts, Wishes, assemble
 from connector.session.reading import Reading
@@ -242,42 +250,63 @@ class Session(Reading):
         shell.post(Cancel(tickets, ids))
         return [cast(Outcome, await future) for future in futures]
 
-    async def cancel_all(self, symbol: str | None = None) -> list[Order]:
-        """Cancel every open order of *symbol*, or of all instruments.
+    async def cancel_all(
+        self, symbol: str | None = None, *, kind: InstrumentKind | str | None = None
+    ) -> list[Order]:
+        """Cancel every open order of *symbol*, of all instruments of *kind* ("option",
+        "perpetual", ...), or every one there is.
 
-        While not live there may be orders that nobody told of: after the known ones
-        the venue is asked for all. Returns the orders that were open, as they are
-        after the venue answered; those still ending are followed. Raises InvalidOrder
-        for an instrument that does not exist; NotSent, MaybeSent or VenueRefused.
+        In one call where the venue can (`Capability.CANCEL_ACCOUNT`), else
+        instrument by instrument. While not live there may be orders that nobody told
+        of: then, after the known ones, the venue is asked for all. Returns the orders
+        that were open, as they are after the venue answered; those still ending are
+        followed. Raises InvalidOrder for an instrument or a kind that does not exist;
+        NotSent, MaybeSent or VenueRefused.
         """
         if symbol is not None:
+            if kind is not None:
+                raise UsageError("cancel_all: give a symbol or a kind, not both")
             if not any(order.symbol == symbol for order in self.orders):
                 self.instrument(symbol)
             return await self._cancel_known([symbol])
-        was_live = self.is_live
-        names: set[str | None] = {order.symbol for order in self.orders}
-        if Capability.CANCEL_ACCOUNT in self._dialect.facts.capabilities and (
-            names or not was_live
-        ):
-            names = {None}
+        wanted = None if kind is None else kind_of(kind)
+        was_live, names = self.is_live, self._at_stake(wanted)
+        is_one = Capability.CANCEL_ACCOUNT in self._dialect.facts.capabilities
+        if is_one and self._dialect.cancel_account(wanted):
+            one: list[str | None] = [None] if names or not was_live else []
+            return await self._cancel_known(one, wanted)
         ended = await self._cancel_known(names)
         if not was_live:
             core = self._open_shell.core
             await learn_open_orders(core, self._venue_ms(), self._asker("open orders"))
             done = {order.client_order_id for order in ended}
-            left = {o.symbol for o in self.orders if o.client_order_id not in done}
-            ended += await self._cancel_known(left)
+            ended += await self._cancel_known(self._at_stake(wanted, but=done))
         return ended
 
-    async def _cancel_known(self, symbols: Iterable[str | None]) -> list[Order]:
-        """Of these instruments; None is the account."""
+    def _at_stake(
+        self, kind: InstrumentKind | None, but: Collection[str] = ()
+    ) -> list[str]:
+        """Instruments of a kind that have open orders other than *but*."""
+        listed = self.instruments
+        return sorted(
+            {
+                order.symbol
+                for order in self.orders
+                if order.client_order_id not in but
+                and (kind is None or kind_in(listed, order.symbol) is kind)
+            }
+        )
+
+    async def _cancel_known(
+        self, symbols: Sequence[str | None], kind: InstrumentKind | None = None
+    ) -> list[Order]:
         shell = self._acting_shell
-        names = sorted(symbols, key=str)
-        open_orders = [o for o in self.orders if o.symbol in names or None in names]
+        covered = self._at_stake(kind) if None in symbols else symbols
+        open_orders = [order for order in self.orders if order.symbol in covered]
         waits = []
-        for name in names:
+        for name in symbols:
             ticket, future = shell.new_ticket()
-            shell.post(CancelAll(ticket, None if name is None else Symbol(name)))
+            shell.post(CancelAll(ticket, None if name is None else Symbol(name), kind))
             waits.append(future)
         for future in waits:
             raise_unless_done(await future, "cancel_all")

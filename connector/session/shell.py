@@ -20,6 +20,7 @@ from connector.core.effects import (
     AppendJournal,
     CloseGate,
     CloseStream,
+    DropToken,
     Effect,
     EndCall,
     Fatal,
@@ -284,6 +285,7 @@ class Shell:
             CloseGate: lambda effect: budget.close(
                 effect.throttle, self.core.clock.offset, self.now()
             ),
+            DropToken: lambda _: calls.drop_token(),
             SetLimits: lambda effect: budget.learn(effect.specs),
             Fatal: self._fail,
         }

@@ -13,7 +13,7 @@ from connector.config.defaults import DEFAULT_PROFILE
 from connector.errors import SessionClosed, UsageError
 from connector.model.account import Balance, Greeks, Margin, MarginMode, Position
 from connector.model.events import Event, LinkState, ReconcileReport
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, InstrumentKind
 from connector.model.order import Fill, Order, OrderIntent, Outcome, PositionSide
 from connector.session.events import EventStream
 from connector.session.intents import Number, OrderOptions
@@ -134,9 +134,11 @@ class SyncSession:
         """As `Session.cancel_batch`."""
         return self._wait(self._async.cancel_batch(orders))
 
-    def cancel_all(self, symbol: str | None = None) -> list[Order]:
+    def cancel_all(
+        self, symbol: str | None = None, *, kind: InstrumentKind | str | None = None
+    ) -> list[Order]:
         """As `Session.cancel_all`."""
-        return self._wait(self._async.cancel_all(symbol))
+        return self._wait(self._async.cancel_all(symbol, kind=kind))
 
     def amend(
         self,

@@ -22,7 +22,7 @@ from connector.embedded import endpoints_of
 from connector.errors import ConnectorError
 from connector.model.clock import Now
 from connector.model.credentials import ApiKey, Credentials, KeyName, Secret
-from connector.paper.faces.registry import playbook_of
+from connector.paper.faces.registry import kit_of, playbook_of
 from connector.paper.server import PaperServer
 from connector.paper.venue import paper_server
 from connector.runtime.journal import Owner, RecordLike
@@ -122,18 +122,19 @@ class Theatre:
         self._skew_ns = draw.skew_ns
         self._restart: asyncio.TimerHandle | None = None
         self._random = Random(f"bot/{world.seed}")  # noqa: S311 - reproducible
+        self._secret = kit_of(draw.venue).secret_from(_API_SECRET)
         with world.party("venue"):
             self.server: PaperServer = paper_server(
                 draw.venue,
                 api_key=_API_KEY,
-                api_secret=_API_SECRET,
+                api_secret=self._secret,
                 seed=world.seed,
                 now_ms=lambda: world.now() // 1_000_000,
                 passphrase=_PASSPHRASE if self.playbook.with_passphrase else None,
                 **(self.playbook.tight_options if draw.is_tight else {}),
             )
         self.witness = Witness(
-            world, self.server, self.playbook, self.disk, (_API_SECRET, _PASSPHRASE)
+            world, self.server, self.playbook, self.disk, (self._secret, _PASSPHRASE)
         )
         self.witness.rotate_after_s = draw.rotate_after_s
         self.witness.is_tight = draw.is_tight
@@ -308,7 +309,7 @@ class Theatre:
             ),
             credentials=Credentials(
                 api_key=ApiKey(_API_KEY),
-                secret=Secret(_API_SECRET),
+                secret=Secret(self._secret),
                 passphrase=passphrase,
             ),
             endpoints=endpoints,

@@ -12,6 +12,7 @@ from connector.dialect.wire import Request, SigningKey
 from connector.errors import CredentialsError, Unsupported
 from connector.model.account import MarginMode
 from connector.model.ids import Symbol
+from connector.model.instrument import InstrumentKind
 from connector.model.noun import of_text, to_text
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -39,7 +40,7 @@ class PureDialect:
         """Only the mode that every position has."""
         raise Unsupported(self.facts.name, Capability.ISOLATED_MARGIN.value)
 
-    def cancel_account(self) -> tuple[Request, ...]:
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
         """There is no such call: it is done instrument by instrument."""
         raise Unsupported(self.facts.name, Capability.CANCEL_ACCOUNT.value)
 

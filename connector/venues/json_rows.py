@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from typing import Self
 
 from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -35,7 +36,7 @@ class Row:
         self._fields = fields
 
     @classmethod
-    def of_bytes(cls, raw: bytes) -> Row:
+    def of_bytes(cls, raw: bytes) -> Self:
         """The object that *raw* is."""
         return cls(json.loads(raw, parse_float=Decimal))
 
@@ -133,15 +134,15 @@ class Row:
         found = self.number(name, Decimal(0))
         return int(found) if found == int(found) else None
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> Self:
         """An object inside; absent is an empty one."""
-        return Row(self._fields.get(name) or {})
+        return type(self)(self._fields.get(name) or {})
 
-    def rows(self, name: str) -> list[Row]:
+    def rows(self, name: str) -> list[Self]:
         """A list of objects."""
-        return [Row(item) for item in self.items(name)]
+        return [type(self)(item) for item in self.items(name)]
 
-    def rows_if(self, name: str) -> list[Row]:
+    def rows_if(self, name: str) -> list[Self]:
         """A list of objects; absent is an empty one."""
         return self.rows(name) if self.has(name) else []
 

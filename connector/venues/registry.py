@@ -15,6 +15,7 @@ from connector.errors import ConfigError
 _DIALECTS = {
     "binance-usdm": ("connector.venues.binance_usdm.dialect", "BinanceUsdm"),
     "bybit-v5": ("connector.venues.bybit_v5.dialect", "BybitV5"),
+    "coinbase-derivatives": ("connector.venues.deribit.gateway", "Coinbase"),
     "deribit": ("connector.venues.deribit.dialect", "Deribit"),
     "okx-v5": ("connector.venues.okx_v5.dialect", "OkxV5"),
 }

@@ -16,7 +16,8 @@ import binascii
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NoReturn, SupportsIndex, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,6 +30,9 @@ from connector.errors import CredentialsError
 from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
 
 RSA_BITS_MIN = 2048
+
+SENDS_SECRET = ("grant", "client_credentials")
+"""The setting of a key that lets its secret be sent (RFC 6749, section 4.4)."""
 
 _ED25519_SEED = re.compile(r"[0-9a-fA-F]{64}")
 _PEM_HEADER = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----")
@@ -56,10 +60,20 @@ class Signer:
 
     *kind* is the kind the key turned out to have, *api_key* its public half,
     *passphrase* the venue's passphrase if the venue has one (OKX); a passphrase that
-    only opened the key is not kept.
+    only opened the key is not kept. *settings* came with the key; one of them
+    (`SENDS_SECRET`) keeps the HMAC secret as *shared*. *token* is the access token
+    in force, if somebody fetched one.
     """
 
-    __slots__ = ("_sign", "api_key", "kind", "passphrase")
+    __slots__ = (
+        "_sign",
+        "api_key",
+        "kind",
+        "passphrase",
+        "settings",
+        "shared",
+        "token",
+    )
 
     def __init__(
         self,
@@ -67,10 +81,16 @@ class Signer:
         api_key: ApiKey,
         passphrase: Secret | None,
         sign: _SignBytes,
+        *,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        shared: Secret | None = None,
     ) -> None:
         self.kind = kind
         self.api_key = api_key
         self.passphrase = passphrase
+        self.settings = settings
+        self.shared = shared
+        self.token: Secret | None = None
         self._sign = sign
 
     def nonce(self) -> str:
@@ -131,7 +151,21 @@ def make_signer(credentials: Credentials) -> Signer:
     kind, sign = _parse(secret, credentials.kind, passphrase)
     if kind is not KeyKind.HMAC and _is_encrypted(secret):
         passphrase = None  # it opened the key; no dialect may take it for the venue's
-    return Signer(kind, credentials.api_key, passphrase, sign)
+    settings = credentials.extra
+    sends_secret = settings.get(SENDS_SECRET[0]) == SENDS_SECRET[1]
+    if sends_secret and kind is not KeyKind.HMAC:
+        raise CredentialsError(
+            f"{SENDS_SECRET[0]} {SENDS_SECRET[1]} sends the secret itself, and a "
+            f"key of kind {kind.value} has none to send: it can only sign"
+        )
+    return Signer(
+        kind,
+        credentials.api_key,
+        passphrase,
+        sign,
+        settings=settings,
+        shared=secret if sends_secret else None,
+    )
 
 
 def detect_kind(secret: Secret, passphrase: Secret | None = None) -> KeyKind:

@@ -72,6 +72,28 @@ def test_cancel_all(run: Run, desk: Desk) -> None:
     assert {r["order"]["status"] for r in ran.records} == {"CANCELED"}
 
 
+def test_cancel_all_of_a_kind(run: Run, desk: Desk) -> None:
+    """Only what is of that kind; a word for none is a usage error."""
+    run("place", "buy", "BTCUSDT", "--qty", "0.01", "--limit", "59000", *desk.options)
+
+    options = run("cancel-all", "--kind", "option", *desk.options)
+    wrong = run("cancel-all", "--kind", "swaption", *desk.options)
+    perpetuals = run("cancel-all", "--kind", "perpetual", "--json", *desk.options)
+
+    assert (options.code, wrong.code, perpetuals.code) == (0, 2, 0)
+    assert "nothing to cancel" in options.err
+    assert "perpetual, future, option, spot" in wrong.err
+    assert [r["order"]["status"] for r in perpetuals.records] == ["CANCELED"]
+
+
+def test_how_far_a_trailing_stop_stays_behind(run: Run, desk: Desk) -> None:
+    """A distance where the venue takes percent: refused, with what to give."""
+    ran = run("place", "sell", "BTCUSDT", "--qty", "0.01", "--trailing-offset", "500",
+              *desk.options)  # fmt: skip
+    assert ran.code == 2
+    assert "trailing, in percent" in ran.err
+
+
 def test_dry_run_is_the_exact_request(run: Run, desk: Desk) -> None:
     """Signed at the time given, key hidden, nothing sent."""
     ran = run(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal as D
 
+import pytest
 from venue import Desk
 from venue_cases import (
     assert_ledger_equal,
@@ -14,15 +16,18 @@ from venue_cases import (
 )
 
 from connector.dialect import Capability
+from connector.errors import InvalidOrder
 from connector.model.events import (
     FillEvent,
 )
+from connector.model.instrument import InstrumentKind
 from connector.model.order import (
     Accepted,
     OrderStatus,
     Rejected,
     Side,
 )
+from connector.session import LiveOrder
 from connector.session.intents import make_intent
 
 
@@ -199,6 +204,48 @@ async def conditional_order_is_amended(at: Desk) -> None:
     assert (await stop.wait_done(10)).status is OrderStatus.FILLED
     await at.until(lambda: not at.session.positions)
     assert_ledger_equal(at)
+
+
+@case
+async def trailing_stop_keeps_its_distance(at: Desk) -> None:
+    """A trailing stop follows the price up, stays, and triggers on the way back."""
+    await (await at.session.buy(at.symbol, "0.010")).wait_done(5)
+    mark, distance = at.mark, at.price("1") - at.price("0.99")
+
+    async def trail() -> LiveOrder:
+        return await at.session.sell(
+            at.symbol,
+            "0.010",
+            trailing_offset=distance,
+            trigger_by="MARK",
+            reduce_only=True,
+        )
+
+    if await cannot(at, Capability.TRAILING_OFFSET, trail()):
+        return
+    stop = await trail()
+    for price in (mark + 2 * distance, mark + distance + distance / 2):
+        at.control("mark", symbol=at.symbol, price=str(price))
+        await asyncio.sleep(0.1)
+        assert stop.status is OrderStatus.NEW
+    at.control("mark", symbol=at.symbol, price=str(mark + distance))
+    assert (await stop.wait_done(10)).status is OrderStatus.FILLED
+    await at.until(lambda: not at.session.positions)
+    assert_ledger_equal(at)
+
+
+@case
+async def cancel_all_of_a_kind(at: Desk) -> None:
+    """Only instruments of that kind are covered; a word for none is refused."""
+    kind = at.session.instruments[at.symbol].kind
+    order = await at.session.buy(at.symbol, "0.010", limit=at.price("0.97"))
+    (other,) = {InstrumentKind.OPTION, InstrumentKind.PERPETUAL} - {kind}
+    assert await at.session.cancel_all(kind=other) == []
+    assert order.is_open
+    ended = await at.session.cancel_all(kind=kind.value)
+    assert [o.status for o in ended] == [OrderStatus.CANCELED]
+    with pytest.raises(InvalidOrder, match="perpetual"):
+        await at.session.cancel_all(kind="swaption")
 
 
 @case

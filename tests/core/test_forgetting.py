@@ -254,3 +254,21 @@ def test_what_was_filled_before_our_time_is_durable(
     again = story.reborn(desk)
     assert again.tracked("web").base_filled == 1
     assert again.core.state_hash() == desk.core.state_hash()
+
+
+def test_what_ended_long_ago_is_seen_when_it_is_learnt(desk: Any, story: Any) -> None:
+    """An outage longer than the window: the order had ended before it by the venue's
+    time, and whoever holds it sees that all the same; then it leaves as others do."""
+    desk.buy(price="90")
+    desk.answer("place", story.ok(desk.state("c1", "6", price=story.D(90))))
+    desk.streams_auto = False
+    desk.drop()
+    desk.wait(60)
+    desk.state("c1", "6", OrderStatus.CANCELED, price=story.D(90))
+    desk.wait(4 * KEEP_S)
+    desk.streams_auto = True
+    desk.wait(60)
+    (tracked,) = desk.core.orders.all()
+    assert tracked.snapshot().status is OrderStatus.CANCELED
+    desk.wait(2 * KEEP_S)
+    assert desk.core.orders.all() == []

@@ -1,4 +1,4 @@
-"""Greeks by currency: the venue's sums, else those of positions."""
+"""What the venue tells per currency: greeks, and whether its own sums hold."""
 
 from __future__ import annotations
 
@@ -99,3 +99,28 @@ def test_positions_add_up_per_currency() -> None:
 def test_nothing_at_stake_is_not_shown() -> None:
     """A currency without greeks has no row."""
     assert greeks_of(kept(pool("ETH", "0", Greeks())), [], LISTED) == {}
+
+
+def told(rows: Collaterals, row: Collateral) -> str:
+    rows.merge(CollateralFact(venue_ns=0, collateral=row))
+    return rows.news_of_sums(row.currency)
+
+
+def test_the_venues_own_sums_are_checked() -> None:
+    """equity = wallet + session + options; what does not hold to 1e-8 is told once,
+    and again only after it held."""
+    whole = pool("BTC", "0", Greeks())
+    rows = Collaterals()
+    assert told(rows, whole) == ""
+    assert told(rows, replace(whole, equity=D("1.000000009"))) == ""
+    broken = replace(whole, equity=D("1.00000002"))
+    assert "BTC do not add up: equity" in told(rows, broken)
+    assert told(rows, broken) == ""
+    assert told(rows, whole) == ""
+    assert "equity" in told(rows, broken)
+
+
+def test_a_shared_pool_has_no_sums_of_its_own() -> None:
+    """Its rows are converted: each shows the whole."""
+    shared = replace(pool("BTC", "0", Greeks()), equity=D(5), is_shared=True)
+    assert told(Collaterals(), shared) == ""

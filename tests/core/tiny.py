@@ -239,7 +239,9 @@ class TinyDialect:
         ids = " ".join(o.client_order_id for o in orders)
         return self._command("cancel_batch", orders[0], ids=ids)
 
-    def cancel_account(self) -> tuple[Request, ...]:
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
+        if kind is not None:
+            return ()
         return (
             Request(op="cancel_all", method="DELETE", path="/all", window_ms=WINDOW_MS),
         )

@@ -13,6 +13,8 @@ import pytest
 
 from connector.sim.world import Result, World, WorldConfig, run_world
 
+sys.path.insert(0, str(Path(__file__).parent))  # deribit_desk
+
 SCENARIO = Path(__file__).with_name("scenario.py")
 
 

@@ -3,63 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal as D
 
-from connector.embedded import endpoints_of
+import pytest
+from deribit_desk import PERPETUAL, START_MS, tell, todays
+
 from connector.errors import ConnectorError
 from connector.model.account import LedgerKind
-from connector.model.credentials import ApiKey, Credentials, Secret
 from connector.model.events import Event, Gap, LedgerUpdate, LinkState
-from connector.model.order import Rejected
-from connector.paper.faces.deribit import Deribit
-from connector.paper.faces.deribit.listing import instruments_at
+from connector.model.order import Accepted, OrderStatus, Rejected
+from connector.paper.faces.deribit import Deribit, FaceConfig
 from connector.paper.server import PaperServer
-from connector.paper.types import Instrument
-from connector.paper.venue import paper_server
 from connector.session import EventStream, Session
-from connector.session.gate import forget_gates
-from connector.sim.loop import Limits
-from connector.sim.world import EPOCH_NS, World, WorldConfig, run_world
-
-PERPETUAL = "BTC-PERPETUAL"
-BEFORE_EIGHT_NS = EPOCH_NS + (21 * 3600 + 57 * 60) * 10**9
-"""07:57 UTC of the day after the usual beginning of worlds."""
-START_MS = BEFORE_EIGHT_NS // 1_000_000
-Story = Callable[[World, PaperServer, Session], Awaitable[None]]
-
-
-def tell(story: Story, *, seed: int = 1) -> None:
-    """Play *story* with a live session on a fresh venue whose market stands still."""
-
-    async def main(world: World) -> None:
-        with world.party("venue"):
-            server = paper_server(
-                "deribit",
-                api_key="simulated-key",
-                api_secret="simulated-secret",
-                seed=seed,
-                now_ms=lambda: world.now() // 1_000_000,
-                instruments=todays(START_MS),
-            )
-            server.faces[0].engine.freeze()
-            await server.start()
-        with world.party("bot"):
-            async with Session(
-                "paper:deribit",
-                endpoints=endpoints_of(server.urls),
-                credentials=Credentials(
-                    api_key=ApiKey("simulated-key"), secret=Secret("simulated-secret")
-                ),
-                journal="memory",
-            ) as session:
-                await story(world, server, session)
-        await server.close()
-
-    forget_gates()
-    limits = Limits(virtual_s=400_000, wall_s=300, steps=20_000_000)
-    config = WorldConfig(limits=limits, epoch_ns=BEFORE_EIGHT_NS)
-    run_world(main, seed, config=config).unwrap()
+from connector.sim.world import World
 
 
 async def listen(events: EventStream, told: list[Event]) -> None:
@@ -72,11 +28,6 @@ def the_option(session: Session, letter: str) -> str:
     """The option at the money that expires next."""
     names = [n for n in session.instruments if n.endswith(f"-100000-{letter}")]
     return min(names, key=lambda n: session.instruments[n].expiry_ms or 0)
-
-
-def todays(now_ms: int) -> list[Instrument]:
-    """The usual listing of yesterday: its first options expire today at eight."""
-    return list(instruments_at(now_ms - 12 * 3600 * 1000))
 
 
 def test_fifty_tasks_never_empty_the_pool() -> None:
@@ -202,3 +153,99 @@ def test_expiry_while_the_stream_is_up() -> None:
 def _next_settlement_ms() -> int:
     expiries = [i.expiry_ms for i in todays(START_MS) if i.expiry_ms]
     return min(expiries)
+
+
+@pytest.mark.parametrize("hours", [0.75, 25], ids=["orders", "trades"])
+def test_an_outage_longer_than_the_recent_stores(hours: float) -> None:
+    """Orders are recent for 30 minutes, trades for a day: what happened before is in
+    the historical store only, and both are asked. Filled, cancelled, triggered:
+    everything is known, and each fill counts once."""
+
+    async def story(world: World, server: PaperServer, session: Session) -> None:
+        filled = await session.buy(PERPETUAL, 1000, limit=D(99_000))
+        ended = await session.buy(PERPETUAL, 500, limit=D(95_000))
+        stop = await session.sell(PERPETUAL, 1000, stop=D(97_000), reduce_only=True)
+        assert [o.is_open for o in (filled, ended, stop)] == [True] * 3
+        hold = int(hours * 3600)
+        server.control.apply("restart", {"hold": hold})
+        await asyncio.sleep(1)
+        engine = server.faces[0].engine
+        number = int(str(ended.venue_order_id).split("-")[-1])
+        server.control.apply("manual_cancel", {"symbol": PERPETUAL, "order_id": number})
+        for price in ("98900", "96900"):
+            server.control.apply("trade", {"symbol": PERPETUAL, "price": price})
+        assert not any(row.qty for row in engine.positions("main", PERPETUAL))
+        await asyncio.sleep(hold + 120)
+        assert session.is_live
+        assert filled.status is OrderStatus.FILLED
+        assert ended.status is OrderStatus.CANCELED
+        assert stop.status is OrderStatus.FILLED
+        assert session.positions == []
+        report = await session.reconcile()
+        assert report.differences_left == ()
+        truth = server.control.apply("state")
+        assert session.balances["BTC"].wallet == D(truth["balances"]["BTC"])
+
+    tell(story)
+
+
+def test_a_row_missing_from_the_ledger_is_noticed() -> None:
+    """`user_seq` counts without a hole: a row that queries leave out is named, and
+    once it appears everything ties out again."""
+
+    async def story(world: World, server: PaperServer, session: Session) -> None:
+        face = server.faces[0]
+        assert isinstance(face, Deribit)
+        await (await session.buy(PERPETUAL, 1000)).wait_done(5)
+        await (await session.sell(PERPETUAL, 1000)).wait_done(5)
+        await session.reconcile()
+        await (await session.buy(PERPETUAL, 1000)).wait_done(5)
+        await (await session.sell(PERPETUAL, 1000)).wait_done(5)
+        number = 7000 + len(face.engine.income("main", start_ms=0, limit=1000))
+        face.state.hidden_log.add(number - 1)
+        report = await session.reconcile()
+        assert report.unknowable == (f"ledger entries {number - 1}",)
+        face.state.hidden_log.clear()
+        await asyncio.sleep(60)
+        report = await session.reconcile()
+        assert (report.unknowable, report.differences_left) == ((), ())
+
+    tell(story)
+
+
+def test_one_pool_is_not_added_up() -> None:
+    """Cross collateral: every currency shows all of it. The margin shown is one of
+    them, never their sum, and the greeks of the account are there all the same."""
+
+    async def story(world: World, server: PaperServer, session: Session) -> None:
+        await (await session.buy(PERPETUAL, 10_000)).wait_done(5)
+        await (await session.buy(the_option(session, "C"), "1")).wait_done(5)
+        await asyncio.sleep(5)
+        margin, rows = session.margin, session.margin.collateral
+        assert {row.is_shared for row in rows.values()} == {True}
+        prices = {"BTC": 100_000, "ETH": 3_500, "USDC": 1}
+        worth = [rows[name].equity * price for name, price in prices.items()]
+        assert max(worth) - min(worth) < max(worth) / 1000
+        assert margin.equity == rows[margin.currency].equity
+        assert margin.equity * prices[margin.currency] < 2 * min(worth)
+        assert session.greeks["BTC"].delta != 0
+        assert (await session.reconcile()).differences_left == ()
+
+    tell(story, face={"config": FaceConfig(is_cross=True)})
+
+
+@pytest.mark.parametrize(("unit", "price"), [("USD", D(2000)), ("VOLATILITY", D(45))])
+def test_an_option_priced_in_other_units(unit: str, price: D) -> None:
+    """In USD or volatility: the order that rests has a price in coin, on the grid."""
+
+    async def story(world: World, server: PaperServer, session: Session) -> None:
+        call = the_option(session, "C")
+        order = await session.buy(call, "1", limit=price, price_unit=unit)
+        assert isinstance(order.outcome, Accepted), order.outcome
+        assert order.price is not None
+        assert D(0) < order.price < D("0.2")
+        assert order.price % session.instruments[call].tick_size == 0
+        await order.cancel()
+        assert (await session.reconcile()).differences_left == ()
+
+    tell(story)

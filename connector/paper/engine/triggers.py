@@ -112,7 +112,9 @@ class Triggers:
                 extreme = price
             extreme = min(extreme, price) if sign > 0 else max(extreme, price)
             self._trails[number] = (account_id, extreme)
-            limit = extreme * (1 + sign * item.callback_rate / _HUNDRED)
+            limit = extreme + sign * item.trail_offset
+            if not item.trail_offset:
+                limit = extreme * (1 + sign * item.callback_rate / _HUNDRED)
             if (price - limit) * sign >= 0:
                 found.append(item)
         return found
@@ -169,6 +171,7 @@ def wait(world: World, account: AccountState, request: NewConditional) -> Condit
         price_protect=request.price_protect,
         activate_price=(request.activate_price or price) if is_trailing else ZERO,
         callback_rate=request.callback_rate or ZERO,
+        trail_offset=request.trail_offset or ZERO,
         is_activated=is_active,
         stp=request.stp,
         price_match=request.price_match,
@@ -232,8 +235,9 @@ def _check_trigger(world: World, request: NewConditional) -> Refusal | None:
     is_mark = request.working_type is WorkingType.MARK_PRICE
     price = market.mark if is_mark else market.last
     if request.type is _TRAILING:
-        rate = request.callback_rate
-        if rate is None or not 0 < rate < _HUNDRED:
+        rate, offset = request.callback_rate, request.trail_offset
+        is_offset = offset is not None and offset > 0
+        if not is_offset and (rate is None or not 0 < rate < _HUNDRED):
             return Refusal(reason=Reason.BAD_PARAMETER, detail="callback_rate")
         activate = request.activate_price
         if activate is None:

@@ -19,6 +19,7 @@ from connector.paper.types import EngineRules, Instrument
 _FACES = {
     "binance-usdm": "connector.paper.faces.binance_usdm",
     "bybit-v5": "connector.paper.faces.bybit_v5",
+    "coinbase-derivatives": "connector.paper.faces.deribit.gateway",
     "deribit": "connector.paper.faces.deribit",
     "okx-v5": "connector.paper.faces.okx_v5",
 }
@@ -27,7 +28,8 @@ _FACES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
     """What a face's package offers; *instruments* and *rules* None: the engine's.
-    *passphrase*: of the usual key, where keys of this venue have one.
+    *passphrase*: of the usual key, where keys of this venue have one. *secret_from*
+    makes a secret of the kind that its keys have out of any word.
 
     *list_at* lists what is traded from a time on, where contracts expire.
 
@@ -38,6 +40,7 @@ class Kit:
 
     build: Callable[..., Face]
     passphrase: str | None = None
+    secret_from: Callable[[str], str] = str
     instruments: Sequence[Instrument] | None = None
     list_at: Callable[[int], Sequence[Instrument]] | None = None
     rules: EngineRules | None = None

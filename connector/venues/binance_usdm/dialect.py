@@ -54,6 +54,7 @@ FACTS = VenueFacts(
         Capability.ATTACHED_EXITS,
         Capability.CANCEL_ACCOUNT,
         Capability.PRICE_UNITS,
+        Capability.TRAILING_OFFSET,
     },
     # Unique among open orders only: a filled order frees its id.
     resend=ResendPolicy.AFTER_PROOF,

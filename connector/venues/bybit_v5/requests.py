@@ -12,7 +12,7 @@ from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, InstrumentKind
 from connector.model.limits import Priority
 from connector.model.money import text_of
 from connector.model.order import Order, OrderIntent, Terms
@@ -97,8 +97,11 @@ class Commands(JsonCommands):
         which core cancels one by one."""
         return (_cancel_all({"symbol": symbol}),)
 
-    def cancel_account(self) -> tuple[Request, ...]:
-        """All orders of this category, one call per coin that it settles in."""
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
+        """All orders of this category, one call per coin that it settles in; kinds
+        of instruments are not told apart."""
+        if kind is not None:
+            return ()
         coins = words.SETTLE_COINS
         return tuple(_cancel_all({"settleCoin": coin}) for coin in coins)
 

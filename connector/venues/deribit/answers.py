@@ -9,25 +9,22 @@ request: what it tells is at least that new.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
-from connector.dialect.facts import Fact, MarkFact, SettingFact, UnknownFact
+from connector.dialect.facts import Fact, MarkFact, SettingFact, TokenFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
-from connector.model.clock import NS_PER_MS
-from connector.model.ids import Symbol
+from connector.model.credentials import Secret
 from connector.model.noun import replace
-from connector.venues.deribit import questions, rows, wire, words
-from connector.venues.deribit.classify import failure, unreadable
+from connector.venues.deribit import questions, requests, rows, words
+from connector.venues.deribit.classify import failure
 from connector.venues.deribit.limits import limits_fact
-from connector.venues.deribit.wire import Envelope, Shape
+from connector.venues.deribit.wire import Row, error_text
+from connector.venues.replies import BROKEN, excerpt, ok, one_by_one
+from connector.venues.verdicts import unreadable
 
-_BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
-_ENVELOPE = Shape(Envelope)
 _NS_PER_US = 1_000
+
+Reader = Callable[[Request, Row], Reply]
 
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
@@ -41,204 +38,187 @@ def read_frame_reply(request: Request, raw: bytes) -> Reply:
 
 
 def _read(request: Request, status: int, body: bytes) -> Reply:
+    code, text, is_good = None, excerpt(body), 200 <= status < 300
     try:
-        envelope: Envelope = _ENVELOPE.of_object(wire.parse(body))
-    except _BROKEN:
-        excerpt = body[:200].decode("utf-8", "replace")
-        if 200 <= status < 300:
-            return unreadable(request, excerpt)
-        return failure(request, status=status, code=None, text=excerpt)
-    if envelope.error is not None:
-        return failure(
-            request, status=status, code=envelope.error.code, text=envelope.error.text
-        )
-    if not 200 <= status < 300:
-        return failure(request, status=status, code=None, text="no error in the answer")
-    reader = _READERS[request.op]
-    try:
-        result = reader.shape.of_object(envelope.result)
-        return reader.translate(request, result, envelope.us_in * _NS_PER_US)
-    except _BROKEN:
-        excerpt = json.dumps(envelope.result, default=str)[:200]
-        return unreadable(request, excerpt)
+        told = Row.of_bytes(body)
+        if told.has("error"):
+            error = told.row("error")
+            code, text = error.integer("code"), error_text(error)
+        elif is_good:
+            return _READERS[request.op](request, told)
+    except BROKEN:
+        if is_good:
+            return unreadable(request, excerpt(body))
+    return failure(request, status=status, code=code, text=text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    shape: Shape
-    translate: Callable[[Request, Any, int], Reply]
+def _as_of(told: Row) -> int:
+    return told.integer("usIn", 0) * _NS_PER_US
 
 
-def _ok(*facts: Fact, next_request: Request | None = None) -> Reply:
-    return Reply(verdict=Verdict.OK, facts=facts, next_request=next_request)
-
-
-def _placed(request: Request, answer: wire.Placed, at_ns: int) -> Reply:
-    fact = rows.order_fact(answer.order)
-    if fact.client_order_id != request.client_order_id:
+def _placed(request: Request, told: Row) -> Reply:
+    answer = told.row("result")
+    fact = rows.order_fact(answer.row("order"))
+    if request.op == "amend":
+        fact = replace(fact, is_amend=True)
+    elif fact.client_order_id != request.client_order_id:
         raise ValueError("the answer speaks of another order")
-    return _ok(fact, *(rows.fill_fact(row) for row in answer.trades))
+    return ok(fact, *map(rows.fill_fact, answer.rows_if("trades")))
 
 
-def _amended(request: Request, answer: wire.Placed, at_ns: int) -> Reply:
-    fact = replace(rows.order_fact(answer.order), is_amend=True)
-    return _ok(fact, *(rows.fill_fact(row) for row in answer.trades))
-
-
-def _cancelled(request: Request, answer: wire.OrderRow | int, at_ns: int) -> Reply:
+def _cancelled(request: Request, told: Row) -> Reply:
     """The order itself, or by label how many there were."""
-    if isinstance(answer, int):
-        return _ok() if answer else Reply(verdict=Verdict.NOT_OPEN, code="none open")
-    return _ok(rows.order_fact(answer))
+    if not isinstance(told.value("result"), int):
+        return ok(rows.order_fact(told.row("result")))
+    is_none = told.integer("result") == 0
+    return Reply(verdict=Verdict.NOT_OPEN, code="none open") if is_none else ok()
 
 
-def _counted(request: Request, answer: Any, at_ns: int) -> Reply:
-    """A number; other shapes are reported, and say the same."""
-    return _ok()
+def _done(request: Request, told: Row) -> Reply:
+    """A number, a list or a word of praise: they say no more."""
+    if not told.has("result"):
+        raise ValueError("neither a result nor an error")
+    return ok()
 
 
-def _time(request: Request, answer: int, at_ns: int) -> Reply:
-    return Reply(verdict=Verdict.OK, server_ms=answer)
+def _time(request: Request, told: Row) -> Reply:
+    return Reply(verdict=Verdict.OK, server_ms=told.millis("result"))
 
 
-def _order(request: Request, row: wire.OrderRow, at_ns: int) -> Reply:
-    return _ok(rows.order_fact(row))
+def _order(request: Request, told: Row) -> Reply:
+    return ok(rows.order_fact(told.row("result")))
 
 
-def _labelled(request: Request, page: list[wire.OrderRow], at_ns: int) -> Reply:
+def _labelled(request: Request, told: Row) -> Reply:
     """Every order with the label, oldest first: more than one is told as it is, and
     the machine adopts the first."""
-    mine = sorted(
-        (row for row in page if row.instrument_name == request.symbol),
-        key=lambda row: row.creation_timestamp or 0,
-    )
+    found = map(rows.order_fact, told.rows("result"))
+    mine = [fact for fact in found if fact.symbol == request.symbol]
     if not mine:
         return Reply(verdict=Verdict.NOT_FOUND)
-    return _ok(*(rows.order_fact(row) for row in mine))
+    return ok(*sorted(mine, key=lambda fact: fact.created_ns or 0))
 
 
-def _history(request: Request, page: wire.OrderPage, at_ns: int) -> Reply:
+def _history(request: Request, told: Row) -> Reply:
     """The order asked for among those of the past, and what it became."""
-    ids = request.context["ids"].split()
+    ids, page = request.context["ids"].split(), told.row("result")
+    facts = [rows.order_fact(row) for row in page.rows("orders")]
     found = [
-        row
-        for row in page.orders
-        if row.order_id in ids
-        or row.trigger_order_id in ids
-        or (not ids and row.label and row.label == request.client_order_id)
+        fact
+        for fact in facts
+        if {fact.venue_order_id, fact.conditional_order_id} & set(ids)
+        or (not ids and fact.client_order_id == request.client_order_id)
     ]
     if found:
-        return _ok(*(rows.order_fact(row) for row in found))
-    return Reply(
-        verdict=Verdict.NOT_FOUND,
-        next_request=questions.next_history(request, page),
-    )
+        return ok(*found)
+    oldest_ns = min((fact.created_ns or 0 for fact in facts), default=0)
+    following = questions.next_history(request, page, oldest_ns)
+    return Reply(verdict=Verdict.NOT_FOUND, next_request=following)
 
 
-def _orders(request: Request, page: list[wire.OrderRow], at_ns: int) -> Reply:
-    return _ok(*(rows.order_fact(row) for row in page))
+def _orders(request: Request, told: Row) -> Reply:
+    return ok(*map(rows.order_fact, told.rows("result")))
 
 
-def _fills(request: Request, page: wire.TradePage, at_ns: int) -> Reply:
-    return _ok(
-        *(rows.fill_fact(row) for row in page.trades),
-        next_request=questions.next_fills(request, page),
-    )
+def _fills(request: Request, told: Row) -> Reply:
+    page = told.row("result")
+    fills = [rows.fill_fact(row) for row in page.rows("trades")]
+    more = page.flag("has_more") is True
+    newest_ns = max((fill.venue_ns for fill in fills), default=0)
+    following = questions.next_fills(request, newest_ns) if more and fills else None
+    return ok(*fills, next_request=following)
 
 
-def _positions(request: Request, page: list[wire.PositionRow], at_ns: int) -> Reply:
-    return _ok(*(rows.position_fact(row, at_ns) for row in page))
+def _positions(request: Request, told: Row) -> Reply:
+    at_ns = _as_of(told)
+    return ok(*(rows.position_fact(row, at_ns) for row in told.rows("result")))
 
 
-def _summaries(request: Request, answer: wire.Summaries, at_ns: int) -> Reply:
-    return _ok(
-        *(fact for row in answer.summaries for fact in rows.summary_facts(row, at_ns))
-    )
+def _summaries(request: Request, told: Row) -> Reply:
+    at_ns, found = _as_of(told), told.row("result").rows("summaries")
+    return ok(*(fact for row in found for fact in rows.summary_facts(row, at_ns)))
 
 
-def _settings(request: Request, row: wire.Summary, at_ns: int) -> Reply:
+def _settings(request: Request, told: Row) -> Reply:
     """No leverage, no modes: netting in one direction, margin by model."""
-    limits = limits_fact(row.limits or {})
+    limits = limits_fact(told.row("result").value("limits") or {})
     facts: list[Fact] = [SettingFact(is_hedge_mode=False)]
     if limits is not None:
         facts.append(limits)
-    return _ok(*facts)
+    return ok(*facts)
 
 
-def _ledger(request: Request, page: wire.LogPage, at_ns: int) -> Reply:
-    ordered = sorted(page.logs, key=lambda row: row.user_seq or row.id)
-    return _ok(
-        *(fact for row in ordered for fact in rows.log_facts(row)),
-        next_request=questions.next_log(request, page),
+def _ledger(request: Request, told: Row) -> Reply:
+    page = told.row("result")
+    entries = [fact for row in page.rows("logs") for fact in rows.log_facts(row)]
+    entries.sort(key=lambda fact: fact.seq or 0)
+    return ok(*entries, next_request=questions.next_page(request, page))
+
+
+def _instruments(request: Request, told: Row) -> Reply:
+    listed = [
+        item
+        for item in told.items("result")  # combinations trade as their legs
+        if not isinstance(item, dict) or item.get("kind") in words.KINDS
+    ]
+    return ok(
+        *one_by_one(listed, lambda raw: rows.instrument_fact(Row(raw)), "instrument")
     )
 
 
-def _instruments(request: Request, page: list[Any], at_ns: int) -> Reply:
-    facts: list[Fact] = []
-    for raw in page:
-        if isinstance(raw, dict) and raw.get("kind") not in words.KINDS:
-            continue  # combinations trade as their legs
-        try:
-            facts.append(rows.instrument_fact(_INSTRUMENT.of_object(raw)))
-        except _BROKEN:
-            text = json.dumps(raw, default=str)[:4096]
-            facts.append(UnknownFact(kind="instrument", raw=text))
-    return _ok(*facts)
-
-
-def _protection(request: Request, answer: wire.CancelOnDisconnect, at_ns: int) -> Reply:
-    """OK only if orders of this connection end with it."""
-    if answer.enabled:
-        return _ok()
+def _protection(request: Request, told: Row) -> Reply:
+    """OK only if orders of this connection end with it; else it is to be armed."""
+    if told.row("result").flag("enabled"):
+        return ok()
     return Reply(
-        verdict=Verdict.REJECTED,
-        code="unprotected",
-        text="cancel-on-disconnect is off: switch it on for the account, on the "
-        "venue's web page",
+        verdict=Verdict.REJECTED, code="unprotected", next_request=requests.arm()
     )
 
 
-def _marks(request: Request, row: wire.Ticker, at_ns: int) -> Reply:
-    return _ok(rows.mark_fact(row))
+def _token(request: Request, told: Row) -> Reply:
+    """What REST calls carry, where tokens are exchanged for."""
+    answer = told.row("result")
+    token = Secret(answer.name("access_token"))
+    return ok(TokenFact(token=token, lifetime_s=answer.integer("expires_in")))
 
 
-def _all_marks(request: Request, page: list[wire.BookSummary], at_ns: int) -> Reply:
-    return _ok(
+def _marks(request: Request, told: Row) -> Reply:
+    return ok(rows.mark_fact(told.row("result")))
+
+
+def _all_marks(request: Request, told: Row) -> Reply:
+    return ok(
         *(
             MarkFact(
-                symbol=Symbol(row.instrument_name),
-                mark_price=row.mark_price,
-                venue_ns=row.creation_timestamp * NS_PER_MS,
+                symbol=row.symbol("instrument_name"),
+                mark_price=row.amount("mark_price"),
+                venue_ns=row.nanos("creation_timestamp"),
             )
-            for row in page
-            if row.mark_price
+            for row in told.rows("result")
+            if row.amount_or_none("mark_price")
         )
     )
 
 
-def _reader(model: Any, translate: Callable[[Request, Any, int], Reply]) -> _Reader:
-    return _Reader(Shape(model), translate)
-
-
-_INSTRUMENT = Shape(wire.InstrumentRow)
-
-_READERS: dict[str, _Reader] = {
-    "place": _reader(wire.Placed, _placed),
-    "amend": _reader(wire.Placed, _amended),
-    "cancel": _reader(int | wire.OrderRow, _cancelled),
-    "cancel_all": _reader(int | Decimal | list[Any], _counted),
-    "protection": _reader(wire.CancelOnDisconnect, _protection),
-    "server_time": _reader(int, _time),
-    "query_order": _reader(wire.OrderRow, _order),
-    "query_label": _reader(list[wire.OrderRow], _labelled),
-    "order_history": _reader(wire.OrderPage, _history),
-    "open_orders": _reader(list[wire.OrderRow], _orders),
-    "fills": _reader(wire.TradePage, _fills),
-    "positions": _reader(list[wire.PositionRow], _positions),
-    "summaries": _reader(wire.Summaries, _summaries),
-    "settings": _reader(wire.Summary, _settings),
-    "ledger": _reader(wire.LogPage, _ledger),
-    "instruments": _reader(list[Any], _instruments),
-    "marks": _reader(wire.Ticker, _marks),
-    "all_marks": _reader(list[wire.BookSummary], _all_marks),
+_READERS: dict[str, Reader] = {
+    "place": _placed,
+    "amend": _placed,
+    "cancel": _cancelled,
+    "cancel_all": _done,
+    "dead_man": _protection,
+    "dead_man_arm": _done,
+    "exchange": _token,
+    "server_time": _time,
+    "query_order": _order,
+    "query_label": _labelled,
+    "order_history": _history,
+    "open_orders": _orders,
+    "fills": _fills,
+    "positions": _positions,
+    "summaries": _summaries,
+    "settings": _settings,
+    "ledger": _ledger,
+    "instruments": _instruments,
+    "marks": _marks,
+    "all_marks": _all_marks,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 from connector.dialect import (
     AccountView,
@@ -11,10 +10,8 @@ from connector.dialect import (
     DeadMan,
     DeadManKind,
     Endpoints,
-    FillCursor,
     LinkScript,
     MarginNumbers,
-    Part,
     ResendPolicy,
     Sequencing,
     VenueFacts,
@@ -29,12 +26,9 @@ from connector.dialect.wire import (
     Send,
     SigningKey,
 )
-from connector.errors import Unsupported
-from connector.model.account import MarginMode
-from connector.model.ids import ClientOrderId, Symbol
-from connector.model.instrument import Instrument
+from connector.model.credentials import KeyKind
+from connector.model.ids import Symbol
 from connector.model.limits import BucketSpec
-from connector.model.order import Order, OrderIntent, Terms
 from connector.venues.base import PureDialect
 from connector.venues.deribit import (
     answers,
@@ -53,10 +47,13 @@ FACTS = VenueFacts(
     capabilities=frozenset(
         (
             Capability.AMEND,
+            Capability.AMEND_CONDITIONAL,
             Capability.CANCEL_ALL,
+            Capability.CANCEL_ACCOUNT,
             Capability.CONDITIONAL,
             Capability.DEAD_MAN_TIMER,
             Capability.PRICE_UNITS,
+            Capability.TRAILING_OFFSET,
             Capability.WEBSOCKET_ORDERS,
         )
     ),
@@ -78,115 +75,31 @@ FACTS = VenueFacts(
     ping_interval_s=15.0,
     unfilled_retention_s=questions.RETENTION_S,
     fill_retention_s=questions.RETENTION_S,
+    key_kinds=frozenset((KeyKind.HMAC, KeyKind.ED25519, KeyKind.RSA)),
+    key_settings=sign.SETTINGS,
 )
 
+
+def _endpoints(host: str) -> Endpoints:
+    socket = f"wss://{host}/ws/api/v2"
+    return Endpoints(
+        rest=f"https://{host}", stream=socket, public=socket, ws_api=socket
+    )
+
+
 ENVIRONMENTS = {
-    "live": Endpoints(
-        rest="https://www.deribit.com",
-        stream="wss://www.deribit.com/ws/api/v2",
-        public="wss://www.deribit.com/ws/api/v2",
-        ws_api="wss://www.deribit.com/ws/api/v2",
-    ),
-    "testnet": Endpoints(
-        rest="https://test.deribit.com",
-        stream="wss://test.deribit.com/ws/api/v2",
-        public="wss://test.deribit.com/ws/api/v2",
-        ws_api="wss://test.deribit.com/ws/api/v2",
-    ),
+    "live": _endpoints("www.deribit.com"),
+    "testnet": _endpoints("test.deribit.com"),
 }
 
 
-class Deribit(PureDialect):
+class Deribit(requests.Commands, questions.Questions, PureDialect):
     """The dialect of Deribit; has no state."""
 
-    @property
-    def facts(self) -> VenueFacts:
-        """Constants of the venue."""
-        return FACTS
-
-    @property
-    def base_limits(self) -> tuple[BucketSpec, ...]:
-        """Limits to obey before the account summary has told the true ones."""
-        return limits.BASE_LIMITS
-
-    def endpoints(self, environment: str) -> Endpoints | None:
-        """Published URLs of ``live`` or ``testnet``."""
-        return ENVIRONMENTS.get(environment)
-
-    def place(
-        self,
-        intent: OrderIntent,
-        client_order_id: ClientOrderId,
-        instrument: Instrument,
-    ) -> Request:
-        """A new order, conditional ones included."""
-        return requests.place(intent, client_order_id, instrument)
-
-    def place_batch(
-        self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
-    ) -> Request:
-        """There are no batches."""
-        _lacks("batches of orders", "place them one by one")
-
-    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
-        """New total quantity and price."""
-        return requests.amend(order, terms)
-
-    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
-        """Cancel by venue id if known, else by label."""
-        return requests.cancel(order)
-
-    def cancel_batch(
-        self, orders: Sequence[Order], instrument: Instrument | None = None
-    ) -> Request:
-        """There are no batches."""
-        _lacks("batches of cancels", "cancel them one by one, or all of an instrument")
-
-    def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
-        """Every order of *symbol*, waiting ones included."""
-        return (requests.cancel_all(symbol),)
-
-    def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
-        """Leverage follows from the margin model."""
-        _lacks("leverage", "margin follows from the size of the position")
-
-    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
-        """Margin modes belong to the account, set on the web page."""
-        _lacks("margin modes of an instrument", "the margin model is the account's")
-
-    def set_hedge_mode(self, *, is_hedge: bool) -> Request:
-        """Positions always net."""
-        _lacks("hedge mode", "positions net")
-
-    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
-        """Whether the venue cancels what was placed on this connection when it ends."""
-        return requests.protection()
-
-    def server_time(self) -> Request:
-        """The venue's clock."""
-        return questions.server_time()
-
-    def query_order(self, order: Order) -> tuple[Request, ...]:
-        """One order, in the recent and in the historical store."""
-        return questions.query_order(order)
-
-    def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
-        """Own executions from the cursor to now, from both stores."""
-        return questions.query_fills(cursor, now_ms=now_ms)
-
-    def query(
-        self,
-        part: Part,
-        *,
-        symbols: Sequence[Symbol],
-        assets: Sequence[str] = (),
-        since_ms: int,
-        now_ms: int,
-    ) -> tuple[Request, ...]:
-        """A part of a snapshot."""
-        return questions.query(
-            part, symbols=symbols, assets=assets, since_ms=since_ms, now_ms=now_ms
-        )
+    facts: VenueFacts = FACTS
+    base_limits: tuple[BucketSpec, ...] = limits.BASE_LIMITS
+    environments = ENVIRONMENTS
+    rules = scripts.RULES
 
     def read_answer(self, request: Request, answer: HttpAnswer) -> Reply:
         """Classify and translate; never raises for what the venue sent."""
@@ -221,28 +134,20 @@ class Deribit(PureDialect):
 
     def private_script(self, endpoints: Endpoints) -> LinkScript:
         """Opens and keeps the private stream."""
-        return scripts.SignedSocket(endpoints.stream, subscribes=True)
+        return scripts.SignedSocket(endpoints.stream, self.rules, subscribes=True)
 
     def public_script(
         self, endpoints: Endpoints, symbols: Sequence[Symbol]
     ) -> LinkScript:
         """Opens and keeps mark prices of *symbols*."""
-        return scripts.PublicSocket(endpoints.public, symbols)
-
-    def second_script(self, endpoints: Endpoints) -> LinkScript | None:
-        """Everything is told on one stream."""
-        return None
+        return scripts.PublicSocket(endpoints.public, symbols, self.rules)
 
     def order_script(self, endpoints: Endpoints) -> LinkScript | None:
         """Opens and keeps order entry; None if there is none."""
         if not endpoints.ws_api:
             return None
-        return scripts.SignedSocket(endpoints.ws_api, subscribes=False)
+        return scripts.SignedSocket(endpoints.ws_api, self.rules, subscribes=False)
 
     def margin(self, view: AccountView) -> MarginNumbers | None:
         """The venue's own margin, marks between its words."""
         return margin_model.margin(view)
-
-
-def _lacks(what: str, instead: str) -> NoReturn:
-    raise Unsupported(words.VENUE, what, instead)

@@ -18,8 +18,7 @@ instrument.state, user.lock), "Heartbeats"; read 2026-11.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from connector.dialect.facts import (
     ControlFact,
@@ -27,9 +26,7 @@ from connector.dialect.facts import (
     Fact,
     FrameReply,
     LedgerFact,
-    MarkFact,
     NoticeFact,
-    OrderFact,
     UnknownFact,
 )
 from connector.model.account import LedgerKind
@@ -37,21 +34,18 @@ from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
 from connector.model.money import ZERO
-from connector.venues.deribit import rows, wire
-from connector.venues.deribit.wire import Envelope, Shape
+from connector.venues.deribit import rows
+from connector.venues.deribit.wire import Row, error_text
+from connector.venues.replies import BROKEN, unknown
 
-RAW_MAX = 4096
 SIGN_IN, RENEWAL = "auth", "renew"
 """Ids of the frames that bring tokens."""
 
 _LAST_NS = NS_PER_MS - 1
-_BROKEN = (ValueError, KeyError, ArithmeticError, RecursionError)
-_ENVELOPE = Shape(Envelope)
-_TOKENS = Shape(wire.Tokens)
 _COMMAND = re.compile(rb'"id"\s*:\s*"?([0-9]{1,18})"?\s*[,}]')
 _UNAUTHORIZED = re.compile(rb'"code"\s*:\s*13009\b')
 _NOTIFICATION = re.compile(rb'"method"\s*:\s*"(?:subscription|heartbeat)"')
-_TOKEN = re.compile(r'("(?:access|refresh)_token"\s*:\s*")[^"]*')
+_TOKEN = re.compile(rb'("(?:access|refresh)_token"\s*:\s*")[^"]*')
 
 
 def read_frame(raw: bytes) -> tuple[Fact, ...]:
@@ -61,17 +55,18 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
         if answer is not None:
             return _answer(answer[1].decode("ascii"), raw)
     try:
-        envelope: Envelope = _ENVELOPE.of_object(wire.parse(raw))
-    except _BROKEN:
+        told = Row.of_bytes(raw)
+        method, params = told.text("method", ""), told.row("params")
+        if not method:
+            return (_control(told),)
+    except BROKEN:
         return (_unknown("", raw, is_gap=True),)
-    if envelope.method == "subscription":
-        return _notification(envelope.params, raw)
-    if envelope.method == "heartbeat":
-        is_test = envelope.params.get("type") == "test_request"
+    if method == "subscription":
+        return _notification(params, raw)
+    if method == "heartbeat":
+        is_test = params.value("type") == "test_request"
         return (ControlFact(kind=ControlKind.TEST_REQUEST),) if is_test else ()
-    if envelope.method:
-        return (_unknown(envelope.method, raw, is_gap=False),)
-    return (_control(envelope),)
+    return (_unknown(method, raw, is_gap=False),)
 
 
 def _answer(frame_id: str, raw: bytes) -> tuple[Fact, ...]:
@@ -82,58 +77,58 @@ def _answer(frame_id: str, raw: bytes) -> tuple[Fact, ...]:
     return (reply, ControlFact(kind=ControlKind.KEY_EXPIRED, code="13009"))
 
 
-def _control(envelope: Envelope) -> ControlFact:
+def _control(told: Row) -> ControlFact:
     """The answer to a frame of a script. Lists (of channels) are joined by blanks."""
-    ref = "" if envelope.id is None else str(envelope.id)
-    if envelope.error is not None:
+    ref = "" if told.value("id") is None else str(told.value("id"))
+    if told.has("error"):
+        error = told.row("error")
         return ControlFact(
             kind=ControlKind.REFUSED,
             ref=ref,
-            code=str(envelope.error.code),
-            text=envelope.error.text,
+            code=str(error.integer("code")),
+            text=error_text(error),
         )
     fields: dict[str, str] = {}
-    if envelope.testnet is not None:
-        fields["testnet"] = "true" if envelope.testnet else "false"
-    secret = None
-    result = envelope.result
+    testnet = told.flag("testnet")
+    if testnet is not None:
+        fields["testnet"] = "true" if testnet else "false"
+    secret, result = None, told.value("result")
     if ref in (SIGN_IN, RENEWAL):
-        try:
-            tokens = _TOKENS.of_object(result)
-        except ValueError:
-            return ControlFact(kind=ControlKind.REFUSED, ref=ref, text="no tokens")
-        fields |= {"expires_in": str(tokens.expires_in), "scope": tokens.scope}
-        secret = Secret(tokens.refresh_token)
+        tokens = Row(result)
+        life_s = tokens.integer("expires_in")
+        if life_s <= 0:
+            raise ValueError("a token that is over")
+        fields |= {"expires_in": str(life_s), "scope": tokens.text("scope", "")}
+        secret = Secret(tokens.text("refresh_token", ""))
     elif isinstance(result, list):
         fields["channels"] = " ".join(str(item) for item in result)
-    elif isinstance(result, dict):
-        fields |= {str(name): str(value) for name, value in result.items()}
     return ControlFact(kind=ControlKind.ACK, ref=ref, fields=fields, secret=secret)
 
 
 def _unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
-    text = raw[:RAW_MAX].decode("utf-8", "replace")
-    return UnknownFact(kind=kind, raw=_TOKEN.sub(r"\1**********", text), is_gap=is_gap)
+    """Tokens do not show in what is kept."""
+    return unknown(kind, _TOKEN.sub(rb"\1**********", raw), is_gap=is_gap)
 
 
 # --- notifications --------------------------------------------------------------
 
 
-def _notification(params: Mapping[str, Any], raw: bytes) -> tuple[Fact, ...]:
-    channel = str(params.get("channel", ""))
-    for prefix, (is_state, shape, translate) in _CHANNELS.items():
+def _notification(params: Row, raw: bytes) -> tuple[Fact, ...]:
+    channel = str(params.value("channel"))
+    for prefix, (is_state, translate) in _CHANNELS.items():
         if channel.startswith(prefix):
             try:
-                return translate(shape.of_object(params.get("data")))
-            except _BROKEN:
+                return translate(params)
+            except BROKEN:
                 return (_unknown(channel, raw, is_gap=is_state),)
     return (_unknown(channel, raw, is_gap=False),)
 
 
-def _changes(event: wire.Changes) -> tuple[Fact, ...]:
+def _changes(params: Row) -> tuple[Fact, ...]:
     """Orders with their fills behind them, then the position."""
-    orders = [rows.order_fact(row) for row in event.orders]
-    fills = [rows.fill_fact(row) for row in event.trades]
+    event = params.row("data")
+    orders = [rows.order_fact(row) for row in event.rows_if("orders")]
+    fills = [rows.fill_fact(row) for row in event.rows_if("trades")]
     facts: list[Fact] = []
     for order in orders:
         facts.append(order)
@@ -142,51 +137,55 @@ def _changes(event: wire.Changes) -> tuple[Fact, ...]:
     facts += [f for f in fills if f.venue_order_id not in known]
     stamps = [one.venue_ns for one in orders] + [one.venue_ns for one in fills]
     at_ns = max(stamps) + _LAST_NS if stamps else 0
-    positions = event.positions or event.position
+    # The schema calls it `position`, the examples `positions`.
+    positions = event.rows_if("positions") or event.rows_if("position")
     facts += [rows.position_fact(row, at_ns) for row in positions]
     if positions and not fills:
         # A position that moves without a trade was delivered or transferred: the
         # transaction log tells the rest.
-        facts.append(_ledger_notice(event.instrument_name, 0))
+        facts.append(_ledger_notice(event.text("instrument_name"), 0))
     return tuple(facts)
 
 
-def _order_events(data: list[wire.OrderRow] | wire.OrderRow) -> tuple[OrderFact, ...]:
+def _order_events(params: Row) -> tuple[Fact, ...]:
     """Raw channels carry one order, aggregated ones a list."""
-    page = data if isinstance(data, list) else [data]
-    return tuple(rows.order_fact(row) for row in page)
+    is_list = isinstance(params.value("data"), list)
+    page = params.rows("data") if is_list else [params.row("data")]
+    return tuple(map(rows.order_fact, page))
 
 
-def _trades(page: list[wire.TradeRow]) -> tuple[Fact, ...]:
-    return tuple(rows.fill_fact(row) for row in page)
+def _trades(params: Row) -> tuple[Fact, ...]:
+    return tuple(map(rows.fill_fact, params.rows("data")))
 
 
-def _portfolio(row: wire.Summary) -> tuple[Fact, ...]:
-    return rows.summary_facts(row, 0)
+def _portfolio(params: Row) -> tuple[Fact, ...]:
+    return rows.summary_facts(params.row("data"), 0)
 
 
-def _platform(data: dict[str, Any]) -> tuple[Fact, ...]:
+def _platform(params: Row) -> tuple[Fact, ...]:
     """Maintenance of the platform, or of one index."""
-    index = data.get("price_index")
-    if index is not None:
-        word = "locked" if data.get("locked") else "open again"
-        return (NoticeFact(code="venue.index", text=f"index {index} is {word}"),)
-    word = "in maintenance" if data.get("maintenance") else "back from maintenance"
+    data = params.row("data")
+    if data.has("price_index"):
+        word = "locked" if data.value("locked") else "open again"
+        text = f"index {data.value('price_index')} is {word}"
+        return (NoticeFact(code="venue.index", text=text),)
+    word = "in maintenance" if data.value("maintenance") else "back from maintenance"
     return (NoticeFact(code="venue.maintenance", text=f"the platform is {word}"),)
 
 
-def _lock(data: dict[str, Any]) -> tuple[Fact, ...]:
-    word = "locked" if data.get("locked") else "open again"
-    text = f"the account is {word} ({data.get('currency', 'ALL')})"
+def _lock(params: Row) -> tuple[Fact, ...]:
+    data = params.row("data")
+    word = "locked" if data.value("locked") else "open again"
+    text = f"the account is {word} ({data.text('currency', 'ALL')})"
     return (NoticeFact(code="venue.lock", text=text),)
 
 
-def _instrument_state(data: dict[str, Any]) -> tuple[Fact, ...]:
+def _instrument_state(params: Row) -> tuple[Fact, ...]:
     """Settlement and delivery write rows into the transaction log."""
-    name, state = str(data["instrument_name"]), str(data["state"])
-    if state not in ("settlement", "delivered"):
+    data = params.row("data")
+    if data.text("state") not in ("settlement", "delivered"):
         return ()
-    return (_ledger_notice(name, int(data.get("timestamp", 0)) * NS_PER_MS),)
+    return (_ledger_notice(data.text("instrument_name"), data.nanos("timestamp", 0)),)
 
 
 def _ledger_notice(symbol: str, venue_ns: int) -> LedgerFact:
@@ -199,17 +198,18 @@ def _ledger_notice(symbol: str, venue_ns: int) -> LedgerFact:
     )
 
 
-def _ticker(row: wire.Ticker) -> tuple[MarkFact, ...]:
-    return (rows.mark_fact(row),)
+def _ticker(params: Row) -> tuple[Fact, ...]:
+    return (rows.mark_fact(params.row("data")),)
 
 
-_CHANNELS: dict[str, tuple[bool, Shape, Callable[[Any], tuple[Fact, ...]]]] = {
-    "user.changes.": (True, Shape(wire.Changes), _changes),
-    "user.portfolio.": (True, Shape(wire.Summary), _portfolio),
-    "user.orders.": (True, Shape(list[wire.OrderRow] | wire.OrderRow), _order_events),
-    "user.trades.": (True, Shape(list[wire.TradeRow]), _trades),
-    "user.lock": (False, Shape(dict[str, Any]), _lock),
-    "platform_state": (False, Shape(dict[str, Any]), _platform),
-    "instrument.state.": (False, Shape(dict[str, Any]), _instrument_state),
-    "ticker.": (False, Shape(wire.Ticker), _ticker),
+# Whether it tells state, so that an unreadable frame is a gap, and its reader.
+_CHANNELS: dict[str, tuple[bool, Callable[[Row], tuple[Fact, ...]]]] = {
+    "user.changes.": (True, _changes),
+    "user.portfolio.": (True, _portfolio),
+    "user.orders.": (True, _order_events),
+    "user.trades.": (True, _trades),
+    "user.lock": (False, _lock),
+    "platform_state": (False, _platform),
+    "instrument.state.": (False, _instrument_state),
+    "ticker.": (False, _ticker),
 }

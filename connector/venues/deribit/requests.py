@@ -10,7 +10,7 @@ Source: Deribit API, "private/buy", "private/edit", "private/cancel_*"; read 202
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from connector.dialect.wire import Request
 from connector.errors import InvalidOrder, Unsupported
@@ -27,7 +27,11 @@ from connector.model.order import (
     Terms,
 )
 from connector.venues.deribit import words
-from connector.venues.deribit.limits import MATCHING_COST, REQUEST_COST
+from connector.venues.deribit.limits import (
+    CANCEL_ALL_COST,
+    MATCHING_COST,
+    REQUEST_COST,
+)
 
 VALID_MS = 2_000
 """From signing to `valid_until`: the shorter, the sooner a lost answer is settled."""
@@ -39,21 +43,144 @@ _UNIT_WORDS = {PriceUnit.USD: "usd", PriceUnit.VOLATILITY: "implv"}
 Params = list[tuple[str, str]]
 
 
-def place(
-    intent: OrderIntent, client_order_id: ClientOrderId, instrument: Instrument
-) -> Request:
-    """A new order, conditional ones included."""
-    if len(client_order_id) > LABEL_MAX or not client_order_id.isascii():
-        raise InvalidOrder("client_order_id", client_order_id, "1 to 64 ASCII letters")
-    method = "private/buy" if intent.side is Side.BUY else "private/sell"
-    return _command(
-        "place",
-        method,
-        order_params(intent, client_order_id, instrument),
-        priority=Priority.CANCEL if intent.reduces else Priority.PLACE,
-        window_ms=VALID_MS,
-        symbol=intent.symbol,
-        client_order_id=client_order_id,
+class Commands:
+    """The commands of the dialect."""
+
+    def place(
+        self,
+        intent: OrderIntent,
+        client_order_id: ClientOrderId,
+        instrument: Instrument,
+    ) -> Request:
+        """A new order, conditional ones included."""
+        if len(client_order_id) > LABEL_MAX or not client_order_id.isascii():
+            raise InvalidOrder(
+                "client_order_id", client_order_id, "1 to 64 ASCII letters"
+            )
+        method = "private/buy" if intent.side is Side.BUY else "private/sell"
+        return _command(
+            "place",
+            method,
+            order_params(intent, client_order_id, instrument),
+            priority=Priority.CANCEL if intent.reduces else Priority.PLACE,
+            window_ms=VALID_MS,
+            symbol=intent.symbol,
+            client_order_id=client_order_id,
+        )
+
+    def place_batch(
+        self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
+    ) -> Request:
+        """There are no batches: orders go one by one."""
+        raise Unsupported(words.VENUE, "batches of orders", "place them one by one")
+
+    def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
+        """New total quantity, price and trigger. The place in the queue is kept only
+        if the size falls or the price stays; a post-only order whose new price would
+        take is cancelled by the venue."""
+        if order.venue_order_id is None:
+            raise InvalidOrder(
+                "status", order.status.value, "an order the venue answered"
+            )
+        assert terms.qty is not None, "orders here have a quantity"
+        params: Params = [
+            ("order_id", order.triggered_order_id or order.venue_order_id),
+            ("amount", text_of(terms.qty)),
+            ("post_only", _truth(order.post_only)),
+        ]
+        if terms.price is not None:
+            params.append(("price", text_of(terms.price)))
+        if order.waits and terms.trigger_price is not None:
+            params.append(("trigger_price", text_of(terms.trigger_price)))
+        if order.post_only:
+            params.append(("reject_post_only", "true"))
+        if order.reduce_only:
+            params.append(("reduce_only", "true"))
+        return _command(
+            "amend",
+            "private/edit",
+            params,
+            priority=Priority.PLACE,
+            window_ms=VALID_MS,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+        )
+
+    def cancel(self, order: Order, instrument: Instrument | None = None) -> Request:
+        """By venue id if known, else by label, which answers a count."""
+        order_id = order.triggered_order_id or order.venue_order_id
+        if order_id is not None:
+            method, params = "private/cancel", [("order_id", str(order_id))]
+        else:
+            method = "private/cancel_by_label"
+            currency = words.currency_of(order.symbol)
+            params = [("label", str(order.client_order_id)), ("currency", currency)]
+        return _command(
+            "cancel",
+            method,
+            params,
+            symbol=order.symbol,
+            client_order_id=order.client_order_id,
+        )
+
+    def cancel_batch(
+        self, orders: Sequence[Order], instrument: Instrument | None = None
+    ) -> Request:
+        """There are no batches."""
+        raise Unsupported(words.VENUE, "batches of cancels", "cancel them one by one")
+
+    def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
+        """Every order of *symbol*, waiting ones included; answers a count."""
+        params = [("instrument_name", str(symbol)), ("detailed", "false")]
+        method = "private/cancel_all_by_instrument"
+        return (_command("cancel_all", method, params, symbol=symbol),)
+
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
+        """Every order there is, or every one of a kind. Perpetuals are futures with
+        the venue, so that neither can be told apart here."""
+        params = [("detailed", "false")]
+        if kind is None:
+            method, cost = "private/cancel_all", CANCEL_ALL_COST
+        elif word := words.EXACT_KINDS.get(kind):
+            method, cost = "private/cancel_all_by_kind_or_type", MATCHING_COST
+            params = [("currency", "any"), ("kind", word), *params]
+        else:
+            return ()
+        return (_command("cancel_all", method, params, cost=cost),)
+
+    def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
+        """Leverage follows from the margin model."""
+        raise Unsupported(words.VENUE, "leverage", "margin follows from the position")
+
+    def set_hedge_mode(self, *, is_hedge: bool) -> Request:
+        """Positions always net."""
+        raise Unsupported(words.VENUE, "hedge mode", "positions net")
+
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        """Whether the venue cancels what was placed on this connection when it ends.
+
+        Where it does not, the answer leads to `arm`: that takes `account:read_write`,
+        which could also read the secrets of the account's other keys. So it is armed
+        for keys that ask for that (`sign.SETTINGS`), and for all others by hand, for
+        the whole account, on the web page.
+        """
+        return _protection("dead_man", "private/get_cancel_on_disconnect", "GET")
+
+
+def arm() -> Request:
+    """Switch cancel-on-disconnect on for this connection."""
+    return _protection("dead_man_arm", "private/enable_cancel_on_disconnect", "POST")
+
+
+def _protection(op: str, method: str, verb: str) -> Request:
+    return Request(
+        op=op,
+        method=verb,
+        path=f"/api/v2/{method}",
+        params=(("scope", "connection"),),
+        cost=REQUEST_COST,
+        priority=Priority.CANCEL,
+        frame_method=method,
     )
 
 
@@ -64,10 +191,6 @@ def order_params(
     kind = intent.order_type
     if intent.qty is None:
         raise InvalidOrder("qty", None, "a quantity above 0")
-    if kind is OrderType.TRAILING_STOP:
-        raise Unsupported(
-            words.VENUE, "trailing stops in percent", "the venue counts in price units"
-        )
     params: Params = [
         ("instrument_name", intent.symbol),
         ("amount", text_of(intent.qty)),
@@ -80,11 +203,25 @@ def order_params(
         params.append(("reject_post_only", "true"))
     params += _price(intent, instrument)
     if kind.is_conditional:
+        params.append(("trigger", words.TRIGGER_WORDS[intent.trigger_price_type]))
+        params.append(_trigger(intent))
+    return params
+
+
+def _trigger(intent: OrderIntent) -> tuple[str, str]:
+    """The price that triggers, or how far a trailing stop stays behind the best one,
+    in price units."""
+    if intent.order_type is not OrderType.TRAILING_STOP:
         if intent.trigger_price is None:
             raise InvalidOrder("trigger_price", None, "a price that triggers the order")
-        params.append(("trigger", words.TRIGGER_WORDS[intent.trigger_price_type]))
-        params.append(("trigger_price", text_of(intent.trigger_price)))
-    return params
+        return ("trigger_price", text_of(intent.trigger_price))
+    if intent.activation_price is not None:
+        raise Unsupported(words.VENUE, "activation prices", "it trails from the start")
+    if intent.trail_offset is None:
+        raise Unsupported(
+            words.VENUE, "trailing stops in percent", "give trailing_offset, a distance"
+        )
+    return ("trigger_offset", text_of(intent.trail_offset))
 
 
 def _price(intent: OrderIntent, instrument: Instrument) -> Params:
@@ -107,83 +244,6 @@ def _price(intent: OrderIntent, instrument: Instrument) -> Params:
     return params
 
 
-def amend(order: Order, terms: Terms) -> Request:
-    """New total quantity and price. The place in the queue is kept only if the size
-    falls or the price stays; a post-only order whose new price would take is
-    cancelled by the venue."""
-    if order.venue_order_id is None:
-        raise InvalidOrder("status", order.status.value, "an order the venue answered")
-    assert terms.qty is not None
-    assert terms.price is not None
-    params: Params = [
-        ("order_id", order.triggered_order_id or order.venue_order_id),
-        ("amount", text_of(terms.qty)),
-        ("price", text_of(terms.price)),
-        ("post_only", _truth(order.post_only)),
-    ]
-    if order.post_only:
-        params.append(("reject_post_only", "true"))
-    if order.reduce_only:
-        params.append(("reduce_only", "true"))
-    return _command(
-        "amend",
-        "private/edit",
-        params,
-        priority=Priority.PLACE,
-        window_ms=VALID_MS,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
-
-
-def cancel(order: Order) -> Request:
-    """By venue id if known, else by label, which answers a count."""
-    order_id = order.triggered_order_id or order.venue_order_id
-    if order_id is not None:
-        method, params = "private/cancel", [("order_id", str(order_id))]
-    else:
-        method = "private/cancel_by_label"
-        currency = words.currency_of(order.symbol)
-        params = [("label", str(order.client_order_id)), ("currency", currency)]
-    return _command(
-        "cancel",
-        method,
-        params,
-        priority=Priority.CANCEL,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
-
-
-def cancel_all(symbol: Symbol) -> Request:
-    """Every order of an instrument, waiting ones included; answers a count."""
-    return _command(
-        "cancel_all",
-        "private/cancel_all_by_instrument",
-        [("instrument_name", symbol), ("detailed", "false")],
-        priority=Priority.CANCEL,
-        symbol=symbol,
-    )
-
-
-def protection() -> Request:
-    """Whether cancel-on-disconnect is on here.
-
-    Switching it on takes `account:read_write`, which could read the secrets of the
-    account's other keys: so it is switched on by hand, for the whole account, on the
-    web page, and only looked at here.
-    """
-    return Request(
-        op="protection",
-        method="GET",
-        path="/api/v2/private/get_cancel_on_disconnect",
-        params=(("scope", "connection"),),
-        cost=REQUEST_COST,
-        priority=Priority.CANCEL,
-        frame_method="private/get_cancel_on_disconnect",
-    )
-
-
 def _truth(value: bool) -> str:
     return "true" if value else "false"
 
@@ -193,12 +253,11 @@ def _command(
     method: str,
     params: Params,
     *,
-    priority: Priority,
+    priority: Priority = Priority.CANCEL,
     cost: Cost = MATCHING_COST,
     window_ms: int | None = None,
     symbol: Symbol | None = None,
     client_order_id: ClientOrderId | None = None,
-    context: Mapping[str, str] | None = None,
 ) -> Request:
     return Request(
         op=op,
@@ -211,5 +270,4 @@ def _command(
         frame_method=method,
         symbol=symbol,
         client_order_id=client_order_id,
-        context=context or {},
     )

@@ -1,25 +1,25 @@
 """Conversations: the private stream, mark prices, order entry.
 
-Private:   Open -> auth -> set_heartbeat, subscribe (private), subscribe (public),
-           get_cancel_on_disconnect -> all answered -> Ready
+Private:   Open -> auth -> set_heartbeat, subscribe (private), subscribe (public)
+           -> all answered -> Ready
 Orders:    Open -> auth -> set_heartbeat -> Ready
 Public:    Open -> set_heartbeat, subscribe -> Ready
 Always:    test_request -> public/test; at 80 % of the token's life -> renew;
            13009 -> auth again, nothing else is lost
 
-Tokens have connection scope: they die with the socket and spend none of the 16
-sessions that a key may have. The server may grant less than was asked for, so the
-granted scope is compared; it drops channel names that it does not know, so the list
-it answers is compared, too. `testnet` in the first answer must agree with the
-address: keys and money of one network are nothing in the other.
+Tokens have connection scope unless the key names a session: they die with the socket
+and spend none of the 16 sessions that a key may have. The server may grant less than
+was asked for, so the granted scope is compared; it drops channel names that it does
+not know, so the list it answers is compared, too. `testnet` in the first answer must
+agree with the address: keys and money of one network are nothing in the other.
 
-Source: Deribit API, "Authentication", "Heartbeats", "private/subscribe",
-"private/get_cancel_on_disconnect"; read 2026-11.
+Source: Deribit API, "Authentication", "Heartbeats", "private/subscribe"; read 2026-11.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ from connector.model.clock import NS_PER_S
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
 from connector.model.limits import Cost
-from connector.venues.deribit import codes, sign
+from connector.venues.deribit import classify, sign
 from connector.venues.deribit.limits import REQUEST_COST, SUBSCRIBE_COST
 from connector.venues.deribit.messages import RENEWAL, SIGN_IN
 from connector.venues.link_script import SocketScript
@@ -53,19 +53,59 @@ CHANNELS_MAX = 500
 LIVE_HOSTS = frozenset(("www.deribit.com", "drb.coinbase.com"))
 TEST_HOSTS = frozenset(("test.deribit.com",))
 
-_NEEDED = frozenset(("trade:read_write", "account:read"))
 _AS_GOOD = {"account:read": "account:read_write"}
-_KEY_CODES = frozenset(str(code) for code in codes.KEY_ERRORS)
-_SUBSCRIBED, _WATCHED, _BEATING, _PROTECTED = "subscribe", "watch", "beat", "protect"
+_KEY_CODES = frozenset(str(code) for code in classify.KEY_ERRORS)
+_SUBSCRIBED, _WATCHED, _BEATING, _ALIVE = "subscribe", "watch", "beat", "alive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketRules:
+    """What a venue of this dialect wants of its sockets: the scopes that trading
+    needs, and how often something must be said (0: its heartbeats do that)."""
+
+    needed: frozenset[str]
+    keep_alive_s: int = 0
+
+
+RULES = SocketRules(needed=frozenset(("trade:read_write", "account:read")))
 
 
 class _Socket(SocketScript):
     """What every conversation with this venue does."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rules: SocketRules = RULES) -> None:
         super().__init__(url)
+        self._rules = rules
         self._waiting: set[str] = set()
         self._numbers = count(1)
+        self._dues: dict[str, int] = {}
+
+    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
+        """Say something, renew the token: whatever is due."""
+        due = sorted(what for what, at_ns in self._dues.items() if at_ns <= mono_ns)
+        steps: list[Step] = []
+        for what in due:
+            del self._dues[what]
+            if what == _ALIVE:
+                steps.append(self._still_alive())
+                self._keep_alive(mono_ns)
+            else:
+                steps.append(self._renewed())
+        self._plan()
+        return tuple(steps)
+
+    def _keep_alive(self, mono_ns: int) -> None:
+        """Silence is the end of a socket here; pings of the protocol do not count."""
+        if self._rules.keep_alive_s:
+            self._plan(_ALIVE, mono_ns + self._rules.keep_alive_s * NS_PER_S)
+
+    def _plan(self, what: str = "", at_ns: int = 0) -> None:
+        if what:
+            self._dues[what] = at_ns
+        self.next_tick_ns = min(self._dues.values(), default=None)
+
+    def _renewed(self) -> Step:
+        return _sign_in()
 
     def _send(
         self,
@@ -109,14 +149,17 @@ class SignedSocket(_Socket):
     """Signs in and keeps the token alive; with *subscribes* it is the private
     stream, without it is order entry."""
 
-    def __init__(self, url: str, *, subscribes: bool) -> None:
-        super().__init__(url)
+    def __init__(
+        self, url: str, rules: SocketRules = RULES, *, subscribes: bool
+    ) -> None:
+        super().__init__(url, rules)
         self._subscribes = subscribes
         self._is_signed_in = False
         self._refresh: Secret | None = None
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Sign in; `sign_frame` knows the key and makes the frame."""
+        self._keep_alive(mono_ns)
         return (_sign_in(),)
 
     def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
@@ -133,15 +176,12 @@ class SignedSocket(_Socket):
         subscribed = {_SUBSCRIBED: PRIVATE_CHANNELS, _WATCHED: PUBLIC_CHANNELS}
         return self._answered(fact, subscribed)
 
-    def on_tick(self, mono_ns: int) -> tuple[Step, ...]:
-        """Renew before the token ends; a renewal that is lost ends in 13009, which
-        signs in again."""
-        self.next_tick_ns = None
+    def _renewed(self) -> Step:
+        """Before the token ends; a renewal that is lost ends in 13009, which signs in
+        again, as who has no refresh token does at once."""
         if not self._refresh:
-            return (_sign_in(),)
-        return (
-            Send(text=RENEWAL, sign=RENEWAL, secret=self._refresh, cost=REQUEST_COST),
-        )
+            return _sign_in()
+        return Send(text=RENEWAL, sign=RENEWAL, secret=self._refresh, cost=REQUEST_COST)
 
     def _on_tokens(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
         if fact.kind is ControlKind.REFUSED:
@@ -151,7 +191,7 @@ class SignedSocket(_Socket):
             return (Fail(failure=ScriptFailure.KEY_REFUSED, why=trouble),)
         part, whole = RENEW_AT
         life_ns = int(fact.fields["expires_in"]) * NS_PER_S
-        self.next_tick_ns = mono_ns + life_ns * part // whole
+        self._plan(RENEWAL, mono_ns + life_ns * part // whole)
         self._refresh = fact.secret
         if self._is_signed_in:
             return ()
@@ -187,7 +227,7 @@ class SignedSocket(_Socket):
         granted = set(fact.fields.get("scope", "").split())
         missing = [
             word
-            for word in sorted(_NEEDED)
+            for word in sorted(self._rules.needed)
             if word not in granted and _AS_GOOD.get(word, "") not in granted
         ]
         if missing:
@@ -200,8 +240,10 @@ class SignedSocket(_Socket):
 class PublicSocket(_Socket):
     """Subscribes to the tickers of *symbols*: mark and index prices."""
 
-    def __init__(self, url: str, symbols: Sequence[Symbol]) -> None:
-        super().__init__(url)
+    def __init__(
+        self, url: str, symbols: Sequence[Symbol], rules: SocketRules = RULES
+    ) -> None:
+        super().__init__(url, rules)
         names = [f"ticker.{symbol}.100ms" for symbol in dict.fromkeys(symbols)]
         self._frames = {
             f"{_SUBSCRIBED}-{begin}": tuple(names[begin : begin + CHANNELS_MAX])
@@ -210,6 +252,7 @@ class PublicSocket(_Socket):
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Heartbeat and subscriptions."""
+        self._keep_alive(mono_ns)
         return (
             self._heartbeat(),
             *(

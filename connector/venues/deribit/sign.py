@@ -1,9 +1,9 @@
 """Signing: headers for HTTP, sign-in for sockets, and the frames between.
 
-A socket signs in once (`public/auth`, grant `client_signature`) and needs no
-signature after that; HTTP signs every call, which spends no session. Asymmetric
-keys can only sign, and a secret never leaves the signer, so the grant that sends
-the secret itself is not used.
+A socket signs in once (`public/auth`) and needs no signature after that; HTTP signs
+every call, which spends no session. The usual grant is `client_signature`: asymmetric
+keys can do nothing else, and no secret is sent. `client_credentials`, which sends it,
+is for who asks for it.
 
     socket   timestamp \\n nonce \\n data
     HTTP     timestamp \\n nonce \\n METHOD \\n path?query \\n body \\n
@@ -30,8 +30,18 @@ from connector.model.credentials import KeyKind
 from connector.venues.deribit import words
 
 SCOPE = "trade:read_write account:read wallet:none"
-"""The least that trading needs. Arming cancel-on-disconnect needs
-`account:read_write`, which could also read the secrets of other keys."""
+"""The least that trading needs."""
+
+SETTINGS = {
+    "grant": "client_signature|client_credentials",
+    "session": "[A-Za-z0-9_-]{1,64}",
+    "account": "read|read_write",
+}
+"""What a key may ask for. *session*: its tokens outlive their socket and serve all of
+ours; a key has 16 of them. *account* ``read_write``: cancel-on-disconnect can be
+armed; with it one can also read the secrets of the account's other keys."""
+
+_ARMING = ("account:read", "account:read_write")
 
 _SCHEME = "deri-hmac-sha256"
 _NUMBERS = frozenset(
@@ -137,21 +147,32 @@ def sign_request_frame(request: Request, frame_id: str, venue_ms: int) -> FrameW
 
 
 def sign_in_frame(frame_id: str, signer: SigningKey, venue_ms: int) -> str:
-    """`public/auth` by signature, for the least that trading needs."""
-    nonce = signer.nonce()
-    signed = signature(signer, f"{venue_ms}\n{nonce}\n")
+    """`public/auth` for the least that trading needs: by signature, or by the secret
+    itself where the key's settings say so."""
+    wanted = SCOPE
+    if signer.settings.get("account") == "read_write":
+        wanted = wanted.replace(*_ARMING)
+    if session := signer.settings.get("session"):
+        wanted += f" session:{session}"
     return frame(
-        frame_id,
-        "public/auth",
-        (
-            ("grant_type", "client_signature"),
-            ("client_id", signer.api_key.reveal()),
-            ("timestamp", str(venue_ms)),
-            ("nonce", nonce),
-            ("data", ""),
-            ("signature", signed),
-            ("scope", SCOPE),
-        ),
+        frame_id, "public/auth", (*_proof(signer, venue_ms), ("scope", wanted))
+    )
+
+
+def _proof(signer: SigningKey, venue_ms: int) -> Pairs:
+    """Who signs in, and how that is shown."""
+    client_id = ("client_id", signer.api_key.reveal())
+    if signer.shared is not None:
+        secret = ("client_secret", signer.shared.reveal())
+        return (("grant_type", "client_credentials"), client_id, secret)
+    nonce = signer.nonce()
+    return (
+        ("grant_type", "client_signature"),
+        client_id,
+        ("timestamp", str(venue_ms)),
+        ("nonce", nonce),
+        ("data", ""),
+        ("signature", signature(signer, f"{venue_ms}\n{nonce}\n")),
     )
 
 

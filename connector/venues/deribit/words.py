@@ -62,6 +62,9 @@ KINDS = {
     "option": InstrumentKind.OPTION,
     "spot": InstrumentKind.SPOT,
 }
+EXACT_KINDS = {InstrumentKind.OPTION: "option", InstrumentKind.SPOT: "spot"}
+"""Kinds that the venue tells apart as we do: its futures are perpetuals, too."""
+
 OPTION_TYPES = {"call": OptionType.CALL, "put": OptionType.PUT}
 
 LEDGER_KINDS = {

@@ -40,6 +40,7 @@ FACTS = VenueFacts(
         Capability.ISOLATED_MARGIN,
         Capability.PRICE_PROTECT,
         Capability.PRICE_UNITS,
+        Capability.TRAILING_OFFSET,
     },
     # Unique among pending orders only.
     resend=ResendPolicy.AFTER_PROOF,

@@ -23,7 +23,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import InstrumentKind, OptionType
 from connector.model.limits import BucketScope
 from connector.model.order import OrderStatus
-from connector.venues.deribit import codes
+from connector.venues.deribit import classify
 from connector.venues.deribit.answers import read_answer, read_frame_reply
 
 Answers = Callable[[str], list[tuple[dict[str, Any] | None, bytes]]]
@@ -220,5 +220,5 @@ def test_golden_errors_are_all_known(answers: Answers) -> None:
     for _, raw in answers("errors"):
         reply = read_frame_reply(asking("place"), raw)
         code = int(reply.code)
-        if code not in codes.CODES:
+        if code not in classify.CODES:
             assert reply.verdict is Verdict.REJECTED

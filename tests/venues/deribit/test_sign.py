@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.dialect.wire import Request, Security
-from connector.errors import Unsupported
+from connector.errors import CredentialsError, Unsupported
 from connector.model.credentials import ApiKey, Credentials, KeyKind, Secret
 from connector.venues.deribit import sign
+from connector.venues.deribit.dialect import Deribit
 from connector.venues.signing import Signer, make_signer
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "deribit" / "signing_vectors.json"
@@ -29,6 +31,8 @@ class Fixed:
     def __init__(self, inner: Signer, nonce: str = "1iqt2wls") -> None:
         self.kind, self.api_key = inner.kind, inner.api_key
         self.passphrase = None
+        self.settings, self.shared = inner.settings, inner.shared
+        self.token: Secret | None = None
         self._inner, self._nonce = inner, nonce
 
     def nonce(self) -> str:
@@ -155,3 +159,67 @@ def test_what_is_no_command_does_not_go_as_a_frame() -> None:
 def test_nonces_never_repeat(signer: Signer) -> None:
     """A nonce is good once; the clock would repeat it within a millisecond."""
     assert len({signer.nonce() for _ in range(1000)}) == 1000
+
+
+def with_settings(signer_kind: str = "hmac", **settings: str) -> Signer:
+    secret = (
+        VECTORS["ed25519_seed_hex"] if signer_kind == "ed25519" else "AMANDASECRECT"
+    )
+    return make_signer(
+        Credentials(
+            api_key=ApiKey("AMANDA"),
+            secret=Secret(secret),
+            kind=KeyKind(signer_kind),
+            extra=settings,
+        )
+    )
+
+
+def signed_in_as(**settings: str) -> dict[str, Any]:
+    frame = json.loads(sign.sign_in_frame("auth", with_settings(**settings), NOW_MS))
+    params: dict[str, Any] = frame["params"]
+    return params
+
+
+def test_the_secret_is_sent_only_to_who_asks_for_that() -> None:
+    """`client_credentials`: the secret itself, no signature; hidden until then."""
+    signer = with_settings(grant="client_credentials")
+    assert "AMANDASECRECT" not in repr(signer.shared)
+    told = signed_in_as(grant="client_credentials")
+    assert told == {
+        "grant_type": "client_credentials",
+        "client_id": "AMANDA",
+        "client_secret": "AMANDASECRECT",
+        "scope": sign.SCOPE,
+    }
+    assert with_settings(grant="client_signature").shared is None
+
+
+def test_a_key_that_can_only_sign_has_nothing_to_send() -> None:
+    """Asymmetric keys never sign in by secret, which is said at once."""
+    with pytest.raises(CredentialsError, match="can only sign"):
+        with_settings("ed25519", grant="client_credentials")
+
+
+def test_a_named_session_and_the_right_to_arm() -> None:
+    """Scope words of the key's settings; without them the least."""
+    assert signed_in_as()["scope"] == "trade:read_write account:read wallet:none"
+    told = signed_in_as(session="bot-1", account="read_write")["scope"]
+    assert told == "trade:read_write account:read_write wallet:none session:bot-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_known"),
+    [
+        ("session", "bot-1", True),
+        ("session", "two words", False),
+        ("grant", "client_credentials", True),
+        ("grant", "password", False),
+        ("account", "read_write", True),
+        ("scope", "wallet:read_write", False),
+    ],
+)
+def test_settings_are_looked_at(name: str, value: str, is_known: bool) -> None:
+    """Names and values that the venue does not know are refused before anything."""
+    pattern = Deribit.facts.key_settings.get(name, "(?!)")
+    assert (re.fullmatch(pattern, value) is not None) is is_known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.paper.engine import Engine
-from connector.paper.faces.deribit.auth import ApiKey
+from connector.paper.faces.deribit.auth import MAX_SCOPE, ApiKey
 from connector.paper.faces.deribit.context import FaceConfig
 from connector.paper.faces.deribit.credits import CreditConfig
 from connector.paper.faces.deribit.face import Deribit
@@ -24,12 +24,15 @@ def build(
     seed: int = 0,
     config: FaceConfig | None = None,
     more_keys: Sequence[ApiKey] = (),
+    max_scope: str = MAX_SCOPE,
 ) -> Deribit:
-    """A face with one key; *passphrase* opens a PEM given as *api_secret*."""
+    """A face with one key that may do *max_scope*; *passphrase* opens a PEM given as
+    *api_secret*."""
     key = ApiKey(
         client_id=api_key,
         verifier=verifier(api_secret, passphrase),
         account_id=account_id,
+        max_scope=max_scope,
     )
     return Deribit(engine, (key, *more_keys), seed=seed, config=config)
 

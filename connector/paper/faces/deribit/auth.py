@@ -4,6 +4,9 @@
     a socket       is signed in by public/auth until its token ends
     HTTP           Authorization: deri-hmac-sha256 | Basic | Bearer
 
+    The gateway (`KeyRing.is_gateway`) takes ``coinbase_cdp`` with a JWT at
+    public/auth, gives no refresh token, and Bearer over HTTP.
+
 A token of connection scope dies with its socket and is good there only; one of
 ``session:NAME`` serves everywhere. A key has at most 16 sessions; the 17th silently
 ends the oldest. Timestamps are good for 60 s, nonces once.
@@ -23,17 +26,25 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from connector.paper.faces import Call
+from connector.paper.faces.deribit import jwt
 from connector.paper.faces.deribit.rpc import Params, RpcError, bad
 
 TIME_WINDOW_MS = 60_000
 SESSIONS_MAX = 16
+MAX_SCOPE = "account:read trade:read_write wallet:read"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _ITEM = re.compile(r"(id|ts|nonce|sig)=([^,]*)")
 _LEVELS = ("none", "read", "read_write")
+_AT_GATEWAY = {
+    "trade:read_write": "rat#trade",
+    "trade:read": "rat#view",
+    "account:read": "rat#view",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +52,9 @@ class ApiKey:
     """One key of one account; *verifier* is its secret or its public key."""
 
     client_id: str
-    verifier: str | Ed25519PublicKey | RSAPublicKey
+    verifier: str | Ed25519PublicKey | RSAPublicKey | EllipticCurvePublicKey
     account_id: str = "main"
-    max_scope: str = "account:read trade:read_write wallet:read"
+    max_scope: str = MAX_SCOPE
 
     def signs(self, payload: str, signature: str) -> bool:
         """Whether *signature* is this key's over *payload*."""
@@ -55,8 +66,10 @@ class ApiKey:
             told = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
             if isinstance(self.verifier, Ed25519PublicKey):
                 self.verifier.verify(told, raw)
-            else:
+            elif isinstance(self.verifier, RSAPublicKey):
                 self.verifier.verify(told, raw, padding.PKCS1v15(), hashes.SHA256())
+            else:
+                return False
         except (ValueError, InvalidSignature):
             return False
         return True
@@ -68,6 +81,8 @@ class ApiKey:
 
 def grants(scope: list[str], need: str) -> bool:
     """Whether *scope* holds ``area:level`` or more of it."""
+    if _AT_GATEWAY.get(need) in scope:
+        return True
     area, _, level = need.partition(":")
     for word in scope:
         name, _, held = word.partition(":")
@@ -94,11 +109,11 @@ class Token:
         told: dict[str, object] = {
             "access_token": self.access,
             "expires_in": max(1, (self.expires_ms - now_ms) // 1000),
-            "refresh_token": self.refresh,
             "scope": self.scope,
-            "enabled_features": [],
             "token_type": "bearer",
         }
+        if self.refresh:
+            told |= {"refresh_token": self.refresh, "enabled_features": []}
         if self.sid:
             told["sid"] = self.sid
         return told
@@ -111,6 +126,7 @@ class KeyRing:
     keys: dict[str, ApiKey]
     source: random.Random
     life_s: int
+    is_gateway: bool = False
     tokens: dict[str, Token] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     _nonces: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -119,6 +135,8 @@ class KeyRing:
     def sign_in(self, params: Params, now_ms: int, socket_id: int | None) -> Token:
         """public/auth; raises RpcError."""
         grant = params.need("grant_type")
+        if self.is_gateway:
+            return self._exchange(grant, params, now_ms, socket_id)
         if grant == "refresh_token":
             return self._refresh(params.need("refresh_token"), now_ms, socket_id)
         key = self._key(params.need("client_id"))
@@ -138,24 +156,42 @@ class KeyRing:
             raise bad("grant_type", "unsupported")
         return self._grant(key, params.text("scope") or "", now_ms, socket_id)
 
-    def of_http(self, call: Call, params: Params, now_ms: int) -> ApiKey | None:
-        """Who signed an HTTP call; None if nobody did. Raises RpcError."""
-        token = params.text("access_token")
-        if token is not None:
-            return self.of_token(token, now_ms, None).key
-        header = call.headers.get("authorization", "")
-        scheme, _, rest = header.partition(" ")
-        match scheme.lower():
-            case "":
-                return None
-            case "bearer":
-                return self.of_token(rest.strip(), now_ms, None).key
-            case "basic":
-                return self._basic(rest)
-            case "deri-hmac-sha256":
-                return self._signed(rest, call, now_ms)
-            case _:
-                raise RpcError(13004)
+    def _exchange(
+        self, grant: str, params: Params, now_ms: int, socket_id: int | None
+    ) -> Token:
+        """A JWT for an access token; there is nothing to refresh it with."""
+        if grant != "coinbase_cdp":
+            raise bad("grant_type", "unsupported")
+        publics = {
+            name: key.verifier
+            for name, key in self.keys.items()
+            if isinstance(key.verifier, Ed25519PublicKey | EllipticCurvePublicKey)
+        }
+        name, nonce = jwt.check(params.need("token"), publics, now_ms)
+        key = self._key(name)
+        self._check_fresh(key, now_ms, nonce, now_ms)
+        expires_ms = now_ms + self.life_s * 1000
+        token = self._issue(key, key.max_scope, "", expires_ms, socket_id)
+        token.refresh = ""
+        return token
+
+    def of_http(
+        self, call: Call, params: Params, now_ms: int
+    ) -> tuple[ApiKey | None, str]:
+        """Who signed an HTTP call (None: nobody), and the scope. Raises RpcError."""
+        scheme, _, rest = call.headers.get("authorization", "").partition(" ")
+        scheme = scheme.lower()
+        access = params.text("access_token")
+        if access is not None or scheme == "bearer":
+            token = self.of_token(access or rest.strip(), now_ms, None)
+            return token.key, token.scope
+        if not scheme:
+            return None, ""
+        if self.is_gateway or scheme not in ("basic", "deri-hmac-sha256"):
+            raise RpcError(13004)
+        is_basic = scheme == "basic"
+        key = self._basic(rest) if is_basic else self._signed(rest, call, now_ms)
+        return key, key.max_scope
 
     def of_token(self, access: str, now_ms: int, socket_id: int | None) -> Token:
         """The token, if it is good here and now; 13009 otherwise."""
@@ -272,7 +308,7 @@ class KeyRing:
     def of_refresh(self, refresh: str) -> Token:
         """The token that this refresh token belongs to; 13009 if there is none."""
         for token in self.tokens.values():
-            if hmac.compare_digest(token.refresh, refresh):
+            if token.refresh and hmac.compare_digest(token.refresh, refresh):
                 return token
         raise RpcError(
             13009, data={"reason": "invalid_token", "param": "refresh_token"}

@@ -48,8 +48,12 @@ CODES: dict[Reason, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceConfig:
-    """What a test may want to change about this venue."""
+    """What a test may want to change about this venue. *is_gateway*: it is Coinbase's
+    gateway, with other keys, and an end to silent sockets. *is_cross*: all currencies
+    are one pool, which each of them shows converted."""
 
+    is_gateway: bool = False
+    is_cross: bool = False
     credits: CreditConfig = field(default_factory=CreditConfig)
     token_life_s: int = 900
     indexing_ms: int = INDEXING_MS
@@ -57,8 +61,10 @@ class FaceConfig:
 
 @dataclass(slots=True, kw_only=True)
 class Venue:
-    """The whole state behind the wire. *origins* tells which socket made an order,
-    for cancel-on-disconnect; *protected* are accounts and sockets that have it."""
+    """The whole state behind the wire. *origins* tells which socket made an order
+    (*waiting_origins*: a trigger order), for cancel-on-disconnect; *protected* are
+    accounts and sockets that have it. *hidden_log*: rows of the transaction log, by
+    `user_seq`, that queries leave out."""
 
     engine: Engine
     config: FaceConfig
@@ -69,6 +75,8 @@ class Venue:
     replica: Replica
     matching_delay_ms: int = 0
     origins: dict[int, int] = field(default_factory=dict)
+    waiting_origins: dict[int, int] = field(default_factory=dict)
+    hidden_log: set[int] = field(default_factory=set)
     protected_sockets: set[int] = field(default_factory=set)
     protected_accounts: set[str] = field(default_factory=set)
 

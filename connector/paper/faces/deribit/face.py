@@ -27,7 +27,7 @@ from connector.paper.faces.deribit.methods import METHODS, Method
 from connector.paper.faces.deribit.presets import PRESETS
 from connector.paper.faces.deribit.public import ticker_row
 from connector.paper.faces.deribit.rpc import Envelope, RpcError, RpcRequest
-from connector.paper.faces.deribit.streams import Socket, Streams
+from connector.paper.faces.deribit.streams import SILENCE_MS, Socket, Streams
 from connector.paper.faces.replica import Replica
 from connector.paper.faces.windows import exceedance_rows
 from connector.paper.types import (
@@ -70,10 +70,13 @@ class Deribit:
             engine=engine,
             config=config,
             keys=KeyRing(
-                {key.client_id: key for key in keys}, source, config.token_life_s
+                {key.client_id: key for key in keys},
+                source,
+                config.token_life_s,
+                config.is_gateway,
             ),
             credits=Credits(config.credits),
-            streams=Streams(),
+            streams=Streams(SILENCE_MS if config.is_gateway else 0),
             random=source,
             replica=Replica(engine),
         )
@@ -112,8 +115,7 @@ class Deribit:
         try:
             asked = rpc.of_call(call)
             method = self._method(asked.method)
-            key = self.state.keys.of_http(call, asked.params, now_ms)
-            scope = key.max_scope if key is not None else ""
+            key, scope = self.state.keys.of_http(call, asked.params, now_ms)
             ask = Ask(
                 venue=self.state,
                 params=asked.params,
@@ -185,6 +187,12 @@ class Deribit:
                     order.order_id,
                     is_disconnect=True,
                     now_ms=max(now_ms, engine.now_ms),
+                )
+        for item in engine.open_conditionals(account_id):
+            made_by = self.state.waiting_origins.get(item.conditional_id)
+            if made_by == socket.socket_id:
+                engine.cancel_conditional(
+                    account_id, item.conditional_id, now_ms=max(now_ms, engine.now_ms)
                 )
 
     def text_received(self, socket_id: int, text: str, now_ms: int) -> None:
@@ -288,7 +296,7 @@ class Deribit:
             self._tell_state(at_ms, symbol, word)
         self._touch_holders(marks, touched)
         for account_id, asset in touched:
-            self._tell_portfolio(account_id, asset, now_ms)
+            self._tell_portfolio(account_id, asset)
         self._tell_marks(marks)
         self.outbox += self.state.streams.beat(now_ms)
         if events:
@@ -390,18 +398,14 @@ class Deribit:
         kind = kind_of(self.engine.instruments[symbol])
         self.outbox += self.state.streams.state_frames(symbol, kind, data)
 
-    def _tell_portfolio(self, account_id: str, asset: str, now_ms: int) -> None:
-        view = self.engine.account(account_id)
-        for row in view.assets:
-            if row.asset == asset:
-                held = [
-                    p
-                    for p in view.positions
-                    if p.qty and self.engine.instruments[p.symbol].settle == asset
-                ]
-                data = rows.summary_row(row, held, self.engine)
+    def _tell_portfolio(self, account_id: str, asset: str) -> None:
+        is_cross = self.state.config.is_cross
+        for name, data in rows.summaries(
+            self.engine, account_id, is_cross=is_cross
+        ).items():
+            if is_cross or name == asset:
                 self.outbox += self.state.streams.portfolio_frames(
-                    account_id, asset, data
+                    account_id, name, data
                 )
 
     def _tell_marks(self, marks: list[MarkEvent]) -> None:

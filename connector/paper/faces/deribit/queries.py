@@ -225,18 +225,9 @@ def position(ask: Ask) -> object:
     return rows.position_row(found[0], ask.reads)
 
 
-def summary_of(ask: Ask, asset: str) -> dict[str, Any] | None:
-    """One currency of the account, None if it is not one."""
-    view = ask.reads.account(ask.account_id)
-    for row in view.assets:
-        if row.asset == asset:
-            held = [
-                p
-                for p in view.positions
-                if p.qty and ids.currency_of(p.symbol) == asset
-            ]
-            return rows.summary_row(row, held, ask.reads)
-    return None
+def summaries_of(ask: Ask) -> dict[str, dict[str, Any]]:
+    """Every currency of the account."""
+    return rows.summaries(ask.reads, ask.account_id, is_cross=ask.venue.config.is_cross)
 
 
 def _identity(ask: Ask) -> dict[str, Any]:
@@ -251,7 +242,7 @@ def _identity(ask: Ask) -> dict[str, Any]:
 
 def account_summary(ask: Ask) -> object:
     """private/get_account_summary; *extended* adds who it is and the limits."""
-    told = summary_of(ask, ask.params.need("currency"))
+    told = summaries_of(ask).get(ask.params.need("currency"))
     if told is None:
         raise bad("currency")
     if ask.params.truth("extended", default=False):
@@ -261,9 +252,7 @@ def account_summary(ask: Ask) -> object:
 
 def account_summaries(ask: Ask) -> object:
     """private/get_account_summaries."""
-    assets = [row.asset for row in ask.reads.account(ask.account_id).assets]
-    told = [summary_of(ask, asset) for asset in assets]
-    return {**_identity(ask), "summaries": [row for row in told if row is not None]}
+    return {**_identity(ask), "summaries": list(summaries_of(ask).values())}
 
 
 def margins(ask: Ask) -> object:
@@ -295,7 +284,9 @@ def transaction_log(ask: Ask) -> object:
     found = [
         row
         for row in every
-        if row["currency"] == currency and start <= row["timestamp"] <= end
+        if row["currency"] == currency
+        and start <= row["timestamp"] <= end
+        and row["user_seq"] not in ask.venue.hidden_log
     ]
     found.reverse()
     offset = ask.params.integer("continuation") or 0

@@ -160,6 +160,9 @@ def waiting_row(item: Conditional, instrument: Instrument) -> dict[str, Any]:
         "triggered": item.triggered_ms > 0,
         "reject_post_only": False,
     }
+    if item.trail_offset:
+        row["trigger_offset"] = item.trail_offset
+        del row["trigger_price"]
     if item.status is ConditionalStatus.CANCELED:
         row["cancel_reason"] = "user_request"
     elif item.status is ConditionalStatus.EXPIRED:
@@ -319,6 +322,59 @@ def summary_row(
         "portfolio_margining_enabled": False,
         "cross_collateral_enabled": False,
     }
+
+
+_POOLED = (
+    "equity",
+    "margin_balance",
+    "available_funds",
+    "available_withdrawal_funds",
+    "initial_margin",
+    "maintenance_margin",
+    "projected_initial_margin",
+    "projected_maintenance_margin",
+)
+
+
+def summaries(
+    engine: Engine, account_id: str, *, is_cross: bool
+) -> dict[str, dict[str, Any]]:
+    """Every currency of an account; with *is_cross* each shows the whole pool,
+    converted, beside a balance of its own."""
+    view = engine.account(account_id)
+    told: dict[str, dict[str, Any]] = {}
+    for row in view.assets:
+        held = [
+            p
+            for p in view.positions
+            if p.qty and ids.currency_of(p.symbol) == row.asset
+        ]
+        told[row.asset] = summary_row(row, held, engine)
+    if not is_cross:
+        return told
+    prices = {asset: _in_usd(engine, asset) for asset in told}
+    pool = {
+        name: sum((row[name] * prices[asset] for asset, row in told.items()), ZERO)
+        for name in _POOLED
+    }
+    for asset, shown in told.items():
+        shown |= {name: money(total / prices[asset]) for name, total in pool.items()}
+        shown |= {
+            "margin_model": "cross_sm",
+            "cross_collateral_enabled": True,
+            "total_equity_usd": pool["equity"],
+            "total_initial_margin_usd": pool["initial_margin"],
+            "total_maintenance_margin_usd": pool["maintenance_margin"],
+        }
+    return told
+
+
+def _in_usd(engine: Engine, asset: str) -> Decimal:
+    """The index of a coin; a dollar of any kind is one."""
+    for symbol, item in engine.instruments.items():
+        if item.kind is ContractKind.INVERSE and item.settle == asset:
+            return engine.quote(symbol).index
+    return Decimal(1)
 
 
 def _total(held: list[tuple[Position, Held]], name: str) -> Decimal:

@@ -19,6 +19,8 @@ from connector.paper.faces.deribit.ids import currency_of
 from connector.paper.faces.deribit.rpc import dump, notification
 
 PRIVATE = ("user.",)
+SILENCE_MS = 30_000
+"""What the gateway bears from a client; pings of the protocol are no words."""
 _KINDS = r"(any|future|option|spot|future_combo|option_combo)"
 _EVERY = r"(raw|100ms|agg2)"
 _CHANNELS = tuple(
@@ -50,6 +52,7 @@ class Socket:
     heard_ms: int = 0
     is_tested: bool = False
     said_goodbye: bool = False
+    is_over: bool = False
 
     @property
     def account_id(self) -> str | None:
@@ -60,8 +63,9 @@ class Socket:
 class Streams:
     """All sockets of the venue."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence_ms: int = 0) -> None:
         self.sockets: dict[int, Socket] = {}
+        self._silence_ms = silence_ms  # 0: silence is nobody's business
 
     def open(self, socket_id: int, peer: str, now_ms: int) -> None:
         """A new connection."""
@@ -154,6 +158,9 @@ class Streams:
     def beat(self, now_ms: int) -> Iterator[Outgoing]:
         """Heartbeats that are due, and the end of those who do not answer."""
         for socket in self.sockets.values():
+            if self._is_too_silent(socket, now_ms):
+                yield Hangup(socket_id=socket.socket_id, code=1011, reason="silence")
+                continue
             if not socket.heartbeat_ms:
                 continue
             if now_ms - socket.beaten_ms < socket.heartbeat_ms:
@@ -173,11 +180,21 @@ class Streams:
             )
             yield Frame(socket_id=socket.socket_id, text=text, event="heartbeat")
 
+    def _is_too_silent(self, socket: Socket, now_ms: int) -> bool:
+        """Said nothing for too long; told once."""
+        silence_ms = self._silence_ms
+        if not silence_ms or socket.is_over or now_ms < socket.heard_ms + silence_ms:
+            return False
+        socket.is_over = True
+        socket.heartbeat_ms = 0
+        return True
+
     def next_beat_ms(self) -> int | None:
-        """When the next heartbeat is due."""
-        dues = [
-            socket.beaten_ms + socket.heartbeat_ms
-            for socket in self.sockets.values()
-            if socket.heartbeat_ms
-        ]
+        """When the next heartbeat is due, or the end of a silent socket."""
+        dues = []
+        for socket in self.sockets.values():
+            if socket.heartbeat_ms:
+                dues.append(socket.beaten_ms + socket.heartbeat_ms)
+            if self._silence_ms and not socket.is_over:
+                dues.append(socket.heard_ms + self._silence_ms)
         return min(dues, default=None)

@@ -40,6 +40,7 @@ _WAITING = {
     "stop_market": ConditionalType.STOP_MARKET,
     "take_limit": ConditionalType.TAKE_PROFIT,
     "take_market": ConditionalType.TAKE_PROFIT_MARKET,
+    "trailing_stop": ConditionalType.TRAILING_STOP_MARKET,
 }
 _TIFS = {
     "good_til_cancelled": TimeInForce.GTC,
@@ -149,6 +150,7 @@ def _place_waiting(
             type=kind,
             qty=amount,
             trigger_price=ask.params.number("trigger_price"),
+            trail_offset=ask.params.number("trigger_offset"),
             price=ask.params.number("price") if kind.is_limit else None,
             time_in_force=_tif(ask) if kind.is_limit else TimeInForce.GTC,
             reduce_only=ask.params.truth("reduce_only", default=False),
@@ -159,6 +161,8 @@ def _place_waiting(
     )
     if isinstance(item, Refusal):
         raise refuse(item)
+    if ask.socket_id is not None:
+        ask.venue.waiting_origins[item.conditional_id] = ask.socket_id
     return {
         "order": rows.waiting_row(item, ask.venue.instrument(symbol)),
         "trades": [],
@@ -268,7 +272,7 @@ def edit_by_label(ask: Ask) -> object:
 
 def _edit(ask: Ask, found: Order | Conditional) -> object:
     if isinstance(found, Conditional):
-        raise RpcError(11049)
+        return _edit_waiting(ask, found)
     has_amount = any(ask.params.number(name) for name in ("amount", "contracts"))
     order = ask.engine.amend(
         ask.account_id,
@@ -285,6 +289,24 @@ def _edit(ask: Ask, found: Order | Conditional) -> object:
             return placed(ask, current)
         raise refuse(order)
     return placed(ask, order)
+
+
+def _edit_waiting(ask: Ask, found: Conditional) -> object:
+    has_amount = any(ask.params.number(name) for name in ("amount", "contracts"))
+    item = ask.engine.amend_conditional(
+        ask.account_id,
+        found.conditional_id,
+        qty=amount_of(ask, found.symbol) if has_amount else None,
+        price=ask.params.number("price"),
+        trigger_price=ask.params.number("trigger_price"),
+        now_ms=ask.engine_ms,
+    )
+    if isinstance(item, Refusal):
+        if item.reason != "NO_CHANGE":
+            raise refuse(item)
+        item = found
+    row = rows.waiting_row(item, ask.venue.instrument(item.symbol))
+    return {"order": {**row, "replaced": True}, "trades": []}
 
 
 # cancelling --------------------------------------------------------------------
