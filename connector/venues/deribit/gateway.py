@@ -85,7 +85,15 @@ class Coinbase(dialect.Deribit):
     facts = FACTS
     environments = {"live": LIVE}
     rules = SocketRules(
-        needed=frozenset(("rat#trade", "rat#view")), keep_alive_s=KEEP_ALIVE_S
+        needed=frozenset(("rat#trade", "rat#view")),
+        unwanted=frozenset(
+            (
+                "wallet:transactions:send",
+                "wallet:transactions:transfer",
+                "wallet:withdrawals:create",
+            )
+        ),
+        keep_alive_s=KEEP_ALIVE_S,
     )
 
     def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:

@@ -38,7 +38,7 @@ from connector.model.limits import Cost
 from connector.venues.deribit import classify, sign
 from connector.venues.deribit.limits import REQUEST_COST, SUBSCRIBE_COST
 from connector.venues.deribit.messages import RENEWAL, SIGN_IN
-from connector.venues.link_script import SocketScript
+from connector.venues.link_script import SocketScript, chunks
 
 HEARTBEAT_S = 30
 """Without it a dead peer, and so cancel-on-disconnect, is noticed after 10 minutes."""
@@ -61,13 +61,18 @@ _SUBSCRIBED, _WATCHED, _BEATING, _ALIVE = "subscribe", "watch", "beat", "alive"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketRules:
     """What a venue of this dialect wants of its sockets: the scopes that trading
-    needs, and how often something must be said (0: its heartbeats do that)."""
+    needs, those that move money out, and how often something must be said (0: its
+    heartbeats do that)."""
 
     needed: frozenset[str]
+    unwanted: frozenset[str]
     keep_alive_s: int = 0
 
 
-RULES = SocketRules(needed=frozenset(("trade:read_write", "account:read")))
+RULES = SocketRules(
+    needed=frozenset(("trade:read_write", "account:read")),
+    unwanted=frozenset(("wallet:read_write",)),
+)
 
 
 class _Socket(SocketScript):
@@ -116,6 +121,10 @@ class _Socket(SocketScript):
     ) -> Send:
         self._waiting.add(ref)
         return Send(text=sign.frame(ref, method, params), cost=cost)
+
+    def _subscribe(self, ref: str, area: str, names: Sequence[str]) -> Send:
+        channels = (("channels", " ".join(names)),)
+        return self._send(ref, f"{area}/subscribe", channels, SUBSCRIBE_COST)
 
     def _still_alive(self) -> Send:
         """The answer to a test request; nothing waits for the answer to it."""
@@ -202,18 +211,8 @@ class SignedSocket(_Socket):
         if not self._subscribes:
             return ()
         return (
-            self._send(
-                _SUBSCRIBED,
-                "private/subscribe",
-                (("channels", " ".join(PRIVATE_CHANNELS)),),
-                SUBSCRIBE_COST,
-            ),
-            self._send(
-                _WATCHED,
-                "public/subscribe",
-                (("channels", " ".join(PUBLIC_CHANNELS)),),
-                SUBSCRIBE_COST,
-            ),
+            self._subscribe(_SUBSCRIBED, "private", PRIVATE_CHANNELS),
+            self._subscribe(_WATCHED, "public", PUBLIC_CHANNELS),
         )
 
     def _trouble(self, fact: ControlFact) -> str:
@@ -232,8 +231,8 @@ class SignedSocket(_Socket):
         ]
         if missing:
             return f"the key was not granted {', '.join(missing)}"
-        if "wallet:read_write" in granted:
-            return "the key was granted wallet:read_write, which nobody asked for"
+        if too_much := sorted(granted & self._rules.unwanted):
+            return f"the key was granted {', '.join(too_much)}: make one without"
         return ""
 
 
@@ -244,27 +243,14 @@ class PublicSocket(_Socket):
         self, url: str, symbols: Sequence[Symbol], rules: SocketRules = RULES
     ) -> None:
         super().__init__(url, rules)
-        names = [f"ticker.{symbol}.100ms" for symbol in dict.fromkeys(symbols)]
-        self._frames = {
-            f"{_SUBSCRIBED}-{begin}": tuple(names[begin : begin + CHANNELS_MAX])
-            for begin in range(0, len(names), CHANNELS_MAX)
-        }
+        names = [f"ticker.{symbol}.100ms" for symbol in symbols]
+        self._frames = chunks(names, CHANNELS_MAX)
 
     def on_open(self, mono_ns: int) -> tuple[Step, ...]:
         """Heartbeat and subscriptions."""
         self._keep_alive(mono_ns)
-        return (
-            self._heartbeat(),
-            *(
-                self._send(
-                    ref,
-                    "public/subscribe",
-                    (("channels", " ".join(names)),),
-                    SUBSCRIBE_COST,
-                )
-                for ref, names in self._frames.items()
-            ),
-        )
+        asked = (self._subscribe(ref, "public", names) for ref, names in self._frames)
+        return (self._heartbeat(), *asked)
 
     def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
         """Acknowledgements and test requests. An instrument that has just expired

@@ -44,31 +44,12 @@ armed; with it one can also read the secrets of the account's other keys."""
 _ARMING = ("account:read", "account:read_write")
 
 _SCHEME = "deri-hmac-sha256"
-_NUMBERS = frozenset(
-    (
-        "amount",
-        "count",
-        "end_timestamp",
-        "interval",
-        "price",
-        "start_timestamp",
-        "timestamp",
-        "trigger_offset",
-        "trigger_price",
-        "valid_until",
-    )
-)
-_TRUTHS = frozenset(
-    (
-        "detailed",
-        "expired",
-        "extended",
-        "historical",
-        "include_unfilled",
-        "post_only",
-        "reduce_only",
-        "reject_post_only",
-        "with_continuation",
+_AS_WRITTEN = frozenset(
+    (  # numbers, then what is true or false: neither goes in quotes
+        *("amount", "count", "interval", "price", "timestamp", "valid_until"),
+        *("start_timestamp", "end_timestamp", "trigger_offset", "trigger_price"),
+        *("detailed", "expired", "extended", "historical", "include_unfilled"),
+        *("post_only", "reduce_only", "reject_post_only", "with_continuation"),
     )
 )
 Pairs = tuple[tuple[str, str], ...]
@@ -97,7 +78,7 @@ def frame(frame_id: str, method: str, params: Iterable[tuple[str, str]]) -> str:
 
 
 def _value(name: str, text: str) -> str:
-    if name in _NUMBERS or name in _TRUTHS:
+    if name in _AS_WRITTEN:
         return text
     if name == "channels":
         return json.dumps(text.split())

@@ -169,9 +169,12 @@ def test_the_market_is_kept_up_too() -> None:
     assert script.next_tick_ns == 15 * NS_PER_S
 
 
-@pytest.mark.parametrize("scope", ["rat#view", "rat#trade", ""])
+@pytest.mark.parametrize(
+    "scope",
+    ["rat#view", "rat#trade", "", "rat#trade rat#view wallet:withdrawals:create"],
+)
 def test_another_grant_is_no_session(scope: str) -> None:
-    """Both scopes are needed: to trade and to look."""
+    """Both scopes are needed, to trade and to look; none that moves money out."""
     script = COINBASE.private_script(gateway.LIVE)
     script.on_open(0)
     (step,) = script.on_control(granted(scope), 0)
