@@ -35,6 +35,7 @@ class Task:
     journal: str = "memory"  # or a durability
     uvloop: bool = False
     uses_ws_api: bool = False
+    venue: str = ""
 
 
 class Spent:
@@ -123,17 +124,21 @@ async def place_cancel(
     place: Callable[[], Awaitable[Any]],
     cancel: Callable[[Any], Awaitable[Any]],
 ) -> dict[str, float]:
-    """Place and cancel in turn; the spread is that of placing."""
-    spread = Spread()
+    """Place and cancel in turn; the spread is that of placing, and a median that of
+    cancelling."""
+    spread, cancels = Spread(), Spread()
     for _ in range(5):  # connections and caches
         await cancel(await place())
     with measure() as spent:
         for _ in range(task.count):
             began_ns = time.perf_counter_ns()
             order = await place()
-            spread.add_ns(time.perf_counter_ns() - began_ns)
+            placed_ns = time.perf_counter_ns()
+            spread.add_ns(placed_ns - began_ns)
             await cancel(order)
-    return {**spread.summary(), **spent.per(2 * task.count)}
+            cancels.add_ns(time.perf_counter_ns() - placed_ns)
+    cancelled = {"cancel_us": cancels.summary()["p50_us"]}
+    return {**spread.summary(), **cancelled, **spent.per(2 * task.count)}
 
 
 Bench = Callable[[Task], Awaitable[dict[str, Any]]]

@@ -10,6 +10,8 @@ wallet never moves, so what REST tells and what the stream told always agree.
     GET /bench/burst?count=N&rate=R    N events to every private socket, R a second
                                        (0: as fast as they are taken)
     GET /bench/orders?count=N          so many resting orders, told to nobody
+    GET /bench/fills?count=N           so many executions of those, told to nobody
+    GET /bench/drop                    every private socket is lost
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import asyncio
 import json
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -105,6 +108,7 @@ class Desk:
         self.behind = urlsplit(behind)
         self.orders: dict[int, dict[str, Any]] = {}
         self.by_client: dict[str, int] = {}
+        self.trades: list[dict[str, Any]] = []
         self.private: set[Peer] = set()
         self.next_id = 10_000_000
         self.tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +134,38 @@ class Desk:
         if told:
             self.tell(order_event(order, "NEW", now_ms))
         return order
+
+    def fill(self, count: int) -> None:
+        """Executions of all resting orders in turn, buys and sells of equal sum."""
+        orders = list(self.orders.values())
+        for number in range(count):
+            order = orders[number % len(orders)]
+            now_ms = time.time_ns() // 1_000_000
+            order["side"] = "SELL" if order["orderId"] % 2 else "BUY"
+            filled = float(order["executedQty"]) + 0.001
+            order["executedQty"] = order["cumQty"] = f"{filled:.3f}"
+            order["avgPrice"] = order["price"]
+            order["status"], order["updateTime"] = "PARTIALLY_FILLED", now_ms
+            self.trades.append(
+                {
+                    "symbol": SYMBOL, "id": len(self.trades) + 1, "qty": "0.001",
+                    "orderId": order["orderId"], "side": order["side"],
+                    "price": order["price"], "realizedPnl": "0", "quoteQty": "58",
+                    "commission": "0", "commissionAsset": "USDT", "time": now_ms,
+                    "positionSide": "BOTH", "buyer": order["side"] == "BUY",
+                    "maker": True,
+                }
+            )  # fmt: skip
+
+    def trades_asked(self, terms: dict[str, str]) -> list[dict[str, Any]]:
+        """A page of executions."""
+        most = int(terms.get("limit", 500))
+        if "fromId" in terms:
+            first = max(0, int(terms["fromId"]) - 1)
+            return self.trades[first : first + most]
+        since = int(terms["startTime"])
+        first = bisect_left(self.trades, since, key=lambda trade: trade["time"])
+        return self.trades[first : first + most]
 
     def find(self, terms: dict[str, str]) -> dict[str, Any] | None:
         """By either id."""
@@ -280,13 +316,28 @@ class Peer(asyncio.Protocol):
             await self.desk.burst(int(terms["count"]), float(terms.get("rate", 0)))
             self.transport.write(http_answer(200, b"{}"))
             return
-        if path == "/bench/orders":
-            for _ in range(int(terms["count"])):
-                order = {"side": "BUY", "quantity": "0.010", "price": "58000.0"}
-                self.desk.place(order, told=False)
+        if path.startswith("/bench/"):
+            self._bench(path, terms)
             self.transport.write(http_answer(200, b"{}"))
             return
+        if path == "/fapi/v1/userTrades" and self.desk.trades:
+            page = json.dumps(self.desk.trades_asked(terms), separators=(",", ":"))
+            self.transport.write(http_answer(200, page.encode()))
+            return
         self.transport.write(await self.desk.forward(head, body))
+
+    def _bench(self, path: str, terms: dict[str, str]) -> None:
+        count = int(terms.get("count", 0))
+        if path == "/bench/orders":
+            qty = terms.get("qty", "0.010")
+            order = {"side": "BUY", "quantity": qty, "price": "58000.0"}
+            for _ in range(count):
+                self.desk.place(order, told=False)
+        elif path == "/bench/fills":
+            self.desk.fill(count)
+        elif path == "/bench/drop":
+            for peer in list(self.desk.private):
+                peer.transport.abort()
 
     def _upgrade(self, head: bytes) -> None:
         self.socket = ServerProtocol(max_size=None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import tracemalloc
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +27,7 @@ from connector.config import SessionConfig
 from connector.config.hosts import EndpointUrls
 from connector.dialect.wire import HttpWire
 from connector.model.credentials import ApiKey, Credentials, Secret
-from connector.model.events import Event, FillEvent, OrderUpdate
+from connector.model.events import Event, FillEvent, OrderUpdate, Resynced
 from connector.runtime.hosts import AllowList
 from connector.runtime.http import HttpChannel
 from connector.session import Session
@@ -170,10 +172,7 @@ async def _place(task: Task, *, ws_api: bool) -> dict[str, Any]:
     with TemporaryDirectory() as place:
         given: dict[str, Any] = {"journal": "memory"}
         if task.journal != "memory":
-            given = {
-                "journal": Path(place) / "journal.db",
-                "config": SessionConfig(durability=task.journal),
-            }
+            given = _on_disk(place, task.journal)
         async with session_on(task, ws_api=ws_api, **given) as session:
             return await place_cancel(
                 task,
@@ -266,6 +265,58 @@ async def limiter(task: Task) -> dict[str, Any]:
     return spent.per(task.count)
 
 
+async def sessions_place(task: Task) -> dict[str, Any]:
+    """Several sessions of one process, one limiter: all place and cancel at once."""
+    spread = Spread()
+
+    async def trade(session: Session) -> None:
+        for _ in range(task.count):
+            began_ns = time.perf_counter_ns()
+            order = await session.buy(SYMBOL, "0.010", limit="58000")
+            spread.add_ns(time.perf_counter_ns() - began_ns)
+            await session.cancel(order)
+
+    async with AsyncExitStack() as stack:
+        all_of_them = [
+            await stack.enter_async_context(session_on(task))
+            for _ in range(task.sessions)
+        ]
+        with measure() as spent:
+            await asyncio.gather(*(trade(session) for session in all_of_them))
+    return {**spread.summary(), **spent.per(2 * task.count * task.sessions)}
+
+
+async def open_orders_again(task: Task) -> dict[str, Any]:
+    """The same orders read by a session that is live: one reconciliation."""
+    with TemporaryDirectory() as place:
+        async with session_on(task, **_on_disk(place, "process")) as session:
+            await asyncio.sleep(1.5)  # the first audit
+            await tell_venue(task, f"orders?count={task.count}")
+            with measure() as spent:
+                await session.reconcile()
+            assert len(session.orders) == task.count
+            return spent.per(task.count)
+
+
+async def order_memory(task: Task) -> dict[str, Any]:
+    """What is allocated and stays, per order that rests; garbage aside."""
+    with TemporaryDirectory() as place:
+        async with session_on(task, **_on_disk(place, "process")) as session:
+            await asyncio.sleep(1.5)
+            await session.reconcile()
+            gc.collect()
+            tracemalloc.start(1)
+            await tell_venue(task, f"orders?count={task.count}")
+            await session.reconcile()
+            assert len(session.orders) == task.count
+            await asyncio.sleep(5)  # the disk has its turn, the next audit reports
+            await session.reconcile()
+            gc.collect()
+            held, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return {"bytes": held / task.count}
+
+
 async def open_orders(task: Task) -> dict[str, Any]:
     """Resting orders read at the start, into state and journal; memory of each."""
     await tell_venue(task, f"orders?count={task.count}")
@@ -277,6 +328,35 @@ async def open_orders(task: Task) -> dict[str, Any]:
     kib = (resident_kib() - before_kib) / task.count
     await session.close()
     return {**spent.per(task.count), "kib": kib}
+
+
+async def reconcile(task: Task) -> dict[str, Any]:
+    """The stream is lost, and so many executions of the orders that rest with it: from
+    there to LIVE, with a report that names all of them."""
+    await tell_venue(task, f"orders?count={task.orders}&qty=9.000")
+    with TemporaryDirectory() as place:
+        async with session_on(task, **_on_disk(place, "process")) as session:
+            events = session.events()
+            await tell_venue(task, f"fills?count={task.count}")
+            with measure() as spent:
+                await tell_venue(task, "drop")
+                async for event in events:
+                    if isinstance(event, Resynced) and event.report.missed_fills:
+                        break
+            assert len(event.report.missed_fills) == task.count
+            assert not event.report.differences_left
+    return {
+        **spent.per(task.count),
+        "cpu_s": spent.cpu_s,
+        "requests": event.report.requests,
+    }
+
+
+def _on_disk(place: str, durability: str) -> dict[str, Any]:
+    return {
+        "journal": Path(place) / "journal.db",
+        "config": SessionConfig(durability=durability, event_queue_max=1_000_000),
+    }
 
 
 async def memory(task: Task) -> dict[str, Any]:
@@ -299,6 +379,10 @@ BENCHES = {
     "limiter": limiter,
     "memory": memory,
     "open_orders": open_orders,
+    "open_orders_again": open_orders_again,
+    "order_memory": order_memory,
+    "reconcile": reconcile,
+    "sessions_place": sessions_place,
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,11 @@ CORES = sorted(os.sched_getaffinity(0))
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None  # extra: fast
 
 
-@pytest.mark.parametrize("name", ["ingest", "latency", "place_rest", "place_ws"])
+OURS = ("floor", "ours", "parts")
+NAMES = ["ingest", "latency", "place_rest", "place_ws", "frames_okx", "sessions_place"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_row_of_a_bench_has_numbers(name: str) -> None:
     """A contender that fails would be missing, not slow."""
     found = bench_run.compare(
@@ -20,12 +24,12 @@ def test_every_row_of_a_bench_has_numbers(name: str) -> None:
         rounds=1,
         scale=0.001,
         cores=(CORES[0], CORES[-1]),
-        only=("floor", "ours"),
+        only=OURS,
     )
     rows = [
         row
         for row in bench_run.BENCHES[name].rows
-        if row.who in ("floor", "ours") and (HAS_UVLOOP or "uvloop" not in row.label)
+        if row.who in OURS and (HAS_UVLOOP or "uvloop" not in row.label)
     ]
     assert [told["row"] for told in found] == [row.label for row in rows]
     for told in found:
