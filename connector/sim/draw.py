@@ -14,6 +14,7 @@ from connector.venues import registry
 
 _DRIFTS_PPM = (0, 0, 0, -200, 50, 500)
 _ROTATIONS_S = (math.inf, math.inf, 8.0, 20.0)
+_MEMORIES_S = (3600.0, 3600.0, 3600.0, 5.0, 20.0)
 _SLOW_NETWORK = Chaos(segment_chance=0.004, connect_chance=0.05, delay_s=2.0)
 
 
@@ -28,6 +29,7 @@ class Draw:
 
     *skew_ns* and *drift_ppm*: how wrong the bot's clock is and how fast it goes
     wrong. *rotate_after_s*: planned reconnects, besides those that the venue demands.
+    *keep_closed_s*: how soon closed orders leave memory.
     *is_tight*: the venue's limits are so low that bots meet them. *has_past*: orders
     and positions were there before the bot. *is_verbose*: everything is logged.
     """
@@ -48,16 +50,18 @@ class Draw:
     is_tight: bool
     has_past: bool
     is_verbose: bool
+    keep_closed_s: float
 
     @classmethod
     def of_seed(cls, seed: int, venue: str | None = None) -> Draw:
         """Everything about world number *seed* but its faults; *venue* None: any.
 
         The venue has a stream of its own: another registered venue must not change
-        the worlds of those that are there.
+        the worlds of those that are there. So has what was added later.
         """
         random = Random(f"draw/{seed}")  # noqa: S311 - reproducible on purpose
         venues = Random(f"venue/{seed}")  # noqa: S311 - reproducible on purpose
+        memory = Random(f"memory/{seed}")  # noqa: S311 - reproducible on purpose
         venue = venue or venues.choice(venue_names())
         book = playbook_of(venue)
         is_tight = random.random() < 0.2 and bool(book.tight_options)
@@ -82,4 +86,5 @@ class Draw:
             is_tight=is_tight,
             has_past=random.random() < 0.25,
             is_verbose=random.random() < 0.1,
+            keep_closed_s=memory.choice(_MEMORIES_S),
         )

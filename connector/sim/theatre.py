@@ -306,6 +306,7 @@ class Theatre:
                 event_queue_max=self.draw.event_queue_max,
                 buffer_max=self.draw.buffer_max,
                 rotate_after_s=self.draw.rotate_after_s,
+                keep_closed_s=self.draw.keep_closed_s,
             ),
             credentials=Credentials(
                 api_key=ApiKey(_API_KEY),
