@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +26,9 @@ from connector.model.order import Fill
 if TYPE_CHECKING:
     from connector.session.shell import Shell
 
+_PIECE = 1_000
+"""Fills read back at a time, so that neither loop nor memory is held by a million."""
+
 _REPEATED = (FillEvent, OrderUpdate, PositionUpdate, BalanceUpdate, MarginUpdate)
 """What is told again from the journal or the state of now."""
 
@@ -32,7 +36,8 @@ _REPEATED = (FillEvent, OrderUpdate, PositionUpdate, BalanceUpdate, MarginUpdate
 @dataclass(slots=True, eq=False)
 class _Missed:
     """One overflow: its first event, the fills from *first* to *last*, and the others
-    that no state repeats (the newest; *lost* older ones are only counted)."""
+    that no state repeats (the newest; *lost* older ones are only counted). It is told
+    in pieces: *fills* reads on behind *first*, *rest* is what follows the fills."""
 
     seq: int
     wall_ns: int
@@ -40,6 +45,8 @@ class _Missed:
     others: deque[Event]
     last: int = 0
     lost: int = 0
+    fills: Iterator[Fill] | None = None
+    rest: list[Event] | None = None
 
 
 class EventStream:
@@ -149,44 +156,74 @@ class EventStream:
         return missed
 
     async def _recover(self) -> None:
-        """Replay what was missed; cancelled, it is still to be done."""
+        """Replay the next piece of what was missed; cancelled, it is to be done yet."""
         missed = self._missed
         assert missed is not None
         try:
             await self._shell.journal_flushed()
-            told = self._again(missed, self._shell.fills_between(*_span(missed)))
+            told = self._again(missed)
         except JournalError:
             if self._missed is missed:
                 raise
             return  # told from the journal just before it closed
         if self._missed is missed:
-            self._missed = None
             self._replay.extend(told)
+            if missed.first == missed.last:
+                self._missed = None
 
     def _last_words(self, missed: _Missed) -> list[Event]:
-        """What was missed; a journal that cannot be read is told and stops nothing."""
+        """All that is left; a journal that cannot be read is told and stops nothing."""
+        told: list[Event] = []
         try:
-            return self._again(missed, self._shell.fills_between(*_span(missed)))
+            told += self._again(missed)
+            while missed.first < missed.last:
+                told += self._again(missed)
         except JournalError as error:
-            return self._again(missed, [], f"; its fills cannot be read: {error}")
+            told.append(self._gap(missed, f"; its fills cannot be read: {error}"))
+            told += self._rest(missed) if missed.rest is None else missed.rest
+        return told
 
-    def _again(
-        self, missed: _Missed, fills: Sequence[Fill], trouble: str = ""
-    ) -> list[Event]:
-        shell, seq = self._shell, missed.seq
-        now = shell.now()
-        core = shell.core
+    def _again(self, missed: _Missed) -> list[Event]:
+        """The next piece: the gap first, then fills, at last everything else."""
+        fills = self._fills(missed)
+        told: list[Event] = []
+        if missed.rest is None:
+            told.append(self._gap(missed))
+            missed.rest = self._rest(missed)  # what is queued since is newer
+        told += [FillEvent(seq=missed.seq, recovered=True, fill=f) for f in fills]
+        missed.first += len(fills)
+        if missed.first == missed.last:
+            told += missed.rest
+        return told
+
+    def _fills(self, missed: _Missed) -> list[Fill]:
+        """At most _PIECE of those that are still to be told."""
+        if missed.fills is None:
+            missed.fills = self._shell.fills_between(missed.first, missed.last)
+        try:
+            found = list(itertools.islice(missed.fills, _PIECE))
+        except JournalError:
+            missed.fills = None
+            raise
+        if not found:
+            missed.last = missed.first  # refused by the disk for good
+        return found
+
+    def _gap(self, missed: _Missed, trouble: str = "") -> Gap:
         lost = f"; {missed.lost} of them are gone" if missed.lost else ""
-        gap = Gap(
-            seq=seq,
+        return Gap(
+            seq=missed.seq,
             reason=GapReason.OVERFLOW,
             since_wall_ns=missed.wall_ns,
             detail=f"{self._most} events were unread{lost}{trouble}",
         )
+
+    def _rest(self, missed: _Missed) -> list[Event]:
+        """What no fill tells, and the state of now."""
+        seq, core = missed.seq, self._shell.core
+        now = self._shell.now()
         margin = core.account.margin(core.orders.snapshots(only_open=True), now)
-        told: list[Event] = [gap]
-        told += [FillEvent(seq=seq, recovered=True, fill=f) for f in fills]
-        told += missed.others
+        told: list[Event] = [*missed.others]
         told += [
             OrderUpdate(seq=seq, recovered=True, order=t.snapshot())
             for t in core.orders.all()
@@ -203,10 +240,6 @@ class EventStream:
         if margin is not None:
             told.append(MarginUpdate(seq=seq, recovered=True, margin=margin))
         return told
-
-
-def _span(missed: _Missed) -> tuple[int, int]:
-    return missed.first, missed.last
 
 
 def fill_of_json(body: str) -> Fill:

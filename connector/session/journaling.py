@@ -104,7 +104,7 @@ class JournalWriter:
         rows = self._journal.load({kind}, since_seq=self._first_seq, with_history=True)
         for row in rows:
             yield row.body
-        for record in self._unsaved.values():
+        for record in list(self._unsaved.values()):
             if record.kind == kind:
                 yield record.body
 

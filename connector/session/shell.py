@@ -251,10 +251,11 @@ class Shell:
         """What happened until now is in the journal."""
         await self._journal.flush()
 
-    def fills_between(self, first: int, last: int) -> list[Fill]:
-        """Fills number *first* to *last* of this session, from the journal."""
+    def fills_between(self, first: int, last: int) -> Iterator[Fill]:
+        """Fills number *first* to *last* of this session, read from the journal as they
+        are taken."""
         rows = self._journal.rows_since_open("fill")
-        return [fill_of_json(body) for body in itertools.islice(rows, first, last)]
+        return map(fill_of_json, itertools.islice(rows, first, last))
 
     # --- out ---
 

@@ -36,9 +36,13 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(bounded())
 
 
+@pytest.mark.parametrize("piece", [1, 1000])
 @pytest.mark.parametrize("reads", ["while it closes", "afterwards"])
-def test_a_disk_that_stalls_while_closing_costs_no_event(reads: str) -> None:
+def test_a_disk_that_stalls_while_closing_costs_no_event(
+    reads: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever reads is told what overflowed, and then that it is the end."""
+    monkeypatch.setattr("connector.session.events._PIECE", piece)
 
     async def body() -> None:
         faults = JournalFaults()
@@ -71,6 +75,31 @@ def test_a_disk_that_stalls_while_closing_costs_no_event(reads: str) -> None:
             gaps = [e.reason for e in told if isinstance(e, Gap)]
             assert gaps == [GapReason.OVERFLOW]
             assert isinstance(told[-1], LinkChanged) or told[-1].recovered
+
+    run(body())
+
+
+def test_many_fills_are_read_back_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 12: each once and in order, whatever happens between two pieces; a consumer
+    that stops between them goes on where it was."""
+    monkeypatch.setattr("connector.session.events._PIECE", 2)
+
+    async def body() -> None:
+        config = SessionConfig(event_queue_max=3)
+        async with desk(VENUE, config=config) as at:
+            events = at.session.events()
+            for _ in range(7):
+                await (await at.session.buy(at.symbol, "0.010")).wait_done(5)
+            told: list[Event] = []
+            while not any(isinstance(event, BalanceUpdate) for event in told[4:]):
+                event = await anext(events)
+                told.append(event)
+                if isinstance(event, FillEvent) and len(told) < 8:
+                    await (await at.session.buy(at.symbol, "0.010")).wait_done(5)
+            fills = [e.fill.trade_id for e in told if isinstance(e, FillEvent)]
+            wanted = [str(row["trade_id"]) for row in at.ledger()["fills"]]
+            assert fills == wanted[: len(fills)]
+            assert len(fills) >= 7
 
     run(body())
 
