@@ -344,7 +344,7 @@ def compare(
             if told is None:
                 continue
             kept = best.setdefault(entry.label, dict(told))
-            for metric in bench.metrics:
+            for metric in set(bench.metrics).intersection(told):
                 worst = max if metric in FAILURES else min
                 kept[metric] = worst(kept.get(metric, told[metric]), told[metric])
     base = best.get(rows[0].label, {})
@@ -372,11 +372,15 @@ def table(name: str, found: Sequence[dict[str, Any]]) -> str:
     head = f"{'':38}" + "".join(f"{m:>12}" for m in bench.metrics) + f"{'ratio':>9}"
     lines = [f"{name}: {bench.title}", head]
     for told in found:
-        cells = "".join(f"{told[m]:>12.4g}" for m in bench.metrics)
+        cells = "".join(_cell(told[metric]) for metric in bench.metrics)
         ratio = told["ratio"]
         shown = "" if ratio is None else f"{ratio:>9.2f}"
         lines.append(f"  {told['row']:36}{cells}{shown}")
     return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return f"{'':>12}" if value is None else f"{value:>12.4g}"
 
 
 def main() -> None:

@@ -33,7 +33,11 @@ def test_every_row_of_a_bench_has_numbers(name: str) -> None:
     ]
     assert [told["row"] for told in found] == [row.label for row in rows]
     for told in found:
-        assert all(told[metric] > 0 for metric in bench_run.BENCHES[name].metrics)
+        first, *others = bench_run.BENCHES[name].metrics
+        assert told[first] > 0
+        # Our HTTP channel alone only places.
+        is_whole = told["row"] != "our HTTP channel alone"
+        assert all(told[m] > 0 for m in others if is_whole or m != "cancel_us")
     assert found[0]["ratio"] == 1
     text = bench_run.table(name, found)
     assert len(text.splitlines()) == 2 + len(rows)
