@@ -389,6 +389,8 @@ class Orders:
     def _adopt(self, fact: OrderFact) -> Tracked:
         """An order we did not make."""
         tracked = Tracked.of_fact(fact, self._free_client_id(fact))
+        if self._is_own(fact.attached_to):
+            tracked.origin = Origin.OWN  # as what it was attached to
         self._insert(tracked)
         return tracked
 

@@ -33,7 +33,8 @@ class OrderFact(Noun, frozen=True, gc=False):
     *status* is never one of ours (PENDING_*, IN_DOUBT). *is_conditional* speaks
     of the waiting trigger object; *triggered_order_id* is the order it became, and
     *conditional_order_id* the waiting object that an order was.
-    *amend_id* echoes the id of an amend that this state answers.
+    *amend_id* echoes the id of an amend that this state answers. *attached_to*: it
+    closes what the order of this client id opens, and is as own as that one.
     """
 
     symbol: Symbol
@@ -60,6 +61,7 @@ class OrderFact(Noun, frozen=True, gc=False):
     conditional_order_id: VenueOrderId | None = None
     is_amend: bool = False
     amend_id: str = ""
+    attached_to: ClientOrderId | None = None
     created_ns: int | None = None
 
 

@@ -148,8 +148,8 @@ class OrderIntent(Noun, frozen=True, gc=False):
     *qty* in base units (None only with *close_position*), *price* in quote per
     base. *post_only* refuses to take liquidity. *good_till_ms* is UTC epoch.
     *callback_rate* of a trailing stop is in percent, *trail_offset* in price units.
-    *take_profit* and *stop_loss* are attached: orders of the venue's making, external
-    ones here.
+    *take_profit* and *stop_loss* are attached: orders of the venue's making, our own
+    where it tells whose they are.
     """
 
     symbol: Symbol

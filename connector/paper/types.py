@@ -91,8 +91,8 @@ class NewConditional(Value):
 
     ``trigger_price`` is needed but for trailing stops, which take
     ``callback_rate`` (percent) or ``trail_offset`` (a distance in price) and
-    optionally ``activate_price``. With
-    ``close_position`` the quantity is 0 and the whole position is closed.
+    optionally ``activate_price``. With ``close_position`` the quantity is 0 and the
+    whole position is closed. A stop with a ``profit_price`` triggers there too.
     """
 
     symbol: str
@@ -110,6 +110,7 @@ class NewConditional(Value):
     activate_price: Decimal | None = None
     callback_rate: Decimal | None = None
     trail_offset: Decimal | None = None
+    profit_price: Decimal | None = None
     client_order_id: str | None = None
     expire_ms: int = 0
     stp: SelfTradePrevention = SelfTradePrevention.NONE
@@ -219,6 +220,7 @@ class Conditional(Value):
     position_side: PositionSide
     qty: Decimal
     trigger_price: Decimal
+    profit_price: Decimal = ZERO
     price: Decimal
     status: ConditionalStatus
     reduce_only: bool

@@ -191,6 +191,8 @@ class JsonCommands(ABC):
         kind, price = intent.order_type, intent.price
         if kind.has_price != (price is not None):
             raise InvalidOrder("price", price, f"with limit orders, not {kind}")
+        if intent.close_position and kind.has_price:
+            raise InvalidOrder("close_position", kind.value, "market kinds only")
 
 
 def setting_request(

@@ -14,6 +14,7 @@ from connector.dialect.facts import (
     ControlKind,
     Fact,
     OrderFact,
+    RiskFact,
     UnknownFact,
 )
 from connector.dialect.wire import Reply, Request, Verdict
@@ -119,3 +120,10 @@ def placed(
         created_ns=venue_ns or None,
     )
     return ok(fact)
+
+
+def at_risk(request: Request, reply: Reply, text: str, venue_ns: int = 0) -> Reply:
+    """The refusal tells that the account is in danger."""
+    named = (request.symbol,) if request.symbol else ()
+    risk = RiskFact(text=text, venue_ns=venue_ns, symbols=named)
+    return replace(reply, facts=(*reply.facts, risk))

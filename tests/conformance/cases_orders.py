@@ -265,7 +265,8 @@ async def partial_fill_is_told(at: Desk) -> None:
 
 @case
 async def attached_exits_close_what_was_opened(at: Desk) -> None:
-    """Both wait once the order filled; the one that triggers ends the other."""
+    """Both wait once the order filled, as two orders or as one with two prices; the
+    one that triggers ends the other."""
     exits = {
         "attach_take_profit": at.price("1.04"),
         "attach_stop_loss": at.price("0.98"),
@@ -275,9 +276,11 @@ async def attached_exits_close_what_was_opened(at: Desk) -> None:
         return
     order = await at.session.buy(at.symbol, "0.010", trigger_by="MARK", **exits)
     await order.wait_done(5)
-    await at.until(lambda: len(at.session.orders) == 2)
-    kinds = {o.order_type: o.trigger_price for o in at.session.orders}
-    assert sorted(kinds.values()) == sorted(exits.values())
+    await at.until(lambda: len(at.session.orders) == at.harness.exit_orders)
+    waiting = at.session.orders
+    assert {o.trigger_price for o in waiting} <= set(exits.values())
+    assert len({o.trigger_price for o in waiting}) == len(waiting)
+    assert {(o.side, o.qty) for o in waiting} == {(Side.SELL, D("0.010"))}
     at.control("mark", symbol=at.symbol, price=str(at.price("0.97")))
     await at.until(lambda: not at.session.positions and not at.session.orders)
     assert_ledger_equal(at)

@@ -22,6 +22,7 @@ class Harness:
     *margin_fields*: names in ``Margin.venue_fields`` for wallet, equity, initial,
     maintenance and available margin. *funding_kind*: what the ledger calls an entry
     that holds funding, and *funding_verb* what makes the venue pay it, if not at once.
+    *exit_orders*: as how many orders a take-profit and a stop-loss wait together.
     *has_band*: the venue tells how far from the mark a price may be.
     """
 
@@ -32,6 +33,7 @@ class Harness:
     funding_kind: str = "funding"
     funding_verb: str = ""
     has_band: bool = True
+    exit_orders: int = 2
     wallet: str = "100000"
     others: Mapping[str, str] = field(default_factory=lambda: {"USDT": "1000000"})
 

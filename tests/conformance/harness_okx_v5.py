@@ -7,6 +7,7 @@ from harness import Harness
 HARNESS = Harness(
     symbol="BTC-USDT-SWAP",
     order_event="orders",
+    exit_orders=1,
     margin_fields={
         "wallet": "USDT.cashBal",
         "equity": "USDT.eq",

@@ -169,6 +169,30 @@ def test_the_switch_is_kept_armed() -> None:
     play(story, dead_man_s=10)
 
 
+def test_what_was_attached_is_our_own() -> None:
+    """Its name says to which order it belongs, so that it is no
+    stranger's; it can be amended and cancelled as any other."""
+
+    async def story(at: Desk) -> None:
+        order = await at.session.buy(
+            at.symbol,
+            "0.010",
+            attach_take_profit=at.price("1.03"),
+            attach_stop_loss=at.price("0.97"),
+        )
+        await order.wait_done(5)
+        await at.until(lambda: bool(at.session.orders))
+        (waiting,) = at.session.orders
+        assert waiting.origin is Origin.OWN
+        assert waiting.client_order_id == f"{order.client_order_id}X"
+        changed = await at.session.amend(waiting, trigger_price=at.price("0.98"))
+        assert isinstance(changed, Accepted)
+        assert isinstance(await at.session.cancel(waiting), Accepted)
+        assert at.session.orders == []
+
+    play(story)
+
+
 def test_the_account_mode_is_told_and_obeyed() -> None:
     """Multi-currency: the venue's own totals, in USD."""
 

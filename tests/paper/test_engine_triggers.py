@@ -379,3 +379,29 @@ def test_what_waits_can_be_changed(desk: Any) -> None:
     assert _states(desk) == ["TRIGGERING", "TRIGGERED", "FINISHED"]
     assert desk.position("a").qty == D("0.005")
     assert amend(qty="0.004").reason is Reason.ORDER_CLOSED
+
+
+def test_two_prices_one_order(desk: Any) -> None:
+    """A stop with a profit price triggers at whichever comes first, once."""
+    for mark, at in (("58990", "59000"), ("61010", "61000")):
+        desk.order("a", "BUY", "0.010")
+        item = desk.conditional(
+            "a",
+            "STOP_MARKET",
+            "SELL",
+            "0.010",
+            trigger_price="59000",
+            profit_price="61000",
+            working_type=MARK,
+            reduce_only=True,
+        )
+        assert item.status is ConditionalStatus.NEW, at
+        desk.told("a")
+        desk.mark(mark)
+        assert _states(desk) == ["TRIGGERING", "TRIGGERED", "FINISHED"]
+        assert not desk.engine.open_conditionals("a")
+        desk.mark("60000")
+    refused = desk.conditional(
+        "a", "STOP_MARKET", "SELL", "0.010", trigger_price="59000", profit_price="59500"
+    )
+    assert refused.reason is Reason.WOULD_TRIGGER

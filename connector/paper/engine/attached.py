@@ -75,6 +75,7 @@ def _exit(order: LiveOrder, wish: Exit, *, is_stop: bool) -> NewConditional:
         qty=ZERO if wish.closes_all else order.filled_qty,
         trigger_price=wish.trigger_price,
         price=wish.price,
+        profit_price=wish.profit_price,
         time_in_force=TimeInForce.GTC,
         position_side=order.request.position_side,
         reduce_only=not wish.closes_all,

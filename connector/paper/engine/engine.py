@@ -394,6 +394,7 @@ class Engine(Views):
         qty: Decimal | None = None,
         price: Decimal | None = None,
         trigger_price: Decimal | None = None,
+        profit_price: Decimal | None = None,
         now_ms: int,
     ) -> Conditional | Refusal:
         """Change a waiting conditional order; None leaves a term as it is."""
@@ -408,6 +409,7 @@ class Engine(Views):
             qty=qty,
             price=price,
             trigger_price=trigger_price,
+            profit_price=profit_price,
         )
 
     def cancel_conditional(

@@ -68,17 +68,18 @@ class Triggers:
         if item.type is _TRAILING:
             self._trails[item.conditional_id] = (item.account_id, extreme)
             return
-        entry = (item.trigger_price, item.conditional_id, item.account_id)
-        insort(self._lists.setdefault(_key(item), []), entry)
+        for key, price in _waits_at(item):
+            entry = (price, item.conditional_id, item.account_id)
+            insort(self._lists.setdefault(key, []), entry)
 
     def remove(self, item: Conditional) -> None:
         """Stop waiting."""
         if item.type is _TRAILING:
             del self._trails[item.conditional_id]
             return
-        waiting = self._lists[_key(item)]
-        entry = (item.trigger_price, item.conditional_id, item.account_id)
-        del waiting[bisect_left(waiting, entry)]
+        for key, price in _waits_at(item):
+            entry = (price, item.conditional_id, item.account_id)
+            del self._lists[key][bisect_left(self._lists[key], entry)]
 
     def due(self, world: World, symbol: str) -> list[Conditional]:
         """Orders whose price has come, nearest first."""
@@ -120,8 +121,13 @@ class Triggers:
         return found
 
 
-def _key(item: Conditional) -> _Key:
-    return item.working_type, _is_rising(item.type, item.side)
+def _waits_at(item: Conditional) -> list[tuple[_Key, Decimal]]:
+    """Where it triggers: at one price, or with a profit price at either of two."""
+    is_rising = _is_rising(item.type, item.side)
+    places = [((item.working_type, is_rising), item.trigger_price)]
+    if item.profit_price:
+        places.append(((item.working_type, not is_rising), item.profit_price))
+    return places
 
 
 def _is_rising(kind: ConditionalType, side: Side) -> bool:
@@ -163,6 +169,7 @@ def wait(world: World, account: AccountState, request: NewConditional) -> Condit
         position_side=request.position_side,
         qty=request.qty,
         trigger_price=request.trigger_price or ZERO,
+        profit_price=request.profit_price or ZERO,
         price=request.price or ZERO,
         status=ConditionalStatus.NEW,
         reduce_only=request.reduce_only,
@@ -254,7 +261,10 @@ def _check_trigger(world: World, request: NewConditional) -> Refusal | None:
     is_rising = _is_rising(request.type, request.side)
     if (trigger <= price) if is_rising else (trigger >= price):
         return Refusal(reason=Reason.WOULD_TRIGGER, allowed=price)
-    return None
+    profit = request.profit_price
+    if profit is not None and ((profit >= price) if is_rising else (profit <= price)):
+        return Refusal(reason=Reason.WOULD_TRIGGER, allowed=price)
+    return None if profit is None else check_price(market.instrument, profit)
 
 
 def _check_counts(
@@ -290,6 +300,7 @@ def amend_conditional(
     qty: Decimal | None = None,
     price: Decimal | None = None,
     trigger_price: Decimal | None = None,
+    profit_price: Decimal | None = None,
 ) -> Conditional | Refusal:
     """Change what waits, or say why not; its kind stays, and so does its id."""
     if item.type is _TRAILING or (qty and item.close_position):
@@ -301,13 +312,9 @@ def amend_conditional(
         qty=item.qty if qty is None else qty,
         price=item.price if price is None else price,
         trigger_price=item.trigger_price if trigger_price is None else trigger_price,
-        updated_ms=world.now_ms,
+        profit_price=item.profit_price if profit_price is None else profit_price,
     )
-    if (changed.qty, changed.price, changed.trigger_price) == (
-        item.qty,
-        item.price,
-        item.trigger_price,
-    ):
+    if changed == item:
         return Refusal(reason=Reason.NO_CHANGE)
     trial = NewConditional(
         symbol=item.symbol,
@@ -315,6 +322,7 @@ def amend_conditional(
         type=item.type,
         qty=changed.qty,
         trigger_price=changed.trigger_price,
+        profit_price=changed.profit_price or None,
         price=changed.price or None,
         position_side=item.position_side,
         reduce_only=item.reduce_only,
@@ -327,6 +335,7 @@ def amend_conditional(
         return refusal
     world.triggers[item.symbol].remove(item)
     world.triggers[item.symbol].add(changed)
+    changed = replace(changed, updated_ms=world.now_ms)
     return tell_conditional(world, account, changed)
 
 

@@ -14,7 +14,6 @@ from connector.dialect.facts import (
     Fact,
     FillFact,
     PositionFact,
-    RiskFact,
     SettingFact,
     UnknownFact,
 )
@@ -28,7 +27,15 @@ from connector.venues.bybit_v5.classify import LIQUIDATION, classify
 from connector.venues.bybit_v5.limits import told_in
 from connector.venues.json_rows import Row
 from connector.venues.pages import Listing
-from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
+from connector.venues.replies import (
+    BROKEN,
+    at_risk,
+    entries,
+    excerpt,
+    ok,
+    one_by_one,
+    whole,
+)
 from connector.venues.verdicts import unreadable
 from connector.venues.windows import next_page
 
@@ -88,14 +95,12 @@ def _failure(
         headers=headers,
         server_ms=server_ms,
     )
-    facts: tuple[Fact, ...] = ()
     if reply.verdict is Verdict.UNCHANGED:
-        facts = setting_facts(request)
+        reply = replace(reply, facts=setting_facts(request))
     elif code in LIQUIDATION:
-        named = (request.symbol,) if request.symbol else ()
         text = f"liquidation under way: {code} {reply.text}"
-        facts = (RiskFact(text=text, venue_ns=server_ms * NS_PER_MS, symbols=named),)
-    return whole(request, replace(reply, facts=facts))
+        reply = at_risk(request, reply, text, server_ms * NS_PER_MS)
+    return whole(request, reply)
 
 
 def _following(request: Request, result: Row, count: int) -> Request | None:

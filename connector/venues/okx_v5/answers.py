@@ -11,26 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.dialect.facts import Fact, KeyFact, RiskFact, SettingFact
+from connector.dialect.facts import Fact, KeyFact, SettingFact
 from connector.dialect.wire import HttpAnswer, Reply, Request, Verdict
 from connector.model.ids import ClientOrderId, Symbol
-from connector.model.noun import replace
+from connector.venues import replies
 from connector.venues.base import setting_facts
 from connector.venues.json_rows import Row
 from connector.venues.okx_v5 import questions, rows, words
 from connector.venues.okx_v5.classify import FROZEN, classify
 from connector.venues.okx_v5.requests import ORDER_CALLS
 from connector.venues.pages import Listing
-from connector.venues.replies import (
-    BROKEN,
-    entries,
-    excerpt,
-    of_batch,
-    ok,
-    one_by_one,
-    placed,
-    whole,
-)
 from connector.venues.verdicts import is_placing, unreadable
 
 
@@ -49,28 +39,28 @@ def _read(request: Request, status: int, raw: bytes) -> Reply:
         body = Row.of_bytes(raw)
         code, text = body.integer("code"), body.text("msg", "")
         data = body.items("data") if body.has("data") else []
-    except BROKEN:
+    except replies.BROKEN:
         if 200 <= status < 300:
-            return whole(request, unreadable(request, excerpt(raw)))
-        reply = classify(request, status=status, code=None, text=excerpt(raw))
-        return whole(request, reply)
+            return replies.whole(request, unreadable(request, replies.excerpt(raw)))
+        reply = classify(request, status=status, code=None, text=replies.excerpt(raw))
+        return replies.whole(request, reply)
     try:
         if request.op in ORDER_CALLS and data:
             return _orders_done(request, [Row(item) for item in data])
         if code == 0:
             return _understand(request, data)
-    except BROKEN:
-        return whole(request, unreadable(request, "rows that are not what was asked"))
-    return whole(request, _failure(request, status, code, text))
+    except replies.BROKEN:
+        return replies.whole(
+            request, unreadable(request, "rows that are not what was asked")
+        )
+    return replies.whole(request, _failure(request, status, code, text))
 
 
 def _failure(request: Request, status: int, code: int, text: str) -> Reply:
     reply = classify(request, status=status, code=code, text=text)
     if code not in FROZEN:
         return reply
-    named = (request.symbol,) if request.symbol else ()
-    risk = RiskFact(text=f"account frozen: {code} {text}", venue_ns=0, symbols=named)
-    return replace(reply, facts=(risk,))
+    return replies.at_risk(request, reply, f"account frozen: {code} {text}")
 
 
 # --- orders -----------------------------------------------------------------------
@@ -86,7 +76,7 @@ def _orders_done(request: Request, outcomes: Sequence[Row]) -> Reply:
         symbol = Symbol(request.context["symbols"].split()[index])
         return _order_done(request, outcomes[index], ClientOrderId(name), symbol)
 
-    return of_batch(entries(request, len(outcomes), read))
+    return replies.of_batch(replies.entries(request, len(outcomes), read))
 
 
 def _order_done(
@@ -107,7 +97,7 @@ def _order_done(
         outcome.name("algoId" if is_algo else "ordId"),
         outcome.nanos("ts", 0),
     )
-    return placed(symbol, name, venue_id, venue_ns, is_conditional=is_algo)
+    return replies.placed(symbol, name, venue_id, venue_ns, is_conditional=is_algo)
 
 
 # --- questions --------------------------------------------------------------------
@@ -121,11 +111,15 @@ def _understand(request: Request, data: Sequence[object]) -> Reply:
         case "tiers":
             assert request.symbol is not None
             tiers = map(Row, data)
-            return ok(rows.bracket_fact(request.symbol, tiers)) if data else ok()
+            return (
+                replies.ok(rows.bracket_fact(request.symbol, tiers))
+                if data
+                else replies.ok()
+            )
         case "instruments":
-            return ok(*one_by_one(data, _instrument, "instrument"))
+            return replies.ok(*replies.one_by_one(data, _instrument, "instrument"))
         case "set_leverage" | "set_hedge_mode" | "dead_man":
-            return ok(*setting_facts(request))
+            return replies.ok(*setting_facts(request))
         case op:
             return _LISTINGS[op].read(request, data, questions.next_page)
 

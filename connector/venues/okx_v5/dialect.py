@@ -33,7 +33,6 @@ FACTS = VenueFacts(
     name=words.VENUE,
     capabilities=frozenset(Capability)
     - {
-        Capability.ATTACHED_EXITS,
         Capability.CANCEL_ACCOUNT,
         Capability.CANCEL_ALL,
         Capability.GTD,

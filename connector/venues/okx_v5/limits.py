@@ -33,9 +33,7 @@ _LIMITS: dict[BucketScope, dict[str, int]] = {
     BucketScope.SYMBOL: {
         **dict.fromkeys(("place:*", "amend:*", "cancel:*", "order:*"), 60),
         **dict.fromkeys(("place-batch:*", "cancel-batch:*"), 300),
-        "place-conditional:*": 20,
-        "amend-conditional:*": 20,
-        "cancel-conditional:*": 20,
+        **{f"{verb}-conditional:*": 20 for verb in ("place", "amend", "cancel")},
     },
     BucketScope.ACCOUNT: {
         ORDERS: 1000,
@@ -78,9 +76,9 @@ BASE_LIMITS = (
 )
 
 
-def cost_of(operation: str) -> Cost:
-    """What a call costs that is no order."""
-    return ((operation, 1),)
+def cost_of(path: str) -> Cost:
+    """What a call costs that is no order: its bucket has its path's last word."""
+    return ((path.rpartition("/")[2], 1),)
 
 
 def order_cost(operation: str, symbols: Iterable[Symbol]) -> Cost:

@@ -151,11 +151,10 @@ def _ask(
     symbol: Symbol | None = None,
     order: Order | None = None,
 ) -> Request:
-    """A bucket has the name of its path's last word."""
     return question(
         op,
         f"/api/v5/{path}",
-        cost_of(path.rpartition("/")[2]),
+        cost_of(path),
         params,
         is_public=path.startswith("public/"),
         symbol=order.symbol if order else symbol,

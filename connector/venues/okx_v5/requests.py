@@ -26,6 +26,7 @@ from connector.model.ids import ClientOrderId, Symbol
 from connector.model.instrument import Instrument
 from connector.model.money import text_of
 from connector.model.order import (
+    Exit,
     Order,
     OrderIntent,
     OrderType,
@@ -115,7 +116,9 @@ class Commands(JsonCommands):
         is_net = intent.position_side is PositionSide.NET
         if is_net and (intent.reduce_only or intent.close_position):
             row["reduceOnly"] = True
-        return row | (_trigger(intent) if is_algo else _terms(intent))
+        if is_algo:
+            return row | _trigger(intent)
+        return row | _terms(intent) | _exits(intent, client_order_id)
 
     def amend_row(self, order: Order, instrument: Instrument, terms: Terms) -> JsonRow:
         """A size at or below what is filled makes the order filled."""
@@ -196,6 +199,24 @@ def _terms(intent: OrderIntent) -> JsonRow:
     return row
 
 
+def _exits(intent: OrderIntent, name: str) -> JsonRow:
+    """One attached order for both, which waits in the algo service once this one is
+    filled; its name says whose it is."""
+    exits: JsonRow = {"attachAlgoClOrdId": f"{name}{words.ATTACHED}"}
+    for prefix, wish in (("tp", intent.take_profit), ("sl", intent.stop_loss)):
+        if wish is not None:
+            exits |= _watched(prefix, wish)
+    return {"attachAlgoOrds": [exits]} if len(exits) > 1 else {}
+
+
+def _watched(prefix: str, wish: Exit) -> JsonRow:
+    return {
+        f"{prefix}TriggerPx": text_of(wish.trigger_price),
+        f"{prefix}TriggerPxType": words.TRIGGER_WORDS[wish.trigger_price_type],
+        f"{prefix}OrdPx": _price(wish.price),
+    }
+
+
 def _trigger(intent: OrderIntent) -> JsonRow:
     if intent.order_type is OrderType.TRAILING_STOP:
         assert intent.callback_rate is not None, "checked"
@@ -205,13 +226,12 @@ def _trigger(intent: OrderIntent) -> JsonRow:
             row["activePx"] = text_of(intent.activation_price)
         return row
     assert intent.trigger_price is not None, "checked"
-    prefix = _prefix(intent.order_type)
-    return {
-        "ordType": "conditional",
-        f"{prefix}TriggerPx": text_of(intent.trigger_price),
-        f"{prefix}TriggerPxType": words.TRIGGER_WORDS[intent.trigger_price_type],
-        f"{prefix}OrdPx": _price(intent.price),
-    }
+    watched = Exit(
+        trigger_price=intent.trigger_price,
+        price=intent.price,
+        trigger_price_type=intent.trigger_price_type,
+    )
+    return {"ordType": "conditional", **_watched(_prefix(intent.order_type), watched)}
 
 
 def _check(intent: OrderIntent) -> None:
@@ -222,12 +242,9 @@ def _check(intent: OrderIntent) -> None:
     is_fok = intent.time_in_force is TimeInForce.FOK
     if is_fok and policy is SelfTradePrevention.EXPIRE_BOTH:
         raise InvalidOrder("self_trade_prevention", policy.value, "not with FOK")
-    if intent.close_position and kind not in (
-        OrderType.STOP_MARKET,
-        OrderType.TAKE_PROFIT_MARKET,
-    ):
-        raise InvalidOrder("close_position", kind.value, "market stops and targets")
     if not kind.is_conditional:
+        if intent.close_position:
+            raise InvalidOrder("close_position", kind.value, "when something triggers")
         return
     if policy is not SelfTradePrevention.DEFAULT:
         raise _lacks("self-trade prevention of conditional orders")
@@ -254,6 +271,5 @@ def _contracts(qty: Decimal, instrument: Instrument) -> str:
 
 
 def _setting(op: str, path: str, row: JsonRow, fact: SettingFact | None) -> Request:
-    cost = cost_of(path.rpartition("/")[2])
-    path = f"/api/v5/{path}"
+    path, cost = f"/api/v5/{path}", cost_of(path)
     return setting_request(op, path, row, cost, fact, window_ms=ACCEPTANCE_MS)

@@ -28,7 +28,7 @@ from connector.dialect.facts import (
     SettingFact,
 )
 from connector.model.account import LedgerKind
-from connector.model.ids import Symbol, TradeId, VenueOrderId
+from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ONE, ZERO
 from connector.model.order import (
@@ -161,6 +161,7 @@ def algo_facts(row: Row) -> list[Fact]:
         trigger, priced = row.number_or_none("triggerPx"), "ordPx"
     is_market = row.text(priced, "") in ("", "-1")
     told = row.items("ordIdList") if row.has("ordIdList") else []
+    owner, mark, rest = row.text("algoClOrdId", "").rpartition(words.ATTACHED)
     became = row.text("ordId", "") or next(map(str, told), "")
     state = row.text("state")
     status, reason = words.ALGO_STATES[state], ""
@@ -184,6 +185,7 @@ def algo_facts(row: Row) -> list[Fact]:
         reason=reason,
         is_conditional=True,
         triggered_order_id=VenueOrderId(became) if became else None,
+        attached_to=ClientOrderId(owner) if mark and not rest else None,
     )
     return [fact]
 

@@ -147,6 +147,9 @@ ACCOUNT_EVENTS = {
 QUIET_EVENTS = frozenset(("snapshot", "filled", "set_leverage"))
 """Events of balance_and_position whose cause is told elsewhere in full."""
 
+ATTACHED = "X"
+"""Ends the name of what is attached to an order; ours are in lower case."""
+
 MULTI_CURRENCY_LEVELS = frozenset(("3", "4"))
 SPOT_LEVEL = "1"
 

@@ -282,6 +282,62 @@ def test_conditional_orders_are_amended(desk: Any) -> None:
     assert code_of(amend(algoId=algo_id, newSlTriggerPx="57000")) == ("1", "51503")
 
 
+EXITS = {
+    "attachAlgoClOrdId": "e1",
+    "tpTriggerPx": "61000",
+    "tpOrdPx": "-1",
+    "slTriggerPx": "59000",
+    "slOrdPx": "-1",
+}
+
+
+def test_attached_orders(desk: Any) -> None:
+    """Shown with their order; when it is filled they wait as one order of kind oco,
+    which can be amended and ends the position at either price."""
+    resting = desk.place(px="50000", attachAlgoOrds=[EXITS])["data"][0]["ordId"]
+    (shown,) = desk.rows(f"trade/order?instId={BTC}&ordId={resting}")
+    (attached,) = shown["attachAlgoOrds"]
+    assert {name: attached[name] for name in EXITS} == EXITS
+    desk.place(ordType="market", px=None, attachAlgoOrds=[EXITS])
+    (waiting,) = desk.rows("trade/orders-algo-pending?ordType=conditional,oco")
+    names = ("algoClOrdId", "ordType", "side", "sz", "slTriggerPx", "tpTriggerPx")
+    assert [waiting[name] for name in names] == [
+        *("e1", "oco", "sell", "1", "59000", "61000"),
+    ]
+    assert waiting["reduceOnly"] == "true"
+    body = {"instId": BTC, "algoClOrdId": "e1", "newTpTriggerPx": "60500"}
+    assert code_of(desk.post("trade/amend-algos", body)) == ("0", "0")
+    desk.trade("60510")
+    desk.wait(1000)
+    assert not desk.rows("account/positions")
+    assert not desk.rows("trade/orders-algo-pending?ordType=oco")
+
+
+def test_one_attached_order_may_have_a_price(desk: Any) -> None:
+    """A take-profit alone, as a limit order."""
+    take = {"attachAlgoClOrdId": "e2", "tpTriggerPx": "61000", "tpOrdPx": "61010"}
+    desk.place(ordType="market", px=None, attachAlgoOrds=[take])
+    (waiting,) = desk.rows("trade/orders-algo-pending?ordType=conditional")
+    names = ("algoClOrdId", "tpTriggerPx", "tpOrdPx", "slTriggerPx")
+    assert [waiting[name] for name in names] == ["e2", "61000", "61010", ""]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ([{"attachAlgoClOrdId": "e1"}], "50015"),
+        ([EXITS, EXITS], "51000"),
+        ([EXITS | {"tpOrdPx": "61000"}], "51000"),
+        (["e1"], "51000"),
+        ({"tpTriggerPx": "1"}, "51000"),
+    ],
+)
+def test_attached_orders_that_are_refused(desk: Any, given: Any, code: str) -> None:
+    """With their order."""
+    assert code_of(desk.place(attachAlgoOrds=given)) == ("1", code)
+    assert not desk.rows("trade/orders-pending")
+
+
 @pytest.mark.parametrize("price", ["59000", "61000"])
 def test_plain_triggers(desk: Any, price: str) -> None:
     """Without a direction of their own; either side of the market will do."""

@@ -237,6 +237,20 @@ def test_conditional_orders() -> None:
     assert answered(question, told["not_found"]).verdict is Verdict.NOT_FOUND
 
 
+def test_attached_orders_name_their_owner() -> None:
+    """By the end of their name; ours alone never has that end."""
+    told = golden("rest_algo")["live"]
+    (question,) = DIALECT.query_order(order(order_type=OrderType.STOP_MARKET))
+    told["data"][0]["algoClOrdId"] = "gold0020X"
+    (fact,) = answered(question, told).facts
+    assert isinstance(fact, OrderFact)
+    assert (fact.client_order_id, fact.attached_to) == ("gold0020X", "gold0020")
+    told["data"][0]["algoClOrdId"] = "gold0020"
+    (fact,) = answered(question, told).facts
+    assert isinstance(fact, OrderFact)
+    assert fact.attached_to is None
+
+
 def test_fills() -> None:
     """Fees turn their sign, forced executions are known by number and kind of bill."""
     cursor = FillCursor(symbol=BTC, trade_id=None, venue_ms=0, since_ms=1)

@@ -15,6 +15,7 @@ from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.limits import Priority
 from connector.model.order import (
+    Exit,
     OrderType,
     PositionSide,
     SelfTradePrevention,
@@ -30,6 +31,9 @@ STOP = {
     "trigger_price": D(60000),
     "side": Side.SELL,
 }
+
+
+MARK = TriggerPriceType.MARK
 
 
 def placed(**given: Any) -> dict[str, Any]:
@@ -216,6 +220,28 @@ def test_what_waits_is_amended_in_its_own_store() -> None:
     trail = order(order_type=OrderType.TRAILING_STOP, venue_order_id=None)
     with pytest.raises(Unsupported):
         DIALECT.amend(trail, instrument(), Terms(qty=D(1), price=None))
+
+
+def test_exits_are_attached() -> None:
+    """One attached order for both prices, named after its order."""
+    both = intent(
+        take_profit=Exit(trigger_price=D(62000), price=D(62100)),
+        stop_loss=Exit(trigger_price=D(60000), trigger_price_type=MARK),
+    )
+    row = DIALECT.place(both, NAME, instrument()).body
+    assert isinstance(row, dict)
+    assert row["attachAlgoOrds"] == [
+        {
+            "attachAlgoClOrdId": f"{NAME}X",
+            "tpTriggerPx": "62000",
+            "tpTriggerPxType": "last",
+            "tpOrdPx": "62100",
+            "slTriggerPx": "60000",
+            "slTriggerPxType": "mark",
+            "slOrdPx": "-1",
+        }
+    ]
+    assert "attachAlgoOrds" not in DIALECT.order_row(intent(), NAME, instrument())
 
 
 def test_cancels_go_where_the_order_is() -> None:

@@ -24,6 +24,7 @@ from connector.paper.faces.okx_v5.context import (
     text_in,
 )
 from connector.paper.faces.okx_v5.orders import (
+    WATCHED,
     check_cross,
     envelope,
     named,
@@ -38,17 +39,10 @@ from connector.paper.words import (
     PositionSide,
     Reason,
     Side,
-    WorkingType,
 )
 
 CANCEL_MAX = 10
 _HUNDRED = Decimal(100)
-_WATCHED = {
-    "": WorkingType.CONTRACT_PRICE,
-    "last": WorkingType.CONTRACT_PRICE,
-    "mark": WorkingType.MARK_PRICE,
-    "index": WorkingType.MARK_PRICE,
-}
 _KINDS = {
     "sl": (ConditionalType.STOP, ConditionalType.STOP_MARKET),
     "tp": (ConditionalType.TAKE_PROFIT, ConditionalType.TAKE_PROFIT_MARKET),
@@ -87,7 +81,7 @@ def _place_one(ask: Ask, row: Mapping[str, Any]) -> str:
     ask.venue.limits.charge_orders("place-algo", ask.account_id, symbol, 1, ask.now_ms)
     check_cross(row)
     kind = need(row, "ordType")
-    if kind not in ("conditional", "trigger", "move_order_stop"):
+    if kind not in ("conditional", "oco", "trigger", "move_order_stop"):
         raise ApiError(51000, "ordType: not simulated")
     position_side = choice(row, "posSide", POSITION_SIDES)
     whole = text_in(row, "closeFraction")
@@ -127,11 +121,17 @@ def _stop(row: Mapping[str, Any]) -> dict[str, Any]:
         raise ApiError(50015, "slTriggerPx", "tpTriggerPx")
     limit, market = _KINDS[prefix]
     is_market = need(row, f"{prefix}OrdPx") == "-1"
+    profit = number_in(row, "tpTriggerPx") if prefix == "sl" else None
+    if (text_in(row, "ordType") == "oco") != (profit is not None):
+        raise ApiError(50015, "slTriggerPx", "tpTriggerPx")
+    if profit is not None and not (is_market and text_in(row, "tpOrdPx") == "-1"):
+        raise ApiError(51000, "tpOrdPx: market orders are simulated")
     return {
         "type": market if is_market else limit,
         "price": None if is_market else number_in(row, f"{prefix}OrdPx"),
         "trigger_price": trigger,
-        "working_type": choice(row, f"{prefix}TriggerPxType", _WATCHED),
+        "profit_price": profit,
+        "working_type": choice(row, f"{prefix}TriggerPxType", WATCHED),
     }
 
 
@@ -147,7 +147,7 @@ def _trigger(ask: Ask, row: Mapping[str, Any], symbol: str) -> dict[str, Any]:
         "type": market if is_market else limit,
         "price": None if is_market else number_in(row, "orderPx"),
         "trigger_price": trigger,
-        "working_type": choice(row, "triggerPxType", _WATCHED),
+        "working_type": choice(row, "triggerPxType", WATCHED),
     }
 
 
@@ -192,6 +192,7 @@ def _amend_one(ask: Ask, row: Mapping[str, Any]) -> str:
         qty=None if size is None else ask.contract(symbol).coins(size),
         price=None if is_market else number_in(row, price),
         trigger_price=number_in(row, trigger),
+        profit_price=number_in(row, "newTpTriggerPx") if item.profit_price else None,
         now_ms=ask.engine_ms,
     )
     if isinstance(changed, Refusal):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connector.paper.faces.okx_v5.apierrors import ApiError
@@ -31,14 +32,21 @@ from connector.paper.faces.okx_v5.render import (
     fill_row,
     order_answer,
 )
-from connector.paper.types import NewOrder, Order, Refusal
+from connector.paper.types import Exit, NewOrder, Order, Refusal
 from connector.paper.words import (
     OrderType,
     PositionSide,
     SelfTradePrevention,
     TimeInForce,
+    WorkingType,
 )
 
+WATCHED = {
+    "": WorkingType.CONTRACT_PRICE,
+    "last": WorkingType.CONTRACT_PRICE,
+    "mark": WorkingType.MARK_PRICE,
+    "index": WorkingType.MARK_PRICE,
+}
 BATCH_MAX = 20
 DAY_MS = 86_400_000
 CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -96,11 +104,10 @@ def place_one(ask: Ask, row: Mapping[str, Any]) -> Row:
     price = number_in(row, "px")
     if kind is OrderType.LIMIT and price is None:
         raise ApiError(50014, "px")
-    if text_in(row, "attachAlgoOrds") not in ("", "[]"):
-        raise ApiError(51000, "attachAlgoOrds: not simulated")
     if not TAG.fullmatch(text_in(row, "tag")):
         raise ApiError(51000, "tag")
     position_side = choice(row, "posSide", POSITION_SIDES)
+    exits = _exits(row)
     request = NewOrder(
         symbol=symbol,
         side=side_in(row),
@@ -113,12 +120,48 @@ def place_one(ask: Ask, row: Mapping[str, Any]) -> Row:
         client_order_id=named(row, "clOrdId"),
         stp=choice(row, "stpMode", SELF_TRADE),
         tag=text_in(row, "tag"),
+        take_profit=exits.get("take_profit"),
+        stop_loss=exits.get("stop_loss"),
     )
     ask.check_deadline()
     placed = ask.engine.place(ask.account_id, request, now_ms=ask.engine_ms)
     if isinstance(placed, Refusal):
         raise refuse(placed)
     return {"ordId": str(placed.order_id), "ts": str(placed.created_ms)}
+
+
+def _exits(row: Mapping[str, Any]) -> dict[str, Exit]:
+    """A stop, a take-profit, or both as one order; they close what this one opens."""
+    told = row.get("attachAlgoOrds") or []
+    if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
+        raise ApiError(51000, "attachAlgoOrds")
+    if len(told) > 1:
+        raise ApiError(51000, "attachAlgoOrds: one is simulated")
+    return _exits_in(told[0]) if told else {}
+
+
+def _exits_in(row: Mapping[str, Any]) -> dict[str, Exit]:
+    found: dict[str, Exit] = {}
+    for name, prefix in (("stop_loss", "sl"), ("take_profit", "tp")):
+        trigger = number_in(row, f"{prefix}TriggerPx")
+        if trigger is None:
+            continue
+        is_market = need(row, f"{prefix}OrdPx") == "-1"
+        found[name] = Exit(
+            trigger_price=trigger,
+            price=None if is_market else number_in(row, f"{prefix}OrdPx"),
+            working_type=choice(row, f"{prefix}TriggerPxType", WATCHED),
+            client_order_id=named(row, "attachAlgoClOrdId"),
+        )
+    if not found:
+        raise ApiError(50015, "slTriggerPx", "tpTriggerPx")
+    profit = found.get("take_profit")
+    if len(found) == 1 or profit is None:
+        return found
+    if any(wish.price is not None for wish in found.values()):
+        raise ApiError(51000, "attachAlgoOrds: two are simulated at market")
+    stop = replace(found["stop_loss"], profit_price=profit.trigger_price)
+    return {"stop_loss": stop}
 
 
 def find_order(ask: Ask, row: Mapping[str, Any], *, code: int) -> Order:

@@ -29,6 +29,7 @@ from connector.paper.words import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    WorkingType,
 )
 
 Row = dict[str, Any]
@@ -114,6 +115,34 @@ def algo_client_id(client_order_id: str, conditional_id: int) -> str:
     return "" if client_order_id == str(conditional_id) else client_order_id
 
 
+def attached_rows(order: Order) -> list[Row]:
+    """What is attached to an order; a stop and a take-profit are one."""
+    stop, take = order.stop_loss, order.take_profit
+    either = stop or take
+    if either is None:
+        return []
+    profit = take.trigger_price if take else stop.profit_price if stop else None
+    row: Row = {"attachAlgoId": "", "amendPxOnTriggerType": "0"}
+    row |= dict.fromkeys(("failCode", "failReason", "sz", "tpOrdKind"), "")
+    row["attachAlgoClOrdId"] = either.client_order_id or ""
+    for prefix, wish, trigger in (
+        ("sl", stop, stop.trigger_price if stop else None),
+        ("tp", take or stop, profit),
+    ):
+        watched = price = ""
+        if wish is not None and trigger:
+            is_mark = wish.working_type is WorkingType.MARK_PRICE
+            watched, price = "mark" if is_mark else "last", "-1"
+            if wish.price is not None:
+                price = plain(wish.price)
+        row |= {
+            f"{prefix}OrdPx": price,
+            f"{prefix}TriggerPx": plain(trigger) if trigger else "",
+            f"{prefix}TriggerPxType": watched,
+        }
+    return [row]
+
+
 def cancel_source(order: Order) -> str:
     """Why it was cancelled; "" while it was not."""
     if order.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
@@ -137,7 +166,7 @@ def order_row(
         else "",
         "algoId": str(order.conditional_id) if is_triggered else "",
         "attachAlgoClOrdId": "",
-        "attachAlgoOrds": [],
+        "attachAlgoOrds": attached_rows(order),
         "avgPx": plain(order.average_price),
         "cTime": str(order.created_ms),
         "cancelSource": cancel_source(order),

@@ -76,10 +76,12 @@ def algo_row(
     nothing = ("", "", "")
     stop = words if is_stop and not is_plain else nothing
     take = nothing if is_stop or is_plain else words
+    if item.profit_price:
+        take = (plain(item.profit_price), watched, "-1")
     plain_words = words if is_plain else nothing
     became = str(item.actual_order_id) if item.actual_order_id else ""
     side = ("sl" if is_stop else "tp") if became and not is_plain else ""
-    kind = "trigger" if is_plain else "conditional"
+    kind = "trigger" if is_plain else "oco" if item.profit_price else "conditional"
     failed = ALGO_STATES[item.status] == "order_failed"
     reason = item.reject_reason.reason if item.reject_reason else None
     return {
