@@ -12,11 +12,14 @@ import re
 from decimal import Decimal
 from typing import Self
 
+import msgspec
+
 from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?")
 _MILLIS_END = 1 << 53
+_JSON = msgspec.json.Decoder(float_hook=Decimal)  # no float is ever made
 
 
 def compact(value: object) -> str:
@@ -38,7 +41,7 @@ class Row:
     @classmethod
     def of_bytes(cls, raw: bytes) -> Self:
         """The object that *raw* is."""
-        return cls(json.loads(raw, parse_float=Decimal))
+        return cls(_JSON.decode(raw))
 
     def has(self, name: str) -> bool:
         """Whether there is something under *name*."""
@@ -47,11 +50,11 @@ class Row:
     def text(self, name: str, default: str | None = None) -> str:
         """A text; null is absent."""
         found = self._fields.get(name)
-        if found is None:
-            found = default
-        if not isinstance(found, str):
+        if isinstance(found, str):
+            return found
+        if found is not None or default is None:
             raise ValueError(f"{name} is no text")
-        return found
+        return default
 
     def name(self, name: str) -> str:
         """A text that is not empty."""
@@ -61,10 +64,10 @@ class Row:
 
     def number(self, name: str, default: Decimal | None = None) -> Decimal:
         """A number written as text, neither absent nor "" without a default."""
-        found = self.text(name, "")
-        if not found and default is not None:
+        found = self._fields.get(name)
+        if (found is None or found == "") and default is not None:
             return default
-        if _NUMBER.fullmatch(found) is None:
+        if not isinstance(found, str) or _NUMBER.fullmatch(found) is None:
             raise ValueError(f"{name} is no number")
         return Decimal(found)
 
