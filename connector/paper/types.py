@@ -61,10 +61,9 @@ class Refusal(Value):
 class NewOrder(Value):
     """A request for an order. ``client_order_id`` None: the order id as text.
 
-    ``price`` is needed for LIMIT; a face maps price match with
-    ``Engine.match_price`` and passes the name of the mode in ``price_match`` so
-    that it is echoed. ``tag`` is opaque to the engine and echoed in every snapshot
-    (faces keep wire words there that the engine does not know).
+    ``price`` is needed for LIMIT; a face maps price match with ``Engine.match_price``
+    and passes its mode in ``price_match``, to be echoed. ``tag`` is opaque here and
+    echoed in every snapshot (faces keep wire words there).
     """
 
     symbol: str
@@ -89,10 +88,9 @@ class NewOrder(Value):
 class NewConditional(Value):
     """A request for a conditional order.
 
-    ``trigger_price`` is needed but for trailing stops, which take
-    ``callback_rate`` (percent) or ``trail_offset`` (a distance in price) and
-    optionally ``activate_price``. With ``close_position`` the quantity is 0 and the
-    whole position is closed. A stop with a ``profit_price`` triggers there too.
+    ``trigger_price`` is needed but for trailing stops: ``callback_rate`` (percent) or
+    ``trail_offset`` (price), ``activate_price``. With ``close_position`` the quantity
+    is 0 and all is closed. A stop may have a ``profit_price`` that triggers it too.
     """
 
     symbol: str

@@ -67,7 +67,9 @@ class Row:
         found = self._fields.get(name)
         if (found is None or found == "") and default is not None:
             return default
-        if not isinstance(found, str) or _NUMBER.fullmatch(found) is None:
+        if not isinstance(found, str):
+            raise ValueError(f"{name} is no text")
+        if _NUMBER.fullmatch(found) is None:
             raise ValueError(f"{name} is no number")
         return Decimal(found)
 

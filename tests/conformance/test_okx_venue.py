@@ -15,9 +15,10 @@ from venue_cases import drained, fill_by_others
 
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.events import Alarm, FillEvent, LinkState
-from connector.model.order import Accepted, OrderStatus, Origin, Rejected
+from connector.model.order import Accepted, OrderStatus, Origin, Rejected, Side
 from connector.paper.faces.okx_v5 import FaceConfig
 from connector.paper.venue import paper_server
+from connector.session.intents import make_intent
 
 VENUE = "okx-v5"
 
@@ -240,5 +241,52 @@ def test_a_crowded_channel_is_dialed_again() -> None:
         await at.until(lambda: at.session.is_live)
         await (await at.session.buy(at.symbol, "0.010")).wait_done(5)
         assert not [e for e in await drained(events, Alarm) if "risk" in e.code]
+
+    play(story)
+
+
+def test_cancel_all_of_one_instrument() -> None:
+    """There is no such call: what is open there is listed and cancelled, conditional
+    orders by calls of their own; orders of other instruments stay."""
+
+    async def story(at: Desk) -> None:
+        other = "ETH-USDT-SWAP"
+        tick = at.session.instruments[other].tick_size
+        mark = at.server.faces[0].engine.quote(other).mark
+        low = (mark * D("0.97") / tick).to_integral_value() * tick
+        kept = await at.session.buy(other, "0.1", limit=low)
+        for factor in ("0.97", "0.96"):
+            await at.session.buy(at.symbol, "0.010", limit=at.price(factor))
+        await at.session.sell(at.symbol, "0.010", stop=at.price("0.95"))
+        ended = await at.session.cancel_all(at.symbol)
+        assert [order.status for order in ended] == [OrderStatus.CANCELED] * 3
+        assert [o.client_order_id for o in at.session.orders] == [kept.client_order_id]
+        await at.session.cancel_all()
+        assert at.session.orders == []
+
+    play(story)
+
+
+def test_a_batch_is_judged_row_by_row() -> None:
+    """``code`` 2 says that some failed; each row's ``sCode`` says which, and why."""
+
+    async def story(at: Desk) -> None:
+        good = make_intent(Side.BUY, at.symbol, "0.010", limit=at.price("0.97"))
+        shut = make_intent(
+            Side.SELL, at.symbol, "0.010", limit=at.price("1.03"), reduce_only=True
+        )
+        taking = make_intent(
+            Side.BUY, at.symbol, "0.010", limit=at.price("1.01"), post_only=True
+        )
+        orders = await at.session.submit_batch([good, shut, taking, good])
+        kinds = [type(order.outcome) for order in orders]
+        assert kinds == [Accepted, Rejected, Accepted, Accepted]
+        assert isinstance(orders[1].outcome, Rejected)
+        assert orders[1].outcome.code == "51169"
+        # What would have taken was accepted, and ended by itself.
+        done = await orders[2].wait_done(5)
+        assert done.status is OrderStatus.EXPIRED
+        outcomes = await at.session.cancel_batch([orders[0], orders[2], orders[3]])
+        assert [type(outcome) for outcome in outcomes] == [Accepted, Rejected, Accepted]
 
     play(story)
