@@ -272,7 +272,10 @@ class Reconciler:
             ids = (tracked.venue_order_id, tracked.triggered_order_id)
             if any((tracked.symbol, venue_id) in listed for venue_id in ids):
                 continue
-            if tracked.client_order_id in listed_clients:
+            # A name may be of several orders: it speaks for one without an id of the
+            # venue, or for one whose id changes when it triggers.
+            is_by_name = tracked.venue_order_id is None or tracked.is_conditional
+            if is_by_name and tracked.client_order_id in listed_clients:
                 continue
             if tracked.status is OrderStatus.PENDING_NEW:
                 if tracked.in_doubt_since_ns is None:
