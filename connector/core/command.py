@@ -46,6 +46,7 @@ class Command:
     intent: OrderIntent | None = None
     instrument: Instrument | None = None
     terms: Terms | None = None
+    request: Request | None = None  # of a place
     tries: int = 0
     deadline_ms: int | None = None
     doubt_ns: int | None = None
@@ -79,10 +80,8 @@ def build_request(dialect: Dialect, command: Command) -> Request:
         return dialect.cancel(tracked.snapshot(), command.instrument)
     assert command.instrument is not None
     if command.kind is CommandKind.PLACE:
-        assert command.intent is not None
-        return dialect.place(
-            command.intent, tracked.client_order_id, command.instrument
-        )
+        assert command.request is not None, "made when the intent was checked"
+        return command.request
     assert command.terms is not None
     return dialect.amend(tracked.snapshot(), command.instrument, command.terms)
 

@@ -76,12 +76,11 @@ class Commands:
 
         Raises UsageError, with nothing journaled, for what the dialect refuses.
         """
-        for intent, client_order_id, instrument in items:
-            self._dialect.place(intent, client_order_id, instrument)
+        requests = [self._dialect.place(*item) for item in items]
         commands = []
         records = []
-        for ticket, (intent, client_order_id, instrument) in zip(
-            tickets, items, strict=True
+        for ticket, (intent, client_order_id, instrument), request in zip(
+            tickets, items, requests, strict=True
         ):
             tracked = self._orders.add_own(intent, client_order_id, now.wall_ns)
             tracked.born_mono_ns = now.mono_ns
@@ -92,6 +91,7 @@ class Commands:
                     tracked,
                     intent=intent,
                     instrument=instrument,
+                    request=request,
                 )
             )
             records.append(JournalRecord("intent", client_order_id, intent))

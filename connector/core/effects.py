@@ -85,7 +85,7 @@ class JournalRecord(Noun, frozen=True, gc=False):
         value = self.value
         if isinstance(value, str):
             return value
-        return to_text(value.record() if isinstance(value, Tracked) else value)
+        return to_text(value.record() if type(value) is Tracked else value)
 
 
 class AppendJournal(Noun, frozen=True):

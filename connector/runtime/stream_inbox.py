@@ -2,8 +2,9 @@
 
 Two ways out. `take` gives one message to a task that waits for it. A *sink*, a plain
 function, is called from where the bytes arrive, so that a message costs no task switch
-and no turn of the loop. After `PER_TURN` messages the rest waits for the next turn: a
-burst must not keep timers, answers and other sockets waiting.
+and no turn of the loop. After `PER_TURN` messages, or when they took longer than
+`TURN_S`, the rest waits for the next turn: a burst must not keep timers, answers and
+other sockets waiting.
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-PER_TURN = 16
-"""Messages handed to the sink before everybody else gets a turn."""
+PER_TURN = 32
+"""Messages handed to the sink before everybody else gets a turn, at most."""
+
+TURN_S = 0.001
+"""No further message is handed over in a turn that has taken this long."""
+
+_LOOK_EVERY = 4  # messages between two looks at the clock
 
 Sink = Callable[[bytes], None]
 
@@ -70,9 +76,12 @@ class Inbox:
         done = 0
         if sink is not None and not kept:
             try:
+                until_s = self._loop.time() + TURN_S
                 for message in messages[:PER_TURN]:
                     done += 1
                     sink(message)
+                    if done % _LOOK_EVERY == 0 and self._loop.time() > until_s:
+                        break
             except Exception as exc:
                 self._fail(exc)
             if done == len(messages):
@@ -152,8 +161,11 @@ class Inbox:
         if sink is None:
             return
         try:
-            for _ in range(min(PER_TURN, len(self.messages))):
+            until_s = self._loop.time() + TURN_S
+            for done in range(1, min(PER_TURN, len(self.messages)) + 1):
                 sink(self.take())
+                if done % _LOOK_EVERY == 0 and self._loop.time() > until_s:
+                    break
         except Exception as exc:
             self._fail(exc)
         if self._sink is None:

@@ -215,11 +215,13 @@ class Session(Reading):
         """
         shell = self._acting_shell
         core = shell.core
-        now = shell.now()
-        core.check_all(intents, now)
         most = max(1, core.dialect.facts.batch_place_max)
+        parts = list(groups_of(intents, most))
+        if len(parts) > 1 or core.config.dead_man_s:
+            # Else the machine does it, before anything else happens.
+            core.check_all(intents, shell.now())
         waits = []
-        for part in groups_of(intents, most):
+        for part in parts:
             tickets, futures = self._tickets(len(part))
             shell.post(Submit(tickets, tuple(part)))
             waits += futures

@@ -260,17 +260,13 @@ class Shell:
     # --- out ---
 
     def _execute(self, effect: Effect) -> None:
-        execute = self._executors.get(type(effect))
-        if execute is not None:
-            execute(effect)
-        else:
-            assert isinstance(effect, Event), "every other effect is executed"
-            self.audience.tell(effect)
+        self._executors[type(effect)](effect)
 
     def _make_executors(self) -> dict[type[Any], Callable[[Any], object]]:
-        """What is done for each kind of effect; events are told."""
+        """What is done for each kind of effect."""
         calls, sockets, budget = self._calls, self._sockets, self.budget
         return {
+            **dict.fromkeys(Event.__subclasses__(), self.audience.tell),
             SendCall: calls.put,
             EndCall: lambda effect: calls.end(effect.call_id),
             AppendJournal: self._append,

@@ -16,7 +16,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from connector.runtime.stream_inbox import PER_TURN, Inbox
+from connector.runtime.stream_inbox import PER_TURN, TURN_S, Inbox
 from connector.runtime.stream_wire import Wire
 
 URL = "ws://127.0.0.1/ws"
@@ -212,6 +212,29 @@ def test_a_sink_gets_messages_at_once_and_in_order() -> None:
         assert got == sent
         assert turns >= 14
         assert inbox.size == 0
+
+    in_loop(main)
+
+
+def test_slow_messages_end_a_turn_sooner() -> None:
+    """What takes a millisecond together is enough for one turn of the loop."""
+
+    async def main(inbox: Inbox) -> None:
+        got: list[bytes] = []
+
+        def slow(message: bytes) -> None:
+            got.append(message)
+            clock[0] += TURN_S / 3
+
+        clock = [0.0]
+        asyncio.get_running_loop().time = lambda: clock[0]
+        inbox.deliver_to(slow)
+        inbox.put(0.0, [b"x"] * 20)
+        assert len(got) == 4
+        await asyncio.sleep(0)
+        assert len(got) == 8
+        while len(got) < 20:
+            await asyncio.sleep(0)
 
     in_loop(main)
 

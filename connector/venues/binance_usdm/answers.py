@@ -29,7 +29,7 @@ from connector.model.ids import Symbol
 from connector.model.noun import replace
 from connector.model.order import OrderStatus
 from connector.venues.base import setting_facts
-from connector.venues.binance_usdm import questions, rows, wire
+from connector.venues.binance_usdm import questions, rows, wire, wire_frames
 from connector.venues.binance_usdm.classify import classify
 from connector.venues.binance_usdm.limits import (
     limits_fact,
@@ -58,14 +58,16 @@ def read_answer(request: Request, answer: HttpAnswer) -> Reply:
 def read_frame_reply(request: Request, raw: bytes) -> Reply:
     """The same for an answer of the WebSocket API, whose status stands inside."""
     try:
-        answer = wire.FrameAnswer.model_validate_json(raw)
+        answer = wire_frames.answer_of(raw)
+        error = answer.error
     except BROKEN:
         return whole(request, unreadable(request, excerpt(raw)))
     used = used_in_rows(answer.rate_limits)
-    if answer.error is None and 200 <= answer.status < 300:
-        reply = _understand(request, lambda shape: shape.of_object(answer.result), "")
+    if error is None and 200 <= answer.status < 300:
+        result = bytes(answer.result)
+        reply = _understand(request, lambda shape: shape.of_bytes(result), "")
     else:
-        reply = _failure(request, answer.status, answer.error, "", {})
+        reply = _failure(request, answer.status, error, "", {})
     return replace(reply, used=used) if used else reply
 
 

@@ -15,6 +15,7 @@ from connector.dialect.facts import LimitsFact
 from connector.model.clock import NS_PER_S
 from connector.model.limits import BucketScope, BucketSpec, Cost
 from connector.venues.binance_usdm.wire import RateLimit
+from connector.venues.binance_usdm.wire_frames import RateLimitRow
 
 WEIGHT = "weight-1m"
 ORDERS_10S = "orders-10s"
@@ -104,7 +105,7 @@ def used_in_headers(headers: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(used)
 
 
-def used_in_rows(rows: Iterable[RateLimit]) -> tuple[tuple[str, int], ...]:
+def used_in_rows(rows: Iterable[RateLimitRow]) -> tuple[tuple[str, int], ...]:
     """(bucket id, count) of a WebSocket API answer."""
     return tuple(
         (_bucket_id(row.rate_limit_type, row.interval, row.interval_num), row.count)

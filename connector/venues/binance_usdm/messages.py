@@ -44,7 +44,7 @@ from connector.model.clock import NS_PER_MS
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.money import ZERO
 from connector.model.order import OrderStatus, Origin
-from connector.venues.binance_usdm import rows, wire, wire_events, words
+from connector.venues.binance_usdm import rows, wire_events, wire_frames, words
 from connector.venues.binance_usdm.wire_events import (
     Decoder,
     amount,
@@ -76,10 +76,9 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
             return (unknown(word.decode("ascii"), raw, is_gap=event.is_state),)
     kind = word.decode("ascii")
     try:
-        head = wire.FrameHead.model_validate_json(raw)
+        return _not_an_event(wire_frames.head_of(raw), kind, raw)
     except (ValueError, RecursionError):
         return (unknown("", raw, is_gap=True),)
-    return _not_an_event(head, kind, raw)
 
 
 def unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
@@ -90,21 +89,24 @@ def unknown(kind: str, raw: bytes, *, is_gap: bool) -> UnknownFact:
     )
 
 
-def _not_an_event(head: wire.FrameHead, kind: str, raw: bytes) -> tuple[Fact, ...]:
+def _not_an_event(
+    head: wire_frames.FrameHead, kind: str, raw: bytes
+) -> tuple[Fact, ...]:
     frame_id = "" if head.id is None else str(head.id)
-    if head.status is None and not frame_id and head.error is None:
+    error = head.error
+    if head.status is None and not frame_id and error is None:
         return (unknown(kind, raw, is_gap=not kind),)
     # Without an id nobody can match it: the session behind the socket is gone
     # (a revoked key is announced this way) or a frame of ours was not read.
     if head.status is not None and frame_id and frame_id != LOGON_ID:
         return (FrameReply(frame_id=frame_id, raw=raw),)
-    if head.error is not None or (head.status or 200) >= 300:
+    if error is not None or (head.status or 200) >= 300:
         return (
             ControlFact(
                 kind=ControlKind.REFUSED,
                 ref=frame_id,
-                code=str(head.error.code if head.error else head.status),
-                text=head.error.msg if head.error else "",
+                code=str(error.code if error else head.status),
+                text=error.msg if error else "",
             ),
         )
     return (ControlFact(kind=ControlKind.ACK, ref=frame_id),)

@@ -319,22 +319,3 @@ class Countdown(_Rest):
     """The answer to arming or disarming the dead-man timer."""
 
     countdown_time: int
-
-
-class FrameHead(_Rest):
-    """What tells the kind of a frame that is no event: a WebSocket API answer has
-    *status*, the acknowledgement of a SUBSCRIBE an *id* alone."""
-
-    id: str | int | None = None
-    status: int | None = None
-    error: VenueError | None = None
-
-
-class FrameAnswer(_Rest):
-    """A WebSocket API answer in full; *result* is validated by the caller."""
-
-    id: str | int | None = None
-    status: int
-    result: Any = None
-    error: VenueError | None = None
-    rate_limits: list[RateLimit] = Field(default_factory=list)
