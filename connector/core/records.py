@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import attrgetter
 
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
-from connector.model.money import text_of
+from connector.model.money import ZERO, text_of
 from connector.model.noun import Noun, field
 from connector.model.order import (
     OrderStatus,
@@ -49,9 +49,9 @@ class BaseTimes(Noun, frozen=True):
         return f"{sorted(self.position.items())}{sorted(self.wallet.items())}"
 
 
-class OrderRecord(Noun, frozen=True):
-    """What survives of an order. Fields that an older version did not write have
-    the value that an order had then."""
+class OrderRecord(Noun, frozen=True, gc=False, omit_defaults=True):
+    """What survives of an order. Fields that have their default are not written, nor
+    were those that an older version did not know."""
 
     client_order_id: ClientOrderId
     symbol: Symbol
@@ -62,11 +62,11 @@ class OrderRecord(Noun, frozen=True):
     price: Decimal | None
     created_ns: int
     venue_order_id: VenueOrderId | None = None
-    filled_qty: Decimal = Decimal(0)
+    filled_qty: Decimal = ZERO
     avg_price: Decimal | None = None
-    fills_qty: Decimal = Decimal(0)
-    base_filled: Decimal = Decimal(0)
-    provisional_qty: Decimal = Decimal(0)
+    fills_qty: Decimal = ZERO
+    base_filled: Decimal = ZERO
+    provisional_qty: Decimal = ZERO
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     reduce_only: bool = False

@@ -142,7 +142,7 @@ class Exit(Noun, frozen=True, kw_only=True, gc=False):
     trigger_price_type: TriggerPriceType = TriggerPriceType.LAST
 
 
-class OrderIntent(Noun, frozen=True, gc=False):
+class OrderIntent(Noun, frozen=True, gc=False, omit_defaults=True):
     """What the user asks for, checked but not yet sent.
 
     *qty* in base units (None only with *close_position*), *price* in quote per
@@ -248,7 +248,7 @@ class Order(Noun, frozen=True, gc=False):
         return max(ZERO, self.qty - self.filled_qty)
 
 
-class Fill(Noun, frozen=True, kw_only=True, gc=False):
+class Fill(Noun, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One execution of one order.
 
     *qty* base units > 0, *price* quote per base. *fee* > 0 is paid, < 0 is a
