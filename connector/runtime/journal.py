@@ -159,7 +159,9 @@ def checked(records: Sequence[RecordLike]) -> list[Values]:
         try:
             is_sound = -_INT64 <= wall_ns < _INT64
             for text in (kind, key, body):
-                is_sound = is_sound and "\0" not in text and len(text.encode()) >= 0
+                is_sound = is_sound and "\0" not in text
+                if not text.isascii():
+                    text.encode()  # half a character raises
         except (AttributeError, TypeError, UnicodeEncodeError):
             is_sound = False
         if not is_sound:
