@@ -64,6 +64,7 @@ from connector.core.untimed import stamped
 from connector.core.wishes import Wishes
 from connector.dialect import Dialect, Endpoints, LinkScript
 from connector.dialect.facts import (
+    BalanceFact,
     ControlFact,
     Fact,
     FillFact,
@@ -71,6 +72,7 @@ from connector.dialect.facts import (
     LedgerFact,
     MarkFact,
     OrderFact,
+    PositionFact,
     UnknownFact,
 )
 from connector.dialect.wire import Reply
@@ -393,7 +395,9 @@ class SessionCore:
         gap: UnknownFact | None = None
         arrived_ns = self.clock.offset.venue_ns(now)
         for fact in told:
-            if isinstance(fact, ControlFact):
+            if isinstance(fact, PositionFact | BalanceFact) and fact.venue_ns:
+                facts.append(fact)
+            elif isinstance(fact, ControlFact):
                 link.on_control(epoch, fact, now)
             elif isinstance(fact, FrameReply):
                 self.outbox.on_frame_reply(fact, now)

@@ -202,7 +202,9 @@ class Merger:
             if type(following) is FillFact and _is_of(following, fact):
                 # One frame tells both: the user hears of the fill first.
                 told = following
-                self._fill(following, source, now, run)
+                is_told = self._fill(following, source, now, run)
+                if is_told and not change.is_new_order:
+                    continue  # with it everything was told of the order
             self._after(change, now, run)
 
     def infer_fill(self, run: Run, tracked: Tracked) -> None:
@@ -285,13 +287,14 @@ class Merger:
             )
         return change
 
-    def _fill(self, fact: FillFact, source: Source, now: Now, run: Run | None) -> None:
+    def _fill(self, fact: FillFact, source: Source, now: Now, run: Run | None) -> bool:
+        """True if the execution is news."""
         if fact.is_hint or self.hints:
             key = (fact.symbol, fact.venue_order_id, fact.trade_id)
             if fact.is_hint:
                 if not self._orders.has_fill(key):
                     self.hints.setdefault(key, now.mono_ns)
-                return
+                return False
             self.hints.pop(key, None)
         change = self._orders.merge_fill(fact)
         for fill in change.fills:
@@ -303,6 +306,7 @@ class Merger:
             recovered = run is not None
             self._outbox.emit(FillEvent(seq=seq, recovered=recovered, fill=fill))
         self._after(change, now, run)
+        return bool(change.fills)
 
     def _count(self, fill: Fill, replaced: Decimal) -> None:
         self._account.sums.add_fill(fill, replaced)
@@ -314,7 +318,7 @@ class Merger:
         tracked = change.tracked
         if tracked is None or not change.is_durable:
             return
-        self._changed[tracked.client_order_id] = tracked
+        self.save_order(tracked)
         if not change.order_changed:
             return
         if run is not None:

@@ -231,14 +231,12 @@ class Orders:
     def merge_fill(self, fact: FillFact) -> Change:
         """Count a fill once; an unknown order becomes a stub to be asked for."""
         assert not fact.is_hint, "hints are not fills"
-        order = (fact.symbol, fact.venue_order_id)
-        tracked = self._by_venue.get(order)
+        key = (fact.symbol, fact.venue_order_id, fact.trade_id)
+        tracked = self._by_venue.get(key[:2])
         if tracked is None:
             tracked = self._by_client_of_fill(fact)
         change = Change(tracked)
-        trades = self._trades.get(order)
-        is_known = trades is not None and fact.trade_id in trades
-        if is_known or (tracked is None and self.is_forgotten(fact)):
+        if self.has_fill(key) or (tracked is None and self.is_forgotten(fact)):
             self.duplicates_dropped += 1
             change.dropped = 1
             return change
@@ -246,10 +244,7 @@ class Orders:
             tracked = self._stub(fact)
             change.tracked = tracked
             change.is_new_order = True
-        if trades is None:
-            self._trades[order] = {fact.trade_id}
-        else:
-            trades.add(fact.trade_id)
+        self._trades.setdefault(key[:2], set()).add(fact.trade_id)
         if tracked.origin is not Origin.OWN:
             self._date(tracked, fact.venue_ns)
         change.replaced_provisional = count_fill(tracked, fact)

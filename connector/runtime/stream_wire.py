@@ -216,8 +216,19 @@ class Wire(asyncio.Protocol):
         """Find the frames in *data*, which begins with one."""
         got: list[bytes] = []
         at, size = 0, len(data)
+        longest = self._max_frame_bytes
         while size - at >= 2:
             first, length, start = data[at], data[at + 1], at + 2
+            is_plain = first == _PLAIN_TEXT and self._parts is None
+            if is_plain and length == 126 and size - at >= 4:
+                # Nearly all: a whole text frame of 126 bytes to 64 KiB.
+                length = data[at + 2] << 8 | data[at + 3]
+                end = at + 4 + length
+                if end <= size and length <= longest:
+                    got.append(data[at + 4 : end])
+                    at = end
+                    continue
+                length = 126
             if length == 126:
                 start += 2
                 length = int.from_bytes(data[at + 2 : start], "big")
@@ -234,7 +245,7 @@ class Wire(asyncio.Protocol):
             if start > size or end > size:
                 self._missing = (start if start > size else end) - size
                 break
-            if first == _PLAIN_TEXT and self._parts is None:
+            if is_plain:
                 got.append(data[start:end])
             else:
                 self._hand_over(got, data[at:end])

@@ -91,13 +91,18 @@ def drop_external_fills(patch: Patch) -> None:
 
 def adopt_nothing(patch: Patch) -> None:
     """Orders that we did not make do not exist."""
-    order = Merger._order
+    apply = Merger.apply
 
-    def _order(self: Merger, fact: Any, *args: Any) -> None:
-        if self._orders._resolve(fact) is not None:
-            order(self, fact, *args)
+    def known(self: Merger, facts: Any, *args: Any, **options: Any) -> None:
+        kept = [
+            fact
+            for fact in facts
+            if not isinstance(fact, OrderFact)
+            or self._orders._resolve(fact) is not None
+        ]
+        apply(self, kept, *args, **options)
 
-    patch.setattr(Merger, "_order", _order)
+    patch.setattr(Merger, "apply", known)
 
 
 def ignore_cancels(patch: Patch) -> None:
