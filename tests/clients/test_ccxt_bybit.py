@@ -80,6 +80,11 @@ def test_rest(bybit: Any, keys: Any, run: Any) -> None:
         ledger = await client.fetch_ledger("USDT")
         assert {row["type"] for row in ledger} >= {"trade"}
         assert len((await client.fetch_order_book(SYMBOL, 5))["bids"]) == 5
+        exits = {"takeProfit": 63000, "stopLoss": 57000}
+        params = {name: {"triggerPrice": price} for name, price in exits.items()}
+        await client.create_order(SYMBOL, "market", "buy", 0.02, None, params)
+        waiting = await client.fetch_open_orders(SYMBOL)
+        assert {o["triggerPrice"] for o in waiting} == set(exits.values())
         with pytest.raises(ccxtpro.InsufficientFunds):
             await client.create_order(SYMBOL, "limit", "buy", 100, 59000)
 

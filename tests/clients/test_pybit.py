@@ -74,6 +74,7 @@ def trade(client: Any) -> None:
     assert (position["side"], position["size"]) == ("Buy", "0.01")
     (fill,) = rows(client.get_executions(**BTC))
     assert fill["execType"] == "Trade"
+    exits_and_triggers(client)
     client.set_leverage(**BTC, buyLeverage="20", sellLeverage="20")
     wallet = rows(client.get_wallet_balance(accountType="UNIFIED"))[0]
     assert float(wallet["totalWalletBalance"]) < 100_000
@@ -82,6 +83,20 @@ def trade(client: Any) -> None:
     assert rows(client.get_transaction_log(accountType="UNIFIED"))
     assert rows(client.get_tickers(**BTC))[0]["symbol"] == "BTCUSDT"
     assert rows(client.get_instruments_info(**BTC))[0]["settleCoin"] == "USDT"
+
+
+def exits_and_triggers(client: Any) -> None:
+    """Attached exits wait; a trigger is moved."""
+    exits = {"takeProfit": "63000", "stopLoss": "57000", "tpslMode": "Partial"}
+    client.place_order(**{**ORDER, "orderType": "Market"}, **exits)
+    waiting = rows(client.get_open_orders(**BTC))
+    kinds = {row["stopOrderType"] for row in waiting}
+    assert kinds == {"PartialTakeProfit", "PartialStopLoss"}
+    ids = [row["orderId"] for row in waiting if row["triggerPrice"] == "57000.00"]
+    client.amend_order(**BTC, orderId=ids[0], triggerPrice="57500")
+    (moved,) = rows(client.get_open_orders(**BTC, orderId=ids[0]))
+    assert (moved["triggerPrice"], moved["orderStatus"]) == ("57500.00", "Untriggered")
+    assert len(rows(client.cancel_all_orders(**BTC))) == 2
 
 
 def test_rest(bybit: Any, keys: Any, run: Any) -> None:

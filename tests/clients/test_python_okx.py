@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -22,7 +24,16 @@ LISTED = "BTC-USDT-SWAP"
 
 
 def trade_on(base_url: str, keys: tuple[str, str]) -> None:
-    """Place, amend, cancel, fill and ask, with blocking calls."""
+    """Place, amend, cancel, fill and ask, with blocking calls. Its clients keep their
+    connections until they are closed."""
+    with ExitStack() as stack:
+        trade_with(stack.enter_context, base_url, keys)
+
+
+def trade_with(
+    opened: Callable[[Any], Any], base_url: str, keys: tuple[str, str]
+) -> None:
+    """The same; *opened* remembers a client, to close it."""
     from okx.Account import AccountAPI
     from okx.PublicData import PublicAPI
     from okx.Trade import TradeAPI
@@ -35,8 +46,8 @@ def trade_on(base_url: str, keys: tuple[str, str]) -> None:
         "domain": base_url,
         "debug": False,
     }
-    trade, account = TradeAPI(**signed), AccountAPI(**signed)
-    public = PublicAPI(flag="1", domain=base_url, debug=False)
+    trade, account = opened(TradeAPI(**signed)), opened(AccountAPI(**signed))
+    public = opened(PublicAPI(flag="1", domain=base_url, debug=False))
 
     def rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
         assert answer["code"] == "0", answer
@@ -75,7 +86,7 @@ def trade_on(base_url: str, keys: tuple[str, str]) -> None:
         )
     )
     rows(trade.cancel_algo_order([{"instId": LISTED, "algoId": stop["algoId"]}]))
-    strangers = TradeAPI(**signed | {"passphrase": "other"})
+    strangers = opened(TradeAPI(**signed | {"passphrase": "other"}))
     assert strangers.get_order_list()["code"] == "50105"
 
 

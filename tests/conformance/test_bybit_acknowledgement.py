@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
+import pytest
 from venue import API_KEY, API_SECRET, Desk, desk, urls_of
 
 from connector.embedded import credentials_for
+from connector.errors import InvalidOrder, Unsupported
 from connector.model.events import OrderUpdate
 from connector.model.order import Accepted, OrderStatus, Rejected
 from connector.paper.venue import paper_server
@@ -98,3 +100,23 @@ def test_without_order_entry_everything_goes_by_rest() -> None:
                 assert "ws_api" not in server.control.apply("state", {})["sockets"]
 
     asyncio.run(run())
+
+
+def test_options_spot_and_inverse_contracts_are_refused_by_kind() -> None:
+    """Before anything is journaled or sent; a misspelt name is told otherwise."""
+
+    async def story(at: Desk) -> None:
+        for symbol, what in (
+            ("BTC-26DEC26-90000-C", "options"),
+            ("ETH-26DEC26-4000-P-USDT", "options"),
+            ("BTCUSD", "inverse"),
+            ("BTCUSDZ26", "inverse"),
+            ("BTC/USDT", "spot"),
+        ):
+            with pytest.raises(Unsupported, match=what):
+                await at.session.buy(symbol, "1", limit="1")
+        with pytest.raises(InvalidOrder, match="symbol"):
+            await at.session.buy("BTCUSTD", "1", limit="1")
+        assert at.ledger()["orders"] == {}
+
+    play(story)

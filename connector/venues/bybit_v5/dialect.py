@@ -61,6 +61,12 @@ FACTS = VenueFacts(
     unfilled_retention_s=questions.UNFILLED_RETENTION_S,
     fill_retention_s=questions.FILL_RETENTION_S,
     margin_mode_of_account=True,
+    # Told on the same streams, with margins and units of their own.
+    not_traded=(
+        (r".+-[CP](-USDT)?", "options"),
+        (r"[0-9A-Z]+USD([FGHJKMNQUVXZ][0-9]{2})?", "inverse contracts"),
+        (r"[0-9A-Z]+/[0-9A-Z]+", "spot markets"),
+    ),
     # 20 may be sent, but each costs one of the 10 a second of the lowest tier.
     batch_place_max=10,
     batch_cancel_max=10,
