@@ -18,6 +18,7 @@ from connector.model.clock import NS_PER_MS
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?")
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _MILLIS_END = 1 << 53
 _JSON = msgspec.json.Decoder(float_hook=Decimal)  # no float is ever made
 
@@ -91,9 +92,11 @@ class Row:
         found = self._fields.get(name)
         if found is None or found == "":
             found = default
-        if isinstance(found, bool) or not isinstance(found, int | str):
-            raise ValueError(f"{name} is no whole number")
-        return int(found)
+        if isinstance(found, int) and not isinstance(found, bool):
+            return found
+        if isinstance(found, str) and _WHOLE.fullmatch(found):
+            return int(found)
+        raise ValueError(f"{name} is no whole number")
 
     def millis(self, name: str, default: int | None = None) -> int:
         """A time in ms of the epoch."""
