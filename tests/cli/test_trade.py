@@ -164,3 +164,17 @@ def test_an_instrument_that_does_not_exist_is_a_usage_error(
     ):
         ran = run(*line, *desk.options)
         assert (ran.code, "BTCUSDT" in ran.err) == (2, True), line
+
+
+def test_attached_exits(run: Run, desk: Desk) -> None:
+    """They go with the order where the venue takes them; else nothing is sent."""
+    words = ("place", "buy", "BTCUSDT", "--qty", "0.01", "--limit", "59000")
+    exits = ("--attach-take-profit", "62000", "--attach-stop-loss", "58000")
+
+    refused = run(*words, *exits, *desk.options)
+    shown = run(*words, *exits, "--dry-run", "--json", "--profile", "paper:bybit")
+
+    assert refused.code == 2
+    assert "attached take-profit" in refused.err
+    body = json.loads(shown.records[0]["body"])
+    assert (body["takeProfit"], body["stopLoss"]) == ("62000", "58000")
