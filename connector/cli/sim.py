@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli import sim_core
 from connector.cli.exits import ExitCode
 from connector.cli.output import Output
 from connector.errors import UsageError
@@ -41,6 +43,10 @@ def sim(
     soak: Annotated[
         float, typer.Option(help="One session for so many virtual days (at most 29).")
     ] = 0.0,
+    core: Annotated[
+        bool,
+        typer.Option(help="The machine alone, without sockets: more steps a second."),
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -52,18 +58,22 @@ def sim(
     from connector.sim.runner import run_seeds
 
     out = Output(as_json=as_json)
+    if core and (soak or venue != ALL):
+        raise UsageError("--core plays a venue of its own: no --venue and no --soak")
     name = _venue(venue)
     if soak:
         raise typer.Exit(_soak(out, soak, name))
     if seed is not None:
-        raise typer.Exit(_one(out, seed, name, with_trace=trace))
+        one = sim_core.one if core else partial(_one, venue=name)
+        raise typer.Exit(one(out, seed, with_trace=trace))
     if trace:
         raise UsageError("--trace shows one world: give --seed too")
-    match = _RANGE.fullmatch(seeds)
-    if match is None or int(match[1]) >= int(match[2]):
-        raise UsageError(f"--seeds {seeds[:40]!r}: write FIRST:END, for example 0:100")
+    wanted = _range(seeds)
     if jobs < 0:
         raise UsageError("--jobs must be 0 or more")
+    jobs = jobs or os.cpu_count() or 1
+    if core:
+        raise typer.Exit(sim_core.many(out, wanted, jobs))
     failed: list[Report] = []
 
     def on_report(report: Report) -> None:
@@ -71,10 +81,7 @@ def sim(
             failed.append(report)
             out.say(f"seed {report.seed}: broke {', '.join(report.laws)}")
 
-    wanted = range(int(match[1]), int(match[2]))
-    summary = run_seeds(
-        wanted, venue=name, jobs=jobs or os.cpu_count() or 1, on_report=on_report
-    )
+    summary = run_seeds(wanted, venue=name, jobs=jobs, on_report=on_report)
     for report in failed[:_SHRUNK_MAX]:
         _explain(out, report)
     told = summary.as_dict()
@@ -86,6 +93,14 @@ def sim(
         f"{told['law_violations']} laws broken",
     )
     raise typer.Exit(ExitCode.FAILED if summary.violations else ExitCode.OK)
+
+
+def _range(seeds: str) -> range:
+    """FIRST:END."""
+    match = _RANGE.fullmatch(seeds)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise UsageError(f"--seeds {seeds[:40]!r}: write FIRST:END, for example 0:100")
+    return range(int(match[1]), int(match[2]))
 
 
 def _soak(out: Output, days: float, venue: str | None) -> int:
@@ -126,7 +141,7 @@ def _venue(word: str) -> str | None:
     return name
 
 
-def _one(out: Output, seed: int, venue: str | None, *, with_trace: bool) -> int:
+def _one(out: Output, seed: int, *, venue: str | None, with_trace: bool) -> int:
     from connector.sim.worlds import play
 
     report = play(seed, venue=venue, with_trace=with_trace)

@@ -46,7 +46,6 @@ class _Call:
     on_reply: OnReply
     on_signed: Callable[[int | None, Now], None] | None
     frame_epoch: int = 0
-    due_ns: int | None = None
 
 
 class Outbox:
@@ -57,6 +56,7 @@ class Outbox:
         self._answer_timeout_ns = int(answer_timeout_s * NS_PER_S)
         self._effects: list[Effect] = []
         self._calls: dict[int, _Call] = {}
+        self._due_ns: dict[int, int] = {}  # of calls that left as frames
         self._limits: dict[str, BucketSpec] = {}  # as answers taught them
         self._call_id = 0
         self._event_seq = 0
@@ -124,15 +124,16 @@ class Outbox:
         self.weight_used += sum(n for name, n in call.request.cost if "weight" in name)
         call.frame_epoch = signed.frame_epoch
         # HTTP answers are bounded by the shell, frames have to be bounded here.
-        call.due_ns = (
-            now.mono_ns + self._answer_timeout_ns if signed.frame_epoch else None
-        )
+        if signed.frame_epoch:
+            self._due_ns[signed.call_id] = now.mono_ns + self._answer_timeout_ns
+        else:
+            self._due_ns.pop(signed.call_id, None)
         if call.on_signed is not None:
             call.on_signed(signed.deadline_ms, now)
 
     def on_answered(self, answered: CallAnswered, now: Now) -> None:
         """Read the answer and hand it to whoever asked."""
-        call = self._calls.pop(answered.call_id, None)
+        call = self._take_call(answered.call_id)
         if call is not None:
             reply = self._dialect.read_answer(call.request, answered.answer)
             self._on_reply(answered.call_id, call, reply, now)
@@ -145,7 +146,7 @@ class Outbox:
         call = self._calls.get(call_id)
         if call is None or not call.frame_epoch:
             return
-        del self._calls[call_id]
+        self._take_call(call_id)
         reply = self._dialect.read_frame_reply(call.request, answer.raw)
         self._on_reply(call_id, call, reply, now)
         self.emit(EndCall(call_id))
@@ -160,16 +161,17 @@ class Outbox:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
-        if not self._calls:
-            return None
-        dues = [call.due_ns for call in self._calls.values()]
-        return min([due for due in dues if due is not None], default=None)
+        return min(self._due_ns.values()) if self._due_ns else None
 
     def tick(self, now: Now) -> None:
         """Frames without an answer in time."""
-        for call_id, call in list(self._calls.items()):
-            if call.due_ns is not None and call.due_ns <= now.mono_ns:
+        for call_id, due_ns in list(self._due_ns.items()):
+            if due_ns <= now.mono_ns:
                 self._lose(call_id, "no answer in time", now)
+
+    def _take_call(self, call_id: int) -> _Call | None:
+        self._due_ns.pop(call_id, None)
+        return self._calls.pop(call_id, None)
 
     def _lose(self, call_id: int, why: str, now: Now) -> None:
         self.emit(EndCall(call_id))
@@ -201,7 +203,7 @@ class Outbox:
 
     def on_failed(self, failed: CallFailed, now: Now) -> None:
         """No answer came."""
-        call = self._calls.pop(failed.call_id, None)
+        call = self._take_call(failed.call_id)
         if call is None:
             return
         if failed.maybe_sent:

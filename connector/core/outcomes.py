@@ -59,6 +59,7 @@ class Outcomes:
         self._outbox = outbox
         self._orders = orders
         self._config = config
+        self._patient_ns = int(config.doubt_patience_s * NS_PER_S)
         self._ports = ports
         self._resend = resend
         self._running: dict[ClientOrderId, list[Command]] = {}
@@ -72,15 +73,16 @@ class Outcomes:
     @property
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do."""
-        if not self._running:
-            return None
-        times = []
-        for command in self.all():
-            if command.next_ns is not None:
-                times.append(command.next_ns)
-            if command.ticket and command.doubt_ns is not None:
-                times.append(self._patience_ns(command.doubt_ns))
-        return min(times, default=None)
+        soonest: int | None = None
+        for group in self._running.values():  # asked for after every input
+            for command in group:
+                due = command.next_ns
+                if command.ticket and command.doubt_ns is not None:
+                    told_ns = command.doubt_ns + self._patient_ns
+                    due = told_ns if due is None or told_ns < due else due
+                if due is not None and (soonest is None or due < soonest):
+                    soonest = due
+        return soonest
 
     def all(self) -> list[Command]:
         """Every running command."""
@@ -171,7 +173,7 @@ class Outcomes:
             if (
                 command.ticket
                 and doubt_ns is not None
-                and self._patience_ns(doubt_ns) <= now.mono_ns
+                and doubt_ns + self._patient_ns <= now.mono_ns
             ):
                 self._tell_doubt(command, now)
 
@@ -265,9 +267,6 @@ class Outcomes:
         self._finish(command, outcome, "answer")
 
     # --- doubt ---
-
-    def _patience_ns(self, doubt_ns: int) -> int:
-        return doubt_ns + int(self._config.doubt_patience_s * NS_PER_S)
 
     def doubt(self, command: Command, why: str, now: Now) -> None:
         """Nobody knows what became of it: search until there is evidence."""

@@ -71,7 +71,8 @@ class Playbook:
     *events* and *calls* are what faults on frames and calls may choose ("" is any);
     *placing* are the calls that place orders: method ("WS" is a frame) and path.
     *not_executed* and *executed* are names of the face's presets that may be
-    answered instead of executing, and after it; *stops* are those that ask to wait.
+    answered instead of executing, and after it; *undrawn* says of the face's other
+    presets why worlds leave them out; *stops* are those that ask to wait.
     *key_faults* are verbs that end the
     stream's key; *own_faults* more verbs with their arguments. *transfers* are
     (asset, amount) to be moved. *tight_options* make the face's limits so low that
@@ -96,6 +97,7 @@ class Playbook:
     read_call: Callable[[str, str, bytes], tuple[Sent, ...]]  # method, target, body
     read_frame: Callable[[str], tuple[Sent, ...]]
     placing: tuple[tuple[str, str], ...] = (("", ""),)
+    undrawn: Mapping[str, str] = field(default_factory=dict)
     stops: tuple[str, ...] = ("too_many_requests", "banned")
     key_faults: tuple[str, ...] = ()
     own_faults: tuple[tuple[str, Mapping[str, object]], ...] = ()

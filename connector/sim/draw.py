@@ -32,6 +32,8 @@ class Draw:
     *keep_closed_s*: how soon closed orders leave memory.
     *is_tight*: the venue's limits are so low that bots meet them. *has_past*: orders
     and positions were there before the bot. *is_verbose*: everything is logged.
+    *is_thin*: little is offered at a price, so that orders fill in part. *is_aimed*:
+    faults that seldom meet a phase wait for it, and it is brought about.
     """
 
     venue: str
@@ -51,6 +53,8 @@ class Draw:
     has_past: bool
     is_verbose: bool
     keep_closed_s: float
+    is_thin: bool
+    is_aimed: bool
 
     @classmethod
     def of_seed(cls, seed: int, venue: str | None = None) -> Draw:
@@ -62,6 +66,7 @@ class Draw:
         random = Random(f"draw/{seed}")  # noqa: S311 - reproducible on purpose
         venues = Random(f"venue/{seed}")  # noqa: S311 - reproducible on purpose
         memory = Random(f"memory/{seed}")  # noqa: S311 - reproducible on purpose
+        later = Random(f"later/{seed}")  # noqa: S311 - leaves older worlds as they were
         venue = venue or venues.choice(venue_names())
         book = playbook_of(venue)
         is_tight = random.random() < 0.2 and bool(book.tight_options)
@@ -87,4 +92,6 @@ class Draw:
             has_past=random.random() < 0.25,
             is_verbose=random.random() < 0.1,
             keep_closed_s=memory.choice(_MEMORIES_S),
+            is_thin=later.random() < 0.12,
+            is_aimed=later.random() < 0.12,
         )

@@ -9,6 +9,7 @@ simulated venue offers (`connector.paper.control`), the network
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
@@ -81,6 +82,7 @@ class FaultKinds:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.answers: Counter[str] = Counter()  # presets that were prepared
         self.table: tuple[tuple[str, Callable[[], str | None]], ...] = (
             ("frames", self._frames),
             ("call", self._call),
@@ -175,8 +177,10 @@ class FaultKinds:
         times = self._tape.draw("times", 3) + 1
         if self._tape.draw("executed", 2):
             preset = self._pick("preset", self._book.executed)
+            self.answers[preset] += 1
             return self._control("answer_after", preset=preset, path=path, times=times)
         preset = self._pick("preset", self._book.not_executed)
+        self.answers[preset] += 1
         if preset in self._book.stops:
             self._stage.venue_says_stop()
         return self._control("answer", preset=preset, path=path, times=times)

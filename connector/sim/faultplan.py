@@ -16,6 +16,8 @@ from connector.sim.faultkinds import FaultKinds, Stage
 from connector.sim.phases import PHASES, Phase
 
 _AWAITED = tuple(phase for phase in PHASES if phase is not Phase.CLOSE)
+_BEFORE_LIVE = (Phase.CONNECT, Phase.SIGN_IN, Phase.SNAPSHOT, Phase.DRAIN)
+_SELDOM = frozenset(("ban", "by_hand", "call", "forced", "strange", "stream_key"))
 _AWAIT_S = 6.0
 _LOOK_S = 0.02
 _CHANCE_WHILE_CLOSING = 0.4
@@ -31,13 +33,19 @@ class FaultPlan:
         chance: float,
         kinds: frozenset[str] | None = None,
         script: tuple[tuple[float, str], ...] = (),
+        is_aimed: bool = False,
     ) -> None:
         """Any of *kinds* (None: all) may happen at any time; *script* says which
-        happen when, in seconds of the world."""
+        happen when, in seconds of the world. *is_aimed*: only those that seldom meet
+        a phase, and the phase they wait for is brought about."""
         self._stage = stage
+        self._is_aimed = is_aimed
+        kinds = _SELDOM if is_aimed else kinds
         self._chance = chance
         self._script = sorted(script)
-        self._all = dict(FaultKinds(stage).table)
+        kinds_of = FaultKinds(stage)
+        self.answers = kinds_of.answers
+        self._all = dict(kinds_of.table)
         self._kinds = [
             (name, cause)
             for name, cause in self._all.items()
@@ -81,6 +89,8 @@ class FaultPlan:
         """Wait for a phase, for a while."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + _AWAIT_S
+        if self._is_aimed and wanted in _BEFORE_LIVE:
+            self._cause("hang_up", self._all["hang_up"])
         while self._stage.phase() is not wanted and loop.time() < end_s:
             self._turn.clear()
             look = loop.call_later(_LOOK_S, self._turn.set)

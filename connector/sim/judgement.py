@@ -20,6 +20,7 @@ from connector.sim.hearing import ACCOUNT
 from connector.sim.laws import (
     COMMAND_BOUND_S,
     LONGEST_WINDOW_S,
+    PLACING_BOUND_S,
     CommandRecord,
     Witness,
 )
@@ -187,12 +188,20 @@ def _judge_commands(witness: Witness) -> None:
             continue
         ended_s = command.ended_s if command.ended_s is not None else witness.now_s
         took_s = ended_s - command.begun_s
-        if command.ended_s is None or took_s > COMMAND_BOUND_S:
+        if command.ended_s is None or took_s > _bound_s(witness, command):
             witness.broken("bounded", f"{command.kind} took {took_s:.1f} s")
         if command.error.startswith("!"):
             witness.broken("alive", f"{command.kind} raised {command.error[1:]}")
     if not witness.was_stopped:
         _judge_cancels(witness)
+
+
+def _bound_s(witness: Witness, command: CommandRecord) -> float:
+    """Placing waits for the limiter a few seconds only."""
+    is_slow = witness.is_tight or witness.was_stopped
+    if is_slow or command.kind not in _PLACING:
+        return COMMAND_BOUND_S
+    return PLACING_BOUND_S
 
 
 def _judge_cancels(witness: Witness) -> None:

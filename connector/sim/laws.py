@@ -79,6 +79,8 @@ ROTATION_BOUND_S = 45.0
 """A failed rotation is tried again, with pauses."""
 COMMAND_BOUND_S = 75.0
 """Waiting for the limiter 30 s (cancels), answers 10 s each, patience 5 s."""
+PLACING_BOUND_S = 30.0
+"""Waiting for the limiter 5 s, an answer 10 s, patience 5 s, a slow disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

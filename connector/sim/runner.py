@@ -58,7 +58,7 @@ class Summary:
         self.fills += report.fills
         self.reconnects += report.reconnects
         self.faults.update(report.fault_counts)
-        self.coverage.add(report.matrix, report.transitions)
+        self.coverage.add(report)
         self.in_doubt_resolved_by.update(report.resolved_by)
         self.violations += [
             (report.seed, report.venue, v.law, v.text) for v in report.violations

@@ -51,6 +51,7 @@ _PASSPHRASE = "simulated-passphrase"  # noqa: S105 - a simulated account
 _API_KEY = "simulated-key"
 _API_SECRET = "simulated-secret-7d1f20c6"  # noqa: S105 - a simulated account
 _SETTLE_LOOK_S = 0.5
+_THIN = "0.00005"
 _CLOSE_S = 60.0
 
 
@@ -140,7 +141,11 @@ class Theatre:
         self.witness.is_tight = draw.is_tight
         self.witness.knows_commands = piece.program is None
         self.plan = FaultPlan(
-            self, chance=draw.fault_chance, kinds=piece.kinds, script=piece.script
+            self,
+            chance=draw.fault_chance,
+            kinds=piece.kinds,
+            script=piece.script,
+            is_aimed=draw.is_aimed and piece.kinds is None,
         )
         self.witness.on_state = self.plan.phase_changed
         self.witness.is_calm = self._is_calm
@@ -180,6 +185,10 @@ class Theatre:
         engine = self.server.faces[0].engine
         engine.freeze()
         self.server.faults.replies_first = self.draw.replies_first
+        if self.draw.is_thin:
+            for symbol in self.playbook.symbols:
+                args = {"symbol": symbol, "factor": _THIN}
+                self.server.control.apply("liquidity", args)
         if self.draw.style.is_hedge:
             engine.set_hedge(ACCOUNT, hedge=True, now_ms=engine.now_ms)
         if self.draw.has_past:

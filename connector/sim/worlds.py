@@ -11,7 +11,7 @@ from connector.sim.hearing import ACCOUNT
 from connector.sim.laws import Violation
 from connector.sim.loop import Limits
 from connector.sim.secretsearch import searched
-from connector.sim.theatre import Theatre
+from connector.sim.theatre import Piece, Theatre
 from connector.sim.world import Result, World, WorldConfig, run_world
 
 
@@ -24,6 +24,7 @@ class Report:
     violations: tuple[Violation, ...]
     faults: tuple[str, ...]
     fault_counts: dict[str, int]
+    answers: dict[str, int]
     matrix: dict[tuple[str, str], int]
     transitions: dict[tuple[str, str], int]
     tape: tuple[int, ...]
@@ -49,17 +50,19 @@ def play(
     tape: Sequence[int] | None = None,
     *,
     venue: str | None = None,
+    kinds: frozenset[str] | None = None,
     with_trace: bool = False,
 ) -> Report:
     """Run world number *seed*, faults from *tape* if given, and judge it.
 
-    *venue* None: drawn from `draw.venue_names`.
+    *venue* None: drawn from `draw.venue_names`. *kinds*: only these faults happen
+    (`coverage.KINDS`).
     """
     theatres: list[Theatre] = []
     draw = Draw.of_seed(seed, venue)
 
     async def main(world: World) -> None:
-        theatre = Theatre(world, draw)
+        theatre = Theatre(world, draw, Piece(kinds=kinds))
         theatres.append(theatre)
         with searched(theatre.witness, is_verbose=draw.is_verbose):
             await theatre.play()
@@ -95,6 +98,7 @@ def _report(result: Result[None], theatre: Theatre, *, with_trace: bool) -> Repo
         violations=tuple(violations),
         faults=tuple(theatre.plan.log),
         fault_counts=dict(theatre.plan.counts),
+        answers=dict(theatre.plan.answers),
         matrix=dict(theatre.plan.matrix),
         transitions=dict(witness.hearing.transitions),
         tape=tuple(result.tape),

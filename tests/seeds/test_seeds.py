@@ -89,6 +89,16 @@ KEPT = [
     # wrong (tests/sim/test_theatre.py). What it looked like was true elsewhere: long
     # handshakes could arrive four in a second (tests/venues/okx_v5/test_limits.py).
     (OKX, 279, "limits"),
+    # These broke a law while their venue's worlds were new; nobody wrote down which law
+    # and why. They are kept so that it does not come back unnoticed.
+    (DERIBIT, 112, "unrecorded"),
+    (DERIBIT, 154, "unrecorded"),
+    (DERIBIT, 1264, "unrecorded"),
+    (OKX, 13, "unrecorded"),
+    (OKX, 106, "unrecorded"),
+    (OKX, 250, "unrecorded"),
+    (OKX, 1014, "unrecorded"),
+    (OKX, 2098, "unrecorded"),
 ]
 
 

@@ -100,7 +100,13 @@ def _never_ping(patch: pytest.MonkeyPatch) -> None:
 
 def _wait_for_proof(patch: pytest.MonkeyPatch) -> None:
     """Let whoever waits wait until the very end of a doubt."""
-    patch.setattr(Outcomes, "_patience_ns", lambda self, doubt_ns: 1 << 62)
+    made = Outcomes.__init__
+
+    def patient(self: Outcomes, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        self._patient_ns = 1 << 62
+
+    patch.setattr(Outcomes, "__init__", patient)
     patch.setattr(judgement, "COMMAND_BOUND_S", 35.0)  # below the time of a proof
 
 

@@ -3,7 +3,8 @@
 Each mutant (``tests/sim/mutants``) is a connector with one defect of the kind that
 loses money. The table says which law caught it first, and in which world. Worlds
 change with every fault that is added, so the known world is tried first and then the
-ones from 0 on.
+ones from 0 on. What audits repair within a second is caught where the truth can be
+asked at any instant: in bare worlds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from types import ModuleType
 
 import pytest
 
-from connector.sim.laws import Witness
+from connector.sim.bare import runs as bare
+from connector.sim.laws import Violation, Witness
 from connector.sim.worlds import play
 
 # A killed process leaves coroutines behind that nobody awaits; that is the point.
@@ -30,12 +32,15 @@ pytestmark = pytest.mark.filterwarnings(
 Break = Callable[[pytest.MonkeyPatch], None]
 
 VENUE = "binance-usdm"
+BARE = "the machine alone"
 MOST_SEEDS = 60
 ROOM = Path(__file__).with_name("mutants")
 
 CAUGHT: dict[str, tuple[str, int]] = {
     "a_cancel_is_believed": ("no-guess", 3),
+    "a_failed_sync_is_over": ("truth", 37),
     "a_strange_frame_kills": ("alive", 12),
+    "absent_means_flat": ("truth", 0),
     "absent_means_nothing": ("truth", 8),
     "accept_every_epoch": ("calm", 4),
     "adopt_nothing": ("truth", 7),
@@ -43,11 +48,15 @@ CAUGHT: dict[str, tuple[str, int]] = {
     "an_amend_is_believed": ("no-guess", 2),
     "an_answer_is_lost": ("truth", 1),
     "an_end_is_not_the_end": ("final", 0),
+    "answers_have_no_bound": ("bounded", 18),
     "any_end_is_a_cancel": ("no-guess", 3),
     "ask_for_no_fills": ("truth", 0),
     "ask_for_no_missing_orders": ("truth", 0),
     "both_sides_are_one": ("calm", 4),
+    "cancels_wait_their_turn": ("starved", 21),
+    "check_nothing": ("tie-out", 0),
     "close_without_writing": ("truth", 0),
+    "drain_nothing": ("truth", 50),
     "drop_external_fills": ("stale", 1),
     "entries_count_again": ("truth", 3),
     "events_come_twice": ("once", 1),
@@ -57,6 +66,7 @@ CAUGHT: dict[str, tuple[str, int]] = {
     "forget_intents_at_start": ("truth", 12),
     "forget_refused_records": ("replay", 1),
     "forget_that_fills_were_told": ("replay", 0),
+    "forget_triggers": ("once", 36),
     "forget_the_doubtful": ("truth", 39),
     "give_up_reconnecting": ("truth", 0),
     "ignore_amended_terms": ("truth", 2),
@@ -73,6 +83,7 @@ CAUGHT: dict[str, tuple[str, int]] = {
     "never_ping": ("stale", 0),
     "never_prove": ("truth", 8),
     "no_report": ("report", 0),
+    "old_balance_overwrites": ("truth", 0),
     "orders_are_not_saved": ("replay", 0),
     "overflow_loses_events": ("truth", 5),
     "reports_leave_fills_out": ("report", 0),
@@ -95,6 +106,16 @@ CAUGHT: dict[str, tuple[str, int]] = {
     "wait_for_ever": ("bounded", 6),
     "wrong_sign_on_flip": ("truth", 3),
 }
+
+WHERE: dict[str, str] = {
+    "a_failed_sync_is_over": BARE,
+    "absent_means_flat": BARE,
+    "check_nothing": BARE,
+    "drain_nothing": BARE,
+    "forget_triggers": "okx-v5",  # elsewhere the order keeps the name it waited with
+    "old_balance_overwrites": BARE,
+}
+"""Venues of those that are caught elsewhere."""
 
 
 def _load(path: Path) -> ModuleType:
@@ -124,10 +145,17 @@ def _our_mistakes(texts: list[str]) -> list[str]:
     return [text for text in texts if "AttributeError" in text or "NameError" in text]
 
 
+def _violations(seed: int, where: str) -> tuple[Violation, ...]:
+    """What is broken in world number *seed* of a venue, or of the bare worlds."""
+    report = bare.play(seed) if where == BARE else play(seed, venue=where)
+    return report.violations
+
+
 def test_every_mutant_is_in_the_table() -> None:
     """No mutant is left that nobody hunts, and at least forty are."""
     assert MUTANTS.keys() == CAUGHT.keys()
-    assert len(CAUGHT) >= 40
+    assert WHERE.keys() <= CAUGHT.keys()
+    assert len(CAUGHT) >= 60
 
 
 @pytest.mark.parametrize("name", sorted(CAUGHT))
@@ -137,9 +165,9 @@ def test_a_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _, known = CAUGHT[name]
     MUTANTS[name](monkeypatch)
     for seed in (known, *range(MOST_SEEDS)):
-        report = play(seed, venue=VENUE)
-        if report.violations:
-            assert _our_mistakes([v.text for v in report.violations]) == []
+        violations = _violations(seed, WHERE.get(name, VENUE))
+        if violations:
+            assert _our_mistakes([v.text for v in violations]) == []
             return
     pytest.fail(f"{name} survived {MOST_SEEDS} worlds")
 

@@ -28,7 +28,10 @@ def test_a_playbook_speaks_of_what_exists(venue: str) -> None:
         assert face.engine.is_trading(symbol)
         assert market.lot > 0
         assert market.tick > 0
-    assert set(book.not_executed) | set(book.executed) <= set(face.presets)
+    drawn = set(book.not_executed) | set(book.executed)
+    assert drawn.isdisjoint(book.undrawn)
+    assert drawn | set(book.undrawn) == set(face.presets)
+    assert all(book.undrawn.values())
     now_ms = face.engine.now_ms
     assert face.command("exceedances", {}, now_ms) == {"exceedances": []}
     assert face.command("read_lag", {"ms": 0}, now_ms) == {}

@@ -96,7 +96,24 @@ CANCEL_SOURCES = {
     "46": "delta reducing",
 }
 _EXPIRIES = frozenset(
-    ("2", "3", "4", "6", "7", "9", "10", "13", "14", "15", "22", "23", "31", "32", "33")
+    (
+        "0",
+        "2",
+        "3",
+        "4",
+        "6",
+        "7",
+        "9",
+        "10",
+        "13",
+        "14",
+        "15",
+        "22",
+        "23",
+        "31",
+        "32",
+        "33",
+    )
 )
 """What ends by its own terms or by the venue's care for the account; a cancel that
 waits meanwhile did not do it."""

@@ -60,6 +60,12 @@ class Bench:
         await self.http.aclose()
         await self.server.close()
 
+    def hold_timers(self) -> list[tuple[float, Callable[[], None]]]:
+        """What shall happen later waits here, (ms, what), until the test does it."""
+        held: list[tuple[float, Callable[[], None]]] = []
+        self.server.later = lambda *item: held.append(item)
+        return held
+
     def pass_ms(self, ms: int) -> None:
         """Move the venue's clock and let it act."""
         self.now_ms += ms

@@ -186,20 +186,31 @@ def test_truncated_reply(stage: Any) -> None:
 
 
 def test_late_request_can_be_too_late(stage: Any) -> None:
-    """A request that arrives after its window is refused by the venue."""
+    """A request that arrives after its window is refused by the venue; an answer that
+    is late tells of an order that exists already."""
 
     async def story(bench: Any) -> None:
+        held = bench.hold_timers()
+
+        async def begin(name: str) -> asyncio.Task[Any]:
+            call = asyncio.create_task(place(bench, name))
+            while not held:
+                await asyncio.sleep(0)
+            return call
+
         bench.control("delay_request", path="/order", ms=30)
-        call = asyncio.create_task(place(bench, "late"))
-        await asyncio.sleep(0.01)
+        call = await begin("late")
         bench.now_ms += 6000
+        delay_ms, let_go = held.pop()
+        let_go()
+        assert delay_ms == 30
         assert (await call).json()["code"] == -1021
         assert orders(bench) == []
         bench.control("delay_reply", path="/order", ms=30)
-        call = asyncio.create_task(place(bench, "slow"))
-        await asyncio.sleep(0.015)
+        call = await begin("slow")
         assert orders(bench) == ["slow"]
         assert not call.done()
+        held.pop()[1]()
         assert (await call).status_code == 200
 
     stage(story)
@@ -268,9 +279,13 @@ def test_delayed_frames(stage: Any) -> None:
 
     async def story(bench: Any) -> None:
         socket = await bench.private()
+        held = bench.hold_timers()
         bench.control("delay", event="TRADE_LITE", ms=30)
         await bench.market("BUY")
         assert len(await bench.read_all(socket)) == 3
+        ((delay_ms, let_go),) = held
+        let_go()
+        assert delay_ms == 30
         assert (await bench.read(socket))["e"] == "TRADE_LITE"
 
     stage(story)

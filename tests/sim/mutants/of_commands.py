@@ -159,7 +159,13 @@ def amends_that_end_are_accepted(patch: Patch) -> None:
 
 def wait_for_ever(patch: Patch) -> None:
     """Whoever waits is not told of a doubt."""
-    patch.setattr(Outcomes, "_patience_ns", lambda self, doubt_ns: 1 << 62)
+    made = Outcomes.__init__
+
+    def patient(self: Outcomes, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        self._patient_ns = 1 << 62
+
+    patch.setattr(Outcomes, "__init__", patient)
     patch.setattr("connector.sim.judgement.COMMAND_BOUND_S", 35.0)  # below a proof
 
 

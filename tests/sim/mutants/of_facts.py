@@ -227,3 +227,47 @@ def orders_are_not_saved(patch: Patch) -> None:
 def sums_are_not_saved(patch: Patch) -> None:
     """The sums start from nothing after a restart."""
     patch.setattr(Sums, "restore", lambda self, record: None)
+
+
+def old_balance_overwrites(patch: Patch) -> None:
+    """The wallet told last stands, however old it is."""
+    merge = Account.merge_balance
+
+    def merge_balance(self: Account, fact: BalanceFact, source: Any, now: Any) -> bool:
+        held = self.balances.get(fact.asset)
+        if held is not None:
+            newest = max(fact.venue_ns, held.stamp.venue_ns)
+            fact = replace(fact, venue_ns=newest)
+        return merge(self, fact, source, now)
+
+    patch.setattr(Account, "merge_balance", merge_balance)
+
+
+def absent_means_flat(patch: Patch) -> None:
+    """A position that a lagging list does not name is flat at once."""
+
+    def flatten_absent(
+        self: Account, told: Any, venue_ns: int, now: Any, *, lag_ns: int
+    ) -> Any:
+        flat = []
+        for key, held in self._held.items():
+            if key not in told and held.qty:
+                held.qty = Decimal(0)
+                self.sums.move_position(
+                    key, -self.sums.position(key), held.stamp.venue_ns
+                )
+                flat.append(key)
+        return flat
+
+    patch.setattr(Account, "flatten_absent", flatten_absent)
+
+
+def forget_triggers(patch: Patch) -> None:
+    """What a conditional order became is a stranger."""
+
+    def change(fact: Any) -> Any:
+        if isinstance(fact, OrderFact) and fact.triggered_order_id is not None:
+            return replace(fact, triggered_order_id=None)
+        return fact
+
+    _filter(patch, change)

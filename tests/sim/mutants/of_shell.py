@@ -12,6 +12,7 @@ from connector.core.outbox import Outbox
 from connector.dialect.wire import Throttle
 from connector.model.events import Alarm, Event
 from connector.model.limits import Cost, Priority
+from connector.runtime.http import HttpChannel
 from connector.session import opening
 from connector.session.budget import Budget
 from connector.session.events import EventStream
@@ -188,3 +189,34 @@ def throttles_close_for_ever(patch: Patch) -> None:
         close(self, replace(throttle, wait_ms=3_600_000, until_ms=None), clock, now)
 
     patch.setattr(Budget, "close", hour)
+
+
+def cancels_wait_their_turn(patch: Patch) -> None:
+    """Cancels go behind everything else, and nothing is kept for them."""
+    acquire, try_acquire = Budget.acquire, Budget.try_acquire
+
+    async def last(
+        self: Budget,
+        cost: Cost,
+        priority: Priority,
+        deadline_ns: int,
+        connection: str = "",
+    ) -> Permit:
+        return await acquire(self, cost, Priority.QUERY, deadline_ns, connection)
+
+    def at_once(self: Budget, cost: Cost, priority: Priority, *args: Any) -> Any:
+        return try_acquire(self, cost, Priority.QUERY, *args)
+
+    patch.setattr(Budget, "acquire", last)
+    patch.setattr(Budget, "try_acquire", at_once)
+
+
+def answers_have_no_bound(patch: Patch) -> None:
+    """An answer is waited for without a limit."""
+    send = HttpChannel.send
+
+    async def patient(self: HttpChannel, wire: Any, **options: Any) -> Any:
+        self._read_timeout_s = 1e6
+        return await send(self, wire, **{**options, "timeout_s": 1e6})
+
+    patch.setattr(HttpChannel, "send", patient)

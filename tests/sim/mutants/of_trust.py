@@ -99,3 +99,26 @@ def give_up_reconnecting(patch: Patch) -> None:
             self._retry_ns = None
 
     patch.setattr(Link, "_lose", once)
+
+
+def drain_nothing(patch: Patch) -> None:
+    """What the stream told during the snapshot is thrown away; the audits find it."""
+
+    def drain(self: Trust, run: Any, now: Any) -> None:
+        self._buffer.clear()
+
+    patch.setattr(Trust, "_drain", drain)
+
+
+def check_nothing(patch: Patch) -> None:
+    """The sums of a snapshot need not tie out, and nothing is asked again."""
+    patch.setattr(Reconciler, "_check", lambda self, run, now: self._finish(run, now))
+
+
+def a_failed_sync_is_over(patch: Patch) -> None:
+    """A reconciliation that failed is not tried again."""
+
+    def failed(self: Trust, run: Any, why: str, now: Any) -> None:
+        self._gap_detail = why
+
+    patch.setattr(Trust, "_failed", failed)

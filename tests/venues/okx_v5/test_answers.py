@@ -211,6 +211,20 @@ def test_endings_say_why() -> None:
     ]
 
 
+def test_what_the_system_ends_no_user_cancelled() -> None:
+    """cancelSource 0 (the rest of a market order that finds nobody): a cancel that was
+    under way did not do it."""
+    row = golden("rest_orders")["history"]["response"]["data"][0]
+    told = {"code": "0", "msg": "", "data": [{**row, "cancelSource": "0"}]}
+    (question,) = DIALECT.query_order(order())
+    (fact,) = answered(question, told).facts
+    assert isinstance(fact, OrderFact)
+    assert (fact.status, fact.reason) == (
+        OrderStatus.EXPIRED,
+        "cancelled by the system",
+    )
+
+
 def test_conditional_orders() -> None:
     """The algo store: kinds by trigger, market by a price of -1."""
     told = golden("rest_algo")

@@ -121,6 +121,7 @@ PLAYBOOK = Playbook(
         "forbidden",
         "truncated_json",
     ),
+    undrawn={"banned": "the fault `ban` bans the address, which ends by itself"},
     transfers=(("USDT", "100"), ("USDT", "-50.5")),
     read_call=read_call,
     read_frame=read_frame,

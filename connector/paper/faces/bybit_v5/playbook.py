@@ -105,6 +105,7 @@ PLAYBOOK = Playbook(
         "forbidden",
         "truncated_json",
     ),
+    undrawn={"too_frequent": "the address stays away for longer than worlds last"},
     transfers=(("USDT", "100"), ("USDT", "-50.5")),
     read_call=read_call,
     read_frame=read_frame,

@@ -127,6 +127,11 @@ PLAYBOOK = Playbook(
         "truncated_json",
         "empty_list",
     ),
+    undrawn={
+        "invalid_key": "a key that is refused ends the session, and rightly",
+        "invalid_sign": "a key that is refused ends the session, and rightly",
+        "stale_timestamp": "clocks are set wrong instead, and the face judges them",
+    },
     transfers=(("USDT", "250"), ("USDT", "-125")),
     read_call=read_call,
     read_frame=read_frame,
