@@ -252,8 +252,10 @@ class TinyDialect:
         ids = " ".join(o.client_order_id for o in orders)
         return self._command("cancel_batch", orders[0], ids=ids)
 
-    def cancel_account(self) -> tuple[Request, ...]:
-        """One call."""
+    def cancel_account(self, kind: InstrumentKind | None = None) -> tuple[Request, ...]:
+        """One call for all of them."""
+        if kind is not None:
+            return ()
         return (replace(_CANCEL_ALL, symbol=None),)
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:

@@ -21,6 +21,7 @@ from connector.core.effects import (
     AppendJournal,
     CloseGate,
     CloseStream,
+    DropToken,
     Effect,
     EndCall,
     Fatal,
@@ -312,8 +313,8 @@ class BareWorld:
                 self.calls.close_gate(throttle)
             case Fatal(error=error):
                 self.witness.broken("alive", f"fatal: {error}")
-            case ObserveLimits() | RefundCall() | SetLimits() | EndCall():
-                pass  # no limiter here, and no order entry
+            case ObserveLimits() | RefundCall() | SetLimits() | EndCall() | DropToken():
+                pass  # no limiter here, no order entry and no token
             case _:
                 self.witness.on_event(effect)
                 if isinstance(effect, Resynced) and self.plan.is_clear():

@@ -24,7 +24,7 @@ from connector.model.account import Collateral, Greeks, LedgerKind
 from connector.model.ids import Symbol, TradeId, VenueOrderId
 from connector.model.instrument import Instrument, InstrumentKind, TickStep
 from connector.model.noun import replace
-from connector.model.order import Origin, PositionSide
+from connector.model.order import OrderType, Origin, PositionSide
 from connector.venues.deribit import words
 from connector.venues.deribit.wire import Row
 
@@ -46,7 +46,7 @@ def order_fact(row: Row) -> OrderFact:
         row.symbol("instrument_name"),
         order_id,
         row.client_id("label"),
-        words.status_of(state, tif, reason),
+        words.status_of(state, tif, reason, is_market=order_type is OrderType.MARKET),
         row.nanos("last_update_timestamp"),
         words.SIDES[row.text("direction")],
         order_type,

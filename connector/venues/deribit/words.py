@@ -101,17 +101,17 @@ def currency_of(symbol: Symbol) -> str:
     return quote or base
 
 
-def status_of(state: str, tif: str, reason: str) -> OrderStatus:
+def status_of(
+    state: str, tif: str, reason: str, *, is_market: bool = False
+) -> OrderStatus:
     """FIX status; KeyError for a state of a new kind.
 
-    The rest of an IOC or FOK order, and what ended with its instrument, its partner
-    or the venue's risk rules, expired: nobody asked for it to be cancelled.
+    The rest of a market, IOC or FOK order, and what ended with its instrument, its
+    partner or the venue's risk rules, expired: nobody asked for it to be cancelled.
     """
     status = STATES[state]
-    ended = reason not in ASKED_FOR or (
-        tif in ("immediate_or_cancel", "fill_or_kill")
-        and reason in ("", "user_request")
-    )
+    never_rests = is_market or tif in ("immediate_or_cancel", "fill_or_kill")
+    ended = reason not in ASKED_FOR or (never_rests and reason in ("", "user_request"))
     if status is OrderStatus.CANCELED and ended:
         return OrderStatus.EXPIRED
     return status

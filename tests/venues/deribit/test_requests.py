@@ -257,6 +257,12 @@ def test_who_wanted_the_end(reason: str, tif: str, status: OrderStatus) -> None:
     assert words.status_of("cancelled", tif, reason) is status
 
 
+def test_the_rest_of_a_market_order_expired() -> None:
+    """It finds nobody and cannot rest, whatever its time in force says."""
+    row = ("cancelled", "good_til_cancelled", "")
+    assert words.status_of(*row, is_market=True) is OrderStatus.EXPIRED
+
+
 def test_fills_come_from_both_stores() -> None:
     """A day of trades, and what came before."""
     cursor = FillCursor(
