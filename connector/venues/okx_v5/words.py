@@ -95,26 +95,8 @@ CANCEL_SOURCES = {
     "45": "RPI price",
     "46": "delta reducing",
 }
-_EXPIRIES = frozenset(
-    (
-        "0",
-        "2",
-        "3",
-        "4",
-        "6",
-        "7",
-        "9",
-        "10",
-        "13",
-        "14",
-        "15",
-        "22",
-        "23",
-        "31",
-        "32",
-        "33",
-    )
-)
+_ENDED_BY_VENUE = (0, 2, 3, 4, 6, 7, 9, 10, 13, 14, 15, 22, 23, 31, 32, 33)
+_EXPIRIES = frozenset(map(str, _ENDED_BY_VENUE))
 """What ends by its own terms or by the venue's care for the account; a cancel that
 waits meanwhile did not do it."""
 
