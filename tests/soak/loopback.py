@@ -3,8 +3,8 @@
     python tests/soak/loopback.py --minutes 60 --venue binance-usdm
 
 The simulated venue, a TCP proxy and the session share one event loop on 127.0.0.1.
-Another hand trades so that the venue tells some 200 private events a second; the
-session quotes and cancels. Every few seconds the proxy cuts, resets, stalls or slows a
+The session trades, quotes and cancels, and another hand trades beside it: up to some
+200 private events a second. Every few seconds the proxy cuts, resets, stalls or slows a
 connection. At the end it does no harm any more, and session and ledger must agree:
 orders, positions, wallets, every fill told once. Tasks and objects must not grow.
 Prints one JSON object; exit code 1 if anything is wrong.
@@ -46,8 +46,8 @@ from connector.sim.bots import on_grid
 
 ACCOUNT = "main"
 KEY, SECRET = "soak-key", "soak-secret-55d0"
-EVENTS_A_SECOND = 200
-EVENTS_A_TRADE = 4  # new, trade, early copy, account
+OWN_A_SECOND = 25  # orders; the venue takes 30
+OTHERS_A_SECOND = 15  # each of those missed in a gap is asked for by itself
 HARMS = ("cut", "reset", "stall", "slow")
 SETTLE_S = 150.0
 PROXY = "proxy"  # tasks that are not the session's, nor the venue's
@@ -216,6 +216,7 @@ class Stage:
         async with asyncio.TaskGroup() as group:
             jobs = [
                 group.create_task(self._other_hand()),
+                group.create_task(self._trade(session)),
                 group.create_task(self._quote(session)),
                 group.create_task(self._do_harm(proxy)),
                 group.create_task(_read(session)),
@@ -233,13 +234,28 @@ class Stage:
         clock = asyncio.get_running_loop().time
         due_s = clock()
         while True:
-            due_s += EVENTS_A_TRADE / EVENTS_A_SECOND
+            due_s += 1 / OTHERS_A_SECOND
             await asyncio.sleep(max(0.0, due_s - clock()))
             args: dict[str, Any] = {"symbol": symbol, "side": side}
             with contextlib.suppress(BadArgument):
                 self.server.control.apply("manual", {**args, "qty": market.by_hand})
                 self.told.trades += 1
             side = "SELL" if side == "BUY" else "BUY"
+
+    async def _trade(self, session: Session) -> None:
+        """Our own trades, back and forth."""
+        symbol, market = next(iter(self.book.markets.items()))
+        is_buy = True
+        while True:
+            await asyncio.sleep(1 / OWN_A_SECOND)
+            act = session.buy if is_buy else session.sell
+            is_buy = not is_buy
+            try:
+                await act(symbol, market.lot * 2)
+            except ConnectorError:
+                self.told.refused += 1
+                await asyncio.sleep(0.2)
+            self.told.commands += 1
 
     async def _quote(self, session: Session) -> None:
         symbol, market = list(self.book.markets.items())[-1]
