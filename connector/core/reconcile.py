@@ -6,7 +6,8 @@
     missing  every order that should be open and is not listed, and every order
              that a fill names and nobody knows, one by one
     again    positions and balances; if positions moved meanwhile, fills again
-    merge    all facts by the ordinary rules, fills in the order they happened
+    merge    all facts by the ordinary rules, fills in the order they happened, a few
+             at a time
     drain    what the stream delivered meanwhile
     check    fills = cumulative, positions and wallets tie out; what does not is
              read again after a pause, then named
@@ -20,6 +21,7 @@ twice does no harm).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from connector.config import SessionConfig
@@ -50,6 +52,7 @@ from connector.model.order import (
     Origin,
 )
 
+_PIECE = 256
 _ROUNDS = 3
 _CHECK_PAUSES_S = (0.3, 1.0, 2.5)
 _TRIES = 6
@@ -361,7 +364,21 @@ class Reconciler:
         self._all(run, requests, compare, now)
 
     def _merge(self, run: Run, now: Now) -> None:
-        self._ports.merge(run, causal(run.facts, self._orders), now)
+        run.ordered = deque(causal(run.facts, self._orders))
+        self._merge_piece(run, now)
+
+    def _merge_piece(self, run: Run, now: Now) -> None:
+        """So many that whatever else is due has its turn in time."""
+        count = min(len(run.ordered), _PIECE)
+        piece = [run.ordered.popleft() for _ in range(count)]
+        self._ports.merge(run, piece, now)
+        if run.ordered:
+            again = (now.mono_ns, lambda later: self._merge_piece(run, later))
+            run.retries.append(again)
+        else:
+            self._merged(run, now)
+
+    def _merged(self, run: Run, now: Now) -> None:
         self._ports.flatten(run, set(run.positions), run.positions_asked_ns, now)
         for tracked in run.lost:
             if not tracked.is_terminal and not self._ports.is_busy(tracked):

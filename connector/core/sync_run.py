@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,6 +51,7 @@ class Run:
     assets: list[str] = field(default_factory=list)  # whose ledger was asked
     asked_mono_ns: int = 0
     facts: list[Fact] = field(default_factory=list)
+    ordered: deque[Fact] = field(default_factory=deque)  # still to be merged
     listed: list[OrderFact] = field(default_factory=list)
     positions: dict[PositionKey, PositionFact] = field(default_factory=dict)
     positions_asked_ns: int = 0
