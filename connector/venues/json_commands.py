@@ -53,13 +53,16 @@ class JsonOrders(Noun, frozen=True, kw_only=True):
         window_ms: int | None,
         frame_method: str = "",
         context: Mapping[str, str] | None = None,
+        method: str = "POST",
+        params: tuple[tuple[str, str], ...] = (),
     ) -> Request:
         """The call; a batch remembers what its answer is compared with."""
         several = batch_context(self.names) if self.is_batch else {}
         return Request(
             op=self.op,
-            method="POST",
+            method=method,
             path=path,
+            params=params,
             body=body,
             cost=cost,
             priority=self.priority,
@@ -72,11 +75,13 @@ class JsonOrders(Noun, frozen=True, kw_only=True):
 
 
 class JsonCommands(ABC):
-    """Place, amend and cancel; at most *batch_max* in a call. *stores_apart*:
-    conditional orders have calls of their own, and no batches."""
+    """Place, amend and cancel; at most *batch_max* in a call, *cancel_batch_max*
+    cancels where that is another number. *stores_apart*: conditional orders have
+    calls of their own, and no batches."""
 
     facts: VenueFacts
     batch_max: ClassVar[int]
+    cancel_batch_max: ClassVar[int] = 0
     stores_apart: ClassVar[bool] = False
 
     @abstractmethod
@@ -114,7 +119,8 @@ class JsonCommands(ABC):
         self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
     ) -> Request:
         """Several orders; each has an outcome of its own."""
-        self._check_batch([intent.order_type.is_conditional for intent, *_ in orders])
+        waiting = [intent.order_type.is_conditional for intent, *_ in orders]
+        self._check_batch(waiting, self.batch_max)
         return self._place("place_batch", orders)
 
     def amend(self, order: Order, instrument: Instrument, terms: Terms) -> Request:
@@ -138,7 +144,8 @@ class JsonCommands(ABC):
         self, orders: Sequence[Order], instrument: Instrument | None = None
     ) -> Request:
         """Several orders of one instrument."""
-        self._check_batch([order.waits for order in orders])
+        most = self.cancel_batch_max or self.batch_max
+        self._check_batch([order.waits for order in orders], most)
         return self._cancel("cancel_batch", orders, instrument)
 
     def _place(
@@ -175,9 +182,9 @@ class JsonCommands(ABC):
     def _op(self, verb: str, *, is_waiting: bool) -> str:
         return f"{verb}_conditional" if is_waiting and self.stores_apart else verb
 
-    def _check_batch(self, waiting: Sequence[bool]) -> None:
-        if not 1 <= len(waiting) <= self.batch_max:
-            allowed = f"1 to {self.batch_max} orders in one call"
+    def _check_batch(self, waiting: Sequence[bool], most: int) -> None:
+        if not 1 <= len(waiting) <= most:
+            allowed = f"1 to {most} orders in one call"
             raise InvalidOrder("batch", len(waiting), allowed)
         if self.stores_apart and any(waiting):
             what = "batches of conditional orders"
@@ -198,7 +205,7 @@ class JsonCommands(ABC):
 def setting_request(
     op: str,
     path: str,
-    body: JsonRow,
+    body: JsonRow | None,
     cost: Cost,
     fact: SettingFact | None,
     *,

@@ -11,9 +11,10 @@ The order of the rules is the point:
    market order that was executed after all would double it.
 3. Any other 5xx, 408, a redirect, or a body without a code: may have been
    executed. A gateway's 403 page too: some proxy may have passed the request on.
-4. The code (`codes`); a code nobody listed is a refusal.
+4. The code; one that is not listed here is a refusal.
 
-Source: "General Info", HTTP return codes, and "Error Codes"; read 2026-11.
+Source: "General Info", HTTP return codes, "Error Codes" and the change log; read
+2026-11.
 """
 
 from __future__ import annotations
@@ -23,8 +24,30 @@ from collections.abc import Mapping
 
 from connector.dialect.wire import Reply, Request, Throttle
 from connector.model.limits import BucketScope
-from connector.venues.binance_usdm import codes
 from connector.venues.verdicts import Meaning, failed
+
+INVALID_LISTEN_KEY = -1125
+
+# Our timestamp was refused, at the gateway or at the matching engine: the order
+# did not enter the book.
+CLOCK_ERRORS = frozenset((-1021, -5028))
+# The key, its address list, its permissions or its signature: no retry helps.
+KEY_ERRORS = frozenset((-1002, -1011, -1022, -2014, -2015, -2017))
+TOO_MANY_REQUESTS, TOO_MANY_ORDERS = -1003, -1015
+_NOT_COUNTED = -1008  # throttled by the system: not charged to the limits
+
+_GROUPS: dict[Meaning, tuple[int, ...]] = {
+    Meaning.NOT_EXECUTED: (
+        *(TOO_MANY_REQUESTS, TOO_MANY_ORDERS, _NOT_COUNTED),
+        *CLOCK_ERRORS,
+    ),
+    # -1001 is called a failure, to be verified once: so it is verified.
+    Meaning.UNKNOWN: (-1000, -1001, -1006, -1007, -2012, -4083),
+    Meaning.DUPLICATE: (-4116,),
+    Meaning.GONE: (-2011, -2013, -4117),
+    Meaning.UNCHANGED: (-4046, -4059, -4171, -5027),
+}
+MEANINGS = {code: meaning for meaning, group in _GROUPS.items() for code in group}
 
 _NOT_EXECUTED_TEXTS = (
     "service unavailable",
@@ -65,21 +88,21 @@ def classify(
         throttle=(
             _throttle(status, code, text, headers, until_ms) if over_limit else None
         ),
-        is_clock_error=code in codes.CLOCK_ERRORS,
-        is_key_error=code in codes.KEY_ERRORS,
+        is_clock_error=code in CLOCK_ERRORS,
+        is_key_error=code in KEY_ERRORS,
         is_counted=not (
-            code in codes.NOT_COUNTED
+            code == _NOT_COUNTED
             or any(sign in text.lower() for sign in _NOT_EXECUTED_TEXTS)
         ),
     )
 
 
 def _is_over_limit(status: int, code: int | None) -> bool:
-    return status in {418, 429} or code == -1003 or code in codes.ACCOUNT_LIMITS
+    return status in {418, 429} or code in {TOO_MANY_REQUESTS, TOO_MANY_ORDERS}
 
 
 def _meaning(status: int, code: int | None, text: str) -> Meaning:
-    if _is_over_limit(status, code) or code in codes.NOT_COUNTED:
+    if _is_over_limit(status, code) or code == _NOT_COUNTED:
         return Meaning.NOT_EXECUTED
     if any(sign in text for sign in _NOT_EXECUTED_TEXTS) and code is not None:
         return Meaning.NOT_EXECUTED
@@ -87,7 +110,7 @@ def _meaning(status: int, code: int | None, text: str) -> Meaning:
         return Meaning.UNKNOWN
     if code is None or status == 408 or status >= 500 or 300 <= status < 400:
         return Meaning.UNKNOWN
-    return codes.CODES.get(code, ("", Meaning.REFUSED))[1]
+    return MEANINGS.get(code, Meaning.REFUSED)
 
 
 def _throttle(
@@ -111,7 +134,7 @@ def _throttle(
         if "TEN_SECONDS" in text:
             wait_ms = 10_000
     return Throttle(
-        scope=(BucketScope.ACCOUNT if code in codes.ACCOUNT_LIMITS else BucketScope.IP),
+        scope=BucketScope.ACCOUNT if code == TOO_MANY_ORDERS else BucketScope.IP,
         wait_ms=wait_ms,
         until_ms=until_ms,
         is_ban=banned,

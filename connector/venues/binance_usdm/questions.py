@@ -5,18 +5,19 @@ Source: "Account" and "Trade" pages of the REST API, read 2026-11.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from connector.dialect import FillCursor, Part
-from connector.dialect.wire import Host, Request, Security
+from connector.dialect.wire import Host, Request
 from connector.model.ids import Symbol
 from connector.model.limits import FREE
 from connector.model.noun import replace
 from connector.model.order import Order
-from connector.venues.asking import question
+from connector.venues.asking import Params, question
 from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import weight
-from connector.venues.binance_usdm.requests import is_wire_id
+from connector.venues.binance_usdm.requests import is_wire_id, order_id
+from connector.venues.json_commands import JsonRow
 
 PAGE = 1000
 DAY_MS = 86_400_000
@@ -27,60 +28,97 @@ FILL_RETENTION_S = 90 * 86_400
 UNFILLED_RETENTION_S = 3 * 86_400
 
 _MARKS_ONE_BY_ONE = 3
-_KEY_INFO_PATH = "/sapi/v1/account/apiRestrictions"
+_LIMIT = ("limit", str(PAGE))
+# Of all symbols: only those answers show orders of symbols nobody here has heard of.
+_CALLS = {
+    "server_time": ("/fapi/v1/time", 1),
+    "query_order": ("/fapi/v1/order", 1),
+    "query_conditional": ("/fapi/v1/algoOrder", 1),
+    "open_orders": ("/fapi/v1/openOrders", 40),
+    "open_conditionals": ("/fapi/v1/openAlgoOrders", 40),
+    "fills": ("/fapi/v1/userTrades", 5),
+    "positions": ("/fapi/v3/positionRisk", 5),
+    "account": ("/fapi/v3/account", 5),
+    "account_config": ("/fapi/v1/accountConfig", 5),
+    "symbol_config": ("/fapi/v1/symbolConfig", 5),
+    "ledger": ("/fapi/v1/income", 30),
+    "instruments": ("/fapi/v1/exchangeInfo", 1),
+    "brackets": ("/fapi/v1/leverageBracket", 1),
+    "key_info": ("/sapi/v1/account/apiRestrictions", 0),
+    "marks": ("/fapi/v1/premiumIndex", 1),
+}
+_PUBLIC = frozenset(("server_time", "instruments", "marks"))
 
 
-def server_time() -> Request:
-    """The venue's clock; exchangeInfo.serverTime is not one."""
-    return question("server_time", "/fapi/v1/time", weight(1), security=Security.NONE)
+class Questions:
+    """The questions of the dialect."""
 
+    def server_time(self) -> Request:
+        """The venue's clock; exchangeInfo.serverTime is not one."""
+        return _ask("server_time")
 
-def query_order(order: Order) -> tuple[Request, ...]:
-    """One order by id; a conditional one in both stores, because it may have been
-    triggered meanwhile (the order it became has the same client id)."""
-    symbol = ("symbol", str(order.symbol))
-    if not order.order_type.is_conditional:
-        regular = (
-            ("orderId", order.venue_order_id)
-            if order.venue_order_id
-            else ("origClientOrderId", order.client_order_id)
-        )
-        return (_order_question("query_order", order, (symbol, regular)),)
-    waiting = (
-        ("algoId", order.venue_order_id)
-        if order.venue_order_id
-        else ("clientAlgoId", order.client_order_id)
-    )
-    algo = _order_question("query_algo", order, (waiting,))
-    became: tuple[str, str]
-    if order.triggered_order_id:
-        became = ("orderId", order.triggered_order_id)
-    elif is_wire_id(order.client_order_id):
-        became = ("origClientOrderId", order.client_order_id)
-    else:
-        return (algo,)
-    return (algo, _order_question("query_order", order, (symbol, became)))
+    def query_order(self, order: Order) -> tuple[Request, ...]:
+        """One order by id; a conditional one in both stores, because it may have been
+        triggered meanwhile (the order it became has the same client id)."""
+        if not order.order_type.is_conditional:
+            return (_one_order(order, order.venue_order_id),)
+        named = order_id(order.venue_order_id, order, "algoId", "clientAlgoId")
+        waiting = _about("query_conditional", order, named)
+        became = order.triggered_order_id
+        if not became and not is_wire_id(order.client_order_id):
+            return (waiting,)
+        return (waiting, _one_order(order, became))
 
+    def query_fills(self, cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
+        """Own executions from the cursor (inclusive, so that it reappears) to now."""
+        trade_id = cursor.trade_id
+        if trade_id is None:
+            return (_fills_by_time(cursor.symbol, cursor.since_ms, now_ms),)
+        if not (trade_id.isascii() and trade_id.isdigit()):
+            # Not an id of the venue (an inferred fill has a name of our own).
+            return (_fills_by_time(cursor.symbol, cursor.venue_ms, now_ms),)
+        since = str(cursor.venue_ms)
+        return (_fills_by_id(cursor.symbol, trade_id, now_ms, since=since),)
 
-def query_fills(cursor: FillCursor, *, now_ms: int) -> tuple[Request, ...]:
-    """Own executions from the cursor (inclusive, so that it reappears) to now."""
-    if cursor.trade_id is None:
-        return (_fills_by_time(cursor.symbol, cursor.since_ms, now_ms),)
-    if not (cursor.trade_id.isascii() and cursor.trade_id.isdigit()):
-        # Not an id of the venue (an inferred fill has a name of our own).
-        return (_fills_by_time(cursor.symbol, cursor.venue_ms, now_ms),)
-    return (
-        _fills_by_id(
-            cursor.symbol,
-            cursor.trade_id,
-            {
-                "by": "id",
-                "from": cursor.trade_id,
-                "since": str(cursor.venue_ms),
-                "now": str(now_ms),
-            },
-        ),
-    )
+    def query(
+        self,
+        part: Part,
+        *,
+        symbols: Sequence[Symbol],
+        assets: Sequence[str] = (),
+        since_ms: int,
+        now_ms: int,
+    ) -> tuple[Request, ...]:
+        """The calls that answer one part of a snapshot.
+
+        KEY_INFO goes to `Host.KEY_INFO`, which demo and paper environments do not
+        have: the session leaves it out where the endpoint is empty.
+        """
+        match part:
+            case Part.OPEN_ORDERS:
+                return (_ask("open_orders"), _ask("open_conditionals"))
+            case Part.POSITIONS:
+                return (_ask("positions"),)
+            case Part.BALANCES:
+                return (_ask("account"),)
+            case Part.SETTINGS:
+                only = (("symbol", symbols[0]),) if len(symbols) == 1 else ()
+                return (_ask("account_config"), _ask("symbol_config", only))
+            case Part.LEDGER:
+                start = max(0, since_ms, now_ms - FILL_RETENTION_S * 1000)
+                return (_income_page(_ask("ledger"), start, now_ms),)
+            case Part.INSTRUMENTS:
+                return (_ask("instruments"), _ask("brackets"))
+            case Part.KEY_INFO:
+                # Another host with a weight pool of its own.
+                request = _ask("key_info")
+                return (replace(request, host=Host.KEY_INFO, cost=FREE),)
+            case Part.MARKS if 0 < len(symbols) <= _MARKS_ONE_BY_ONE:
+                return tuple(_ask("marks", (("symbol", s),), s) for s in symbols)
+            case Part.MARKS:
+                return (replace(_ask("marks"), cost=weight(10)),)
+            case Part.TIERS:
+                return ()  # INSTRUMENTS and SETTINGS bring them for all
 
 
 def next_fills(request: Request, page: Sequence[wire.TradeRow]) -> Request | None:
@@ -99,135 +137,35 @@ def next_fills(request: Request, page: Sequence[wire.TradeRow]) -> Request | Non
             return _fills_by_time(symbol, int(context["since"]), now)
         if len(page) < PAGE:
             return None
-        return _fills_on(symbol, max(max(row.id for row in page), start + 1), now)
+        return _fills_by_id(
+            symbol, str(max(max(row.id for row in page), start + 1)), now
+        )
     start, end = int(context["start"]), int(context["end"])
     if len(page) >= PAGE:
         newest = max(page, key=lambda row: (row.time, row.id))
         if newest.time > start:
             return _fills_by_time(symbol, newest.time, now)
         # More than a page within one millisecond: only ids lead on.
-        return _fills_on(symbol, newest.id + 1, now)
+        return _fills_by_id(symbol, str(newest.id + 1), now)
     return None if end >= now else _fills_by_time(symbol, end + 1, now)
 
 
-def _fills_on(symbol: Symbol, trade_id: int, now_ms: int) -> Request:
-    context = {"by": "id", "from": str(trade_id), "now": str(now_ms)}
-    return _fills_by_id(symbol, str(trade_id), context)
-
-
-def _fills_by_id(symbol: Symbol, trade_id: str, context: Mapping[str, str]) -> Request:
-    params = (("symbol", symbol), ("fromId", trade_id), ("limit", str(PAGE)))
-    return question(
-        "fills",
-        "/fapi/v1/userTrades",
-        weight(5),
-        params,
-        symbol=symbol,
-        context=context,
-    )
+def _fills_by_id(
+    symbol: Symbol, trade_id: str, now_ms: int, *, since: str = ""
+) -> Request:
+    context = {"by": "id", "from": trade_id, "since": since, "now": str(now_ms)}
+    params = (("symbol", symbol), ("fromId", trade_id), _LIMIT)
+    return replace(_ask("fills", params, symbol), context=context)
 
 
 def _fills_by_time(symbol: Symbol, start_ms: int, now_ms: int) -> Request:
     start = max(0, start_ms, now_ms - FILL_RETENTION_S * 1000)
     end = start + WINDOW_MS - 1
-    params = [("symbol", str(symbol)), ("startTime", str(start))]
-    if end < now_ms:
-        # The last window is left open, so that no clock can cut off its end.
-        params.append(("endTime", str(end)))
-    params.append(("limit", str(PAGE)))
-    return question(
-        "fills",
-        "/fapi/v1/userTrades",
-        weight(5),
-        tuple(params),
-        symbol=symbol,
-        context={
-            "by": "time",
-            "start": str(start),
-            "end": str(end),
-            "now": str(now_ms),
-        },
-    )
-
-
-def query(
-    part: Part, *, symbols: Sequence[Symbol], since_ms: int, now_ms: int
-) -> tuple[Request, ...]:
-    """The calls that answer one part of a snapshot.
-
-    Open orders are asked for all symbols (weight 40 per store): only that answer
-    shows orders of symbols nobody here has heard of. KEY_INFO goes to
-    `Host.KEY_INFO`, which demo and paper environments do not have: the session
-    leaves it out where the endpoint is empty.
-    """
-    match part:
-        case Part.OPEN_ORDERS:
-            return (
-                question("open_orders", "/fapi/v1/openOrders", weight(40)),
-                question("open_algo", "/fapi/v1/openAlgoOrders", weight(40)),
-            )
-        case Part.POSITIONS:
-            return (question("positions", "/fapi/v3/positionRisk", weight(5)),)
-        case Part.BALANCES:
-            return (question("account", "/fapi/v3/account", weight(5)),)
-        case Part.SETTINGS:
-            only = (("symbol", symbols[0]),) if len(symbols) == 1 else ()
-            return (
-                question("account_config", "/fapi/v1/accountConfig", weight(5)),
-                question("symbol_config", "/fapi/v1/symbolConfig", weight(5), only),
-            )
-        case Part.LEDGER:
-            return (_income(since_ms, now_ms),)
-        case Part.INSTRUMENTS:
-            return (
-                question(
-                    "instruments",
-                    "/fapi/v1/exchangeInfo",
-                    weight(1),
-                    security=Security.NONE,
-                ),
-                question("brackets", "/fapi/v1/leverageBracket", weight(1)),
-            )
-        case Part.KEY_INFO:
-            # Another host with a weight pool of its own.
-            return (question("key_info", _KEY_INFO_PATH, FREE, host=Host.KEY_INFO),)
-        case Part.MARKS:
-            return _marks(symbols)
-        case Part.TIERS:
-            return ()  # INSTRUMENTS and SETTINGS bring them for all
-
-
-def _marks(symbols: Sequence[Symbol]) -> tuple[Request, ...]:
-    """A few symbols one by one; many, or none named, as the answer for all."""
-    path = "/fapi/v1/premiumIndex"
-    if not symbols or len(symbols) > _MARKS_ONE_BY_ONE:
-        return (question("marks", path, weight(10), security=Security.NONE),)
-    return tuple(
-        question(
-            "marks",
-            path,
-            weight(1),
-            (("symbol", symbol),),
-            security=Security.NONE,
-            symbol=symbol,
-        )
-        for symbol in symbols
-    )
-
-
-def _income(start_ms: int, end_ms: int) -> Request:
-    start = max(0, start_ms, end_ms - FILL_RETENTION_S * 1000)
-    return question(
-        "ledger",
-        "/fapi/v1/income",
-        weight(30),
-        (
-            ("startTime", str(start)),
-            ("endTime", str(end_ms)),
-            ("limit", str(PAGE)),
-        ),
-        context={"start": str(start), "end": str(end_ms)},
-    )
+    # The last window is left open, so that no clock can cut off its end.
+    until = (("endTime", str(end)),) if end < now_ms else ()
+    params = (("symbol", symbol), ("startTime", str(start)), *until, _LIMIT)
+    times = {"start": str(start), "end": str(end), "now": str(now_ms)}
+    return replace(_ask("fills", params, symbol), context={"by": "time", **times})
 
 
 def next_income(request: Request, page: Sequence[wire.IncomeRow]) -> Request | None:
@@ -247,26 +185,23 @@ def next_income(request: Request, page: Sequence[wire.IncomeRow]) -> Request | N
 
 
 def _income_page(request: Request, start: int, end: int) -> Request:
-    return replace(
-        request,
-        params=(
-            ("startTime", str(start)),
-            ("endTime", str(end)),
-            ("limit", str(PAGE)),
-        ),
-        context={"start": str(start), "end": str(end)},
-    )
+    params = (("startTime", str(start)), ("endTime", str(end)), _LIMIT)
+    context = {"start": str(start), "end": str(end)}
+    return replace(request, params=params, context=context)
 
 
-def _order_question(
-    op: str, order: Order, params: tuple[tuple[str, str], ...]
-) -> Request:
-    path = "/fapi/v1/algoOrder" if op == "query_algo" else "/fapi/v1/order"
-    return question(
-        op,
-        path,
-        weight(1),
-        params,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
+def _ask(op: str, params: Params = (), symbol: Symbol | None = None) -> Request:
+    path, units = _CALLS[op]
+    is_public = op in _PUBLIC
+    return question(op, path, weight(units), params, is_public=is_public, symbol=symbol)
+
+
+def _one_order(order: Order, known: str | None) -> Request:
+    named = {"symbol": order.symbol, **order_id(known, order)}
+    return _about("query_order", order, named)
+
+
+def _about(op: str, order: Order, named: JsonRow) -> Request:
+    params = tuple((name, str(value)) for name, value in named.items())
+    request = _ask(op, params, order.symbol)
+    return replace(request, client_order_id=order.client_order_id)

@@ -13,9 +13,8 @@ Source: "Trade" pages of the REST API, weights in each page; read 2026-11.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect.facts import SettingFact
@@ -23,8 +22,10 @@ from connector.dialect.wire import Request, Security
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.account import MarginMode
 from connector.model.ids import ClientOrderId, Symbol
+from connector.model.instrument import Instrument
 from connector.model.limits import Cost, Priority
 from connector.model.money import text_of
+from connector.model.noun import replace
 from connector.model.order import (
     Order,
     OrderIntent,
@@ -33,10 +34,15 @@ from connector.model.order import (
     Terms,
     TimeInForce,
 )
-from connector.venues.base import setting_context
 from connector.venues.binance_usdm import words
 from connector.venues.binance_usdm.limits import BATCH_PLACE_COST, ORDER_COST, weight
-from connector.venues.replies import batch_context
+from connector.venues.json_commands import (
+    JsonCommands,
+    JsonOrders,
+    JsonRow,
+    setting_request,
+)
+from connector.venues.json_rows import compact
 
 RECV_WINDOW_MS = 3000
 """Of commands: the shorter, the sooner a lost answer is settled by proof."""
@@ -51,91 +57,202 @@ _CLOSING_TYPES = (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET)
 Params = list[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A command on orders; *frame* is its name over WebSocket, "" by REST only."""
+
+    method: str
+    path: str
+    cost: Cost
+    frame: str = ""
+
+
+_CALLS = {
+    "place": _Call("POST", "order", ORDER_COST, "order.place"),
+    "place_batch": _Call("POST", "batchOrders", BATCH_PLACE_COST),
+    "place_conditional": _Call("POST", "algoOrder", ORDER_COST, "algoOrder.place"),
+    "amend": _Call("PUT", "order", ORDER_COST, "order.modify"),
+    "cancel": _Call("DELETE", "order", weight(1), "order.cancel"),
+    "cancel_batch": _Call("DELETE", "batchOrders", weight(1)),
+    "cancel_conditional": _Call("DELETE", "algoOrder", weight(1), "algoOrder.cancel"),
+}
+
+
 def is_wire_id(client_order_id: str) -> bool:
     """The venue could know this id. Orders of others that came without a usable
     id carry a local name, which never goes on the wire."""
     return _CLIENT_ID.fullmatch(client_order_id) is not None
 
 
-def is_in_algo_store(order: Order) -> bool:
-    """The order still waits for its trigger, as far as is known."""
-    return order.order_type.is_conditional and order.triggered_order_id is None
+class Commands(JsonCommands):
+    """The commands of the dialect; rows are parameters, all of them texts."""
 
+    batch_max = BATCH_PLACE_MAX
+    cancel_batch_max = BATCH_CANCEL_MAX
+    stores_apart = True
 
-def place(intent: OrderIntent, client_order_id: ClientOrderId) -> Request:
-    """A new order; conditional ones through the algo service."""
-    conditional = intent.order_type.is_conditional
-    params = order_params(intent, client_order_id)
-    return Request(
-        op="place_algo" if conditional else "place",
-        method="POST",
-        path="/fapi/v1/algoOrder" if conditional else "/fapi/v1/order",
-        params=tuple(params),
-        cost=ORDER_COST,
-        priority=Priority.CANCEL if intent.reduces else Priority.PLACE,
-        window_ms=RECV_WINDOW_MS,
-        frame_method="algoOrder.place" if conditional else "order.place",
-        symbol=intent.symbol,
-        client_order_id=client_order_id,
-    )
+    def order_row(
+        self,
+        intent: OrderIntent,
+        client_order_id: ClientOrderId,
+        instrument: Instrument,
+    ) -> JsonRow:
+        """The order in wire words; InvalidOrder for what the venue would refuse."""
+        if not is_wire_id(client_order_id):
+            allowed = "1 to 36 of A-Z a-z 0-9 . : / _ -"
+            raise InvalidOrder("client_order_id", client_order_id, allowed)
+        conditional = intent.order_type.is_conditional
+        params: Params = [("algoType", "CONDITIONAL")] if conditional else []
+        params += [
+            ("symbol", intent.symbol),
+            ("side", intent.side.value),
+            ("positionSide", words.POSITION_SIDE_WORDS[intent.position_side]),
+            ("type", words.TYPE_WORDS[intent.order_type]),
+        ]
+        params += _lifetime(intent)
+        params += _size(intent)
+        params += _trigger(intent) if conditional else _no_trigger(intent)
+        policy = words.SELF_TRADE_WORDS[intent.self_trade_prevention]
+        params.append(("selfTradePreventionMode", policy))
+        if conditional:
+            return dict([*params, ("clientAlgoId", client_order_id)])
+        at_once = (TimeInForce.IOC, TimeInForce.FOK)
+        is_decided = not intent.order_type.has_price or intent.time_in_force in at_once
+        params.append(("newClientOrderId", client_order_id))
+        params.append(("newOrderRespType", "RESULT" if is_decided else "ACK"))
+        return dict(params)
 
+    def amend_row(self, order: Order, instrument: Instrument, terms: Terms) -> JsonRow:
+        """New total quantity and price; the order loses its place in the queue. A
+        quantity at or below what is filled, or a price that would cross a post-only
+        order, cancels the order."""
+        if order.order_type is not OrderType.LIMIT:
+            what = f"amending {order.order_type.value} orders"
+            raise Unsupported(words.VENUE, what, "LIMIT only")
+        assert terms.qty is not None
+        assert terms.price is not None
+        return {
+            **self.cancel_row(order),
+            "side": order.side.value,
+            "quantity": text_of(terms.qty),
+            "price": text_of(terms.price),
+        }
 
-def place_batch(orders: Sequence[tuple[OrderIntent, ClientOrderId]]) -> Request:
-    """Up to five regular orders in one call, processed concurrently."""
-    _batch_size(len(orders), BATCH_PLACE_MAX)
-    for intent, _ in orders:
-        if intent.order_type.is_conditional:
-            raise Unsupported(
-                words.VENUE, "batches of conditional orders", "place them one by one"
+    def cancel_row(self, order: Order) -> JsonRow:
+        """By venue id if known, else by client id, in the store that has it."""
+        if order.waits:
+            return order_id(order.venue_order_id, order, "algoId", "clientAlgoId")
+        known = order.triggered_order_id or order.venue_order_id
+        return {"symbol": order.symbol, **order_id(known, order)}
+
+    def on_orders(self, orders: JsonOrders) -> Request:
+        """A batch is one parameter that holds a list."""
+        call, row = _CALLS[orders.op], orders.rows[0]
+        if orders.op == "place_batch":
+            row = {"batchOrders": compact(list(orders.rows))}
+        elif orders.op == "cancel_batch":
+            row = _cancels(orders)
+        return orders.request(
+            f"/fapi/v1/{call.path}",
+            None,
+            call.cost,
+            window_ms=RECV_WINDOW_MS,
+            frame_method=call.frame,
+            method=call.method,
+            params=tuple((name, str(value)) for name, value in row.items()),
+        )
+
+    def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
+        """Both stores; the fate of each order comes over the stream."""
+        return tuple(
+            Request(
+                op=op,
+                method="DELETE",
+                path=f"/fapi/v1/{path}",
+                params=(("symbol", symbol),),
+                cost=weight(1),
+                priority=Priority.CANCEL,
+                window_ms=RECV_WINDOW_MS,
+                symbol=symbol,
             )
-    rows = [dict(order_params(*order)) for order in orders]
-    reduces = all(intent.reduces for intent, _ in orders)
-    ids = [client_order_id for _, client_order_id in orders]
+            for op, path in (
+                ("cancel_all", "allOpenOrders"),
+                ("cancel_all_conditional", "algoOpenOrders"),
+            )
+        )
+
+    def set_leverage(self, symbol: Symbol, leverage: int) -> Request:
+        """Leverage of one symbol."""
+        params = {"symbol": symbol, "leverage": str(leverage)}
+        fact = SettingFact(symbol=symbol, leverage=leverage)
+        return _setting("set_leverage", "leverage", params, fact)
+
+    def set_margin_mode(self, symbol: Symbol | None, mode: MarginMode) -> Request:
+        """Refused by the venue while the symbol has orders or a position."""
+        assert symbol is not None, "of an instrument; core checks"
+        params = {"symbol": symbol, "marginType": words.MARGIN_MODE_WORDS[mode]}
+        fact = SettingFact(symbol=symbol, margin_mode=mode)
+        return _setting("set_margin_mode", "marginType", params, fact)
+
+    def set_hedge_mode(self, *, is_hedge: bool) -> Request:
+        """Position mode of the account; USD-M and COIN-M change together."""
+        params = {"dualSidePosition": "true" if is_hedge else "false"}
+        fact = SettingFact(is_hedge_mode=is_hedge)
+        return _setting("set_hedge_mode", "positionSide/dual", params, fact)
+
+    def dead_man(self, symbol: Symbol | None, timeout_ms: int) -> Request:
+        """Cancels the regular orders of *symbol* in *timeout_ms*; 0 disarms.
+
+        Whether conditional orders are covered is not documented: do not rely on it.
+        """
+        assert symbol is not None, "the countdown is one per symbol"
+        params = {"symbol": symbol, "countdownTime": str(timeout_ms)}
+        request = _setting("dead_man", "countdownCancelAll", params, None)
+        return replace(request, symbol=symbol, cost=weight(10))
+
+
+def listen_key(op: str) -> Request:
+    """`listen_key_start` answers the account's one stream key and extends it;
+    `listen_key_keepalive` extends it by 60 minutes. There is no closing call: it
+    would close the stream of every other client of the account."""
     return Request(
-        op="place_batch",
-        method="POST",
-        path="/fapi/v1/batchOrders",
-        params=(("batchOrders", _compact(rows)),),
-        cost=BATCH_PLACE_COST,
-        priority=Priority.CANCEL if reduces else Priority.PLACE,
-        window_ms=RECV_WINDOW_MS,
-        context=batch_context(ids),
+        op=op,
+        method="POST" if op == "listen_key_start" else "PUT",
+        path="/fapi/v1/listenKey",
+        security=Security.KEY,
+        cost=weight(1),
+        priority=Priority.RECONCILE,
     )
 
 
-def order_params(intent: OrderIntent, client_order_id: ClientOrderId) -> Params:
-    """The order in wire words; InvalidOrder for what the venue would refuse."""
-    if not is_wire_id(client_order_id):
-        raise InvalidOrder(
-            "client_order_id", client_order_id, "1 to 36 of A-Z a-z 0-9 . : / _ -"
-        )
-    conditional = intent.order_type.is_conditional
-    params: Params = [("algoType", "CONDITIONAL")] if conditional else []
-    params += [
-        ("symbol", intent.symbol),
-        ("side", intent.side.value),
-        ("positionSide", words.POSITION_SIDE_WORDS[intent.position_side]),
-        ("type", words.TYPE_WORDS[intent.order_type]),
-    ]
-    params += _lifetime(intent)
-    params += _size(intent)
-    params += _trigger(intent) if conditional else _no_trigger(intent)
-    params.append(
-        (
-            "selfTradePreventionMode",
-            words.SELF_TRADE_WORDS[intent.self_trade_prevention],
-        )
+def order_id(
+    known: str | None,
+    order: Order,
+    name: str = "orderId",
+    otherwise: str = "origClientOrderId",
+) -> dict[str, object]:
+    """An order by the venue's id of it, else by the client's."""
+    return {name: known} if known else {otherwise: order.client_order_id}
+
+
+def _cancels(orders: JsonOrders) -> JsonRow:
+    """One symbol; all orders by venue id, or all by client id."""
+    symbol = orders.symbols[0]
+    if set(orders.symbols) != {symbol}:
+        raise InvalidOrder("symbol", symbol, "one instrument per batch of cancels")
+    ids = [str(row.get("orderId", "")) for row in orders.rows]
+    if all(ids):
+        return {"symbol": symbol, "orderIdList": f"[{','.join(ids)}]"}
+    return {"symbol": symbol, "origClientOrderIdList": compact(list(orders.names))}
+
+
+def _setting(
+    op: str, path: str, params: dict[str, str], fact: SettingFact | None
+) -> Request:
+    request = setting_request(
+        op, f"/fapi/v1/{path}", None, weight(1), fact, window_ms=RECV_WINDOW_MS
     )
-    if conditional:
-        params.append(("clientAlgoId", client_order_id))
-        return params
-    decided_at_once = intent.order_type is OrderType.MARKET or intent.time_in_force in (
-        TimeInForce.IOC,
-        TimeInForce.FOK,
-    )
-    params.append(("newClientOrderId", client_order_id))
-    params.append(("newOrderRespType", "RESULT" if decided_at_once else "ACK"))
-    return params
+    return replace(request, params=tuple(params.items()))
 
 
 def _lifetime(intent: OrderIntent) -> Params:
@@ -177,14 +294,8 @@ def _size(intent: OrderIntent) -> Params:
         raise InvalidOrder("qty", None, "a quantity above 0")
     else:
         params.append(("quantity", text_of(intent.qty)))
-    if intent.order_type.has_price:
-        if intent.price is None:
-            raise InvalidOrder("price", None, f"a price with {intent.order_type.value}")
+    if intent.price is not None:
         params.append(("price", text_of(intent.price)))
-    elif intent.price is not None:
-        raise InvalidOrder(
-            "price", intent.price, f"no price with {intent.order_type.value}"
-        )
     return params + _closing(intent)
 
 
@@ -240,225 +351,3 @@ def _no_trigger(intent: OrderIntent) -> Params:
         if value is not None:
             raise InvalidOrder(rule, value, "conditional orders only")
     return []
-
-
-def amend(order: Order, terms: Terms, amend_id: str) -> Request:
-    """New total quantity and price; the order loses its place in the queue.
-
-    *amend_id*: digits; the stream echoes it. A quantity at or below what is
-    filled, or a price that would cross a post-only order, cancels the order.
-    """
-    if order.order_type is not OrderType.LIMIT:
-        raise Unsupported(
-            words.VENUE, f"amending {order.order_type.value} orders", "LIMIT only"
-        )
-    if amend_id and not (amend_id.isascii() and amend_id.isdigit()):
-        raise InvalidOrder("amend_id", amend_id, "digits only")
-    assert terms.qty is not None
-    assert terms.price is not None
-    params: Params = [
-        ("symbol", order.symbol),
-        *_regular_id(order),
-        ("side", order.side.value),
-        ("quantity", text_of(terms.qty)),
-        ("price", text_of(terms.price)),
-    ]
-    if amend_id:
-        params.append(("modifyId", amend_id))
-    return Request(
-        op="amend",
-        method="PUT",
-        path="/fapi/v1/order",
-        params=tuple(params),
-        cost=ORDER_COST,
-        priority=Priority.PLACE,
-        window_ms=RECV_WINDOW_MS,
-        frame_method="order.modify",
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-    )
-
-
-def cancel(order: Order) -> Request:
-    """By venue id if known, else by client id, in the store that has it."""
-    algo = is_in_algo_store(order)
-    params = (
-        _algo_id(order)
-        if algo
-        else [("symbol", str(order.symbol)), *_regular_id(order)]
-    )
-    return Request(
-        op="cancel_algo" if algo else "cancel",
-        method="DELETE",
-        path="/fapi/v1/algoOrder" if algo else "/fapi/v1/order",
-        params=tuple(params),
-        cost=weight(1),
-        priority=Priority.CANCEL,
-        window_ms=RECV_WINDOW_MS,
-        frame_method="algoOrder.cancel" if algo else "order.cancel",
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        context={"venue_order_id": order.venue_order_id or ""},
-    )
-
-
-def cancel_batch(orders: Sequence[Order]) -> Request:
-    """Up to ten regular orders of one symbol, all by venue id or all by client id."""
-    _batch_size(len(orders), BATCH_CANCEL_MAX)
-    symbol = orders[0].symbol
-    if any(order.symbol != symbol for order in orders):
-        raise InvalidOrder("symbol", symbol, "one instrument per batch of cancels")
-    if any(is_in_algo_store(order) for order in orders):
-        raise Unsupported(
-            words.VENUE, "batch cancels of conditional orders", "cancel them one by one"
-        )
-    ids = [order.triggered_order_id or order.venue_order_id for order in orders]
-    if all(ids):
-        chosen = ("orderIdList", f"[{','.join(str(one) for one in ids)}]")
-    else:
-        chosen = (
-            "origClientOrderIdList",
-            _compact([order.client_order_id for order in orders]),
-        )
-    return Request(
-        op="cancel_batch",
-        method="DELETE",
-        path="/fapi/v1/batchOrders",
-        params=(("symbol", symbol), chosen),
-        cost=weight(1),
-        priority=Priority.CANCEL,
-        window_ms=RECV_WINDOW_MS,
-        symbol=symbol,
-        context=batch_context(order.client_order_id for order in orders),
-    )
-
-
-def cancel_all(symbol: Symbol) -> tuple[Request, ...]:
-    """Both stores; the fate of each order comes over the stream."""
-    return tuple(
-        _command(op, "DELETE", path, [("symbol", symbol)], 1, Priority.CANCEL, symbol)
-        for op, path in (
-            ("cancel_all", "/fapi/v1/allOpenOrders"),
-            ("cancel_all_algo", "/fapi/v1/algoOpenOrders"),
-        )
-    )
-
-
-def set_leverage(symbol: Symbol, leverage: int) -> Request:
-    """Leverage of one symbol."""
-    return _command(
-        "set_leverage",
-        "POST",
-        "/fapi/v1/leverage",
-        [("symbol", symbol), ("leverage", str(leverage))],
-        1,
-        Priority.PLACE,
-        symbol,
-    )
-
-
-def set_margin_mode(symbol: Symbol, mode: MarginMode) -> Request:
-    """Refused by the venue while the symbol has orders or a position."""
-    return _command(
-        "set_margin_mode",
-        "POST",
-        "/fapi/v1/marginType",
-        [("symbol", symbol), ("marginType", words.MARGIN_MODE_WORDS[mode])],
-        1,
-        Priority.PLACE,
-        symbol,
-        setting_context(SettingFact(symbol=symbol, margin_mode=mode)),
-    )
-
-
-def set_hedge_mode(*, is_hedge: bool) -> Request:
-    """Position mode of the account; USD-M and COIN-M change together."""
-    word = "true" if is_hedge else "false"
-    return _command(
-        "set_hedge_mode",
-        "POST",
-        "/fapi/v1/positionSide/dual",
-        [("dualSidePosition", word)],
-        1,
-        Priority.PLACE,
-        None,
-        setting_context(SettingFact(is_hedge_mode=is_hedge)),
-    )
-
-
-def dead_man(symbol: Symbol, timeout_ms: int) -> Request:
-    """Cancels the regular orders of *symbol* in *timeout_ms*; 0 disarms.
-
-    Whether conditional orders are covered is not documented: do not rely on it.
-    """
-    return _command(
-        "dead_man",
-        "POST",
-        "/fapi/v1/countdownCancelAll",
-        [("symbol", symbol), ("countdownTime", str(timeout_ms))],
-        10,
-        Priority.CANCEL,
-        symbol,
-    )
-
-
-def listen_key(op: str) -> Request:
-    """`listen_key_start` answers the account's one stream key and extends it;
-    `listen_key_keepalive` extends it by 60 minutes. There is no closing call: it
-    would close the stream of every other client of the account."""
-    return Request(
-        op=op,
-        method="POST" if op == "listen_key_start" else "PUT",
-        path="/fapi/v1/listenKey",
-        security=Security.KEY,
-        cost=weight(1),
-        priority=Priority.RECONCILE,
-    )
-
-
-def _command(
-    op: str,
-    method: str,
-    path: str,
-    params: Params,
-    units: int,
-    priority: Priority,
-    symbol: Symbol | None,
-    context: Mapping[str, str] | None = None,
-) -> Request:
-    cost: Cost = weight(units)
-    return Request(
-        op=op,
-        method=method,
-        path=path,
-        params=tuple(params),
-        cost=cost,
-        priority=priority,
-        window_ms=RECV_WINDOW_MS,
-        symbol=symbol,
-        context=context or {},
-    )
-
-
-def _regular_id(order: Order) -> Params:
-    venue_id = order.triggered_order_id or (
-        None if order.order_type.is_conditional else order.venue_order_id
-    )
-    if venue_id is not None:
-        return [("orderId", venue_id)]
-    return [("origClientOrderId", order.client_order_id)]
-
-
-def _algo_id(order: Order) -> Params:
-    if order.venue_order_id is not None:
-        return [("algoId", order.venue_order_id)]
-    return [("clientAlgoId", order.client_order_id)]
-
-
-def _batch_size(count: int, most: int) -> None:
-    if not 1 <= count <= most:
-        raise InvalidOrder("batch", count, f"1 to {most} orders in one call")
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -36,7 +36,8 @@ from connector.dialect.wire import (
 from connector.model.clock import NS_PER_S
 from connector.model.credentials import Secret
 from connector.model.ids import Symbol
-from connector.venues.binance_usdm import codes, requests
+from connector.venues.binance_usdm import requests
+from connector.venues.binance_usdm.classify import INVALID_LISTEN_KEY, KEY_ERRORS
 from connector.venues.binance_usdm.limits import (
     FRAME_COST,
     WS_API_HANDSHAKE_COST,
@@ -56,7 +57,7 @@ STREAMS_ONE_BY_ONE = 200
 
 SIGN_LOGON = "logon"
 
-_KEY_CODES = frozenset(str(code) for code in codes.KEY_ERRORS)
+_KEY_CODES = frozenset(str(code) for code in KEY_ERRORS)
 
 
 class PrivateScript:
@@ -82,7 +83,7 @@ class PrivateScript:
                 return (_failed(reply, "no listen key"),)
             self._key = told
             return (Open(url=_private_url(self._stream_url, told)),)
-        if reply.code == str(codes.INVALID_LISTEN_KEY):
+        if reply.code == str(INVALID_LISTEN_KEY):
             return (Fail(failure=ScriptFailure.NEW_KEY, why="the listen key is dead"),)
         if reply.is_key_error:
             return (_failed(reply, "keep-alive refused"),)

@@ -25,6 +25,7 @@ from connector.dialect.wire import (
     HttpWire,
     Request,
     Security,
+    Send,
     SigningKey,
 )
 from connector.errors import Unsupported
@@ -40,7 +41,6 @@ _INTEGERS = frozenset(
     (
         "algoId",
         "goodTillDate",
-        "modifyId",
         "orderId",
         "recvWindow",
         "timestamp",
@@ -130,16 +130,16 @@ def sign_request_frame(
     )
 
 
-def logon_frame(frame_id: str, signer: SigningKey, venue_ms: int) -> str:
-    """`session.logon`, which takes Ed25519 keys only.
+def sign_frame(step: Send, signer: SigningKey, venue_ms: int) -> str:
+    """`session.logon`, the only frame that needs the key; it takes Ed25519 keys only.
 
     Other kinds sign every request, and `session.status` in its place shows that
     the socket is a working one: it is answered in the same way.
     """
     if signer.kind is not KeyKind.ED25519:
-        return _frame(frame_id, "session.status", None)
+        return _frame(step.text, "session.status", None)
     params = _stamp(QUERY_WINDOW_MS, venue_ms)
-    return _frame(frame_id, "session.logon", _signed(params, signer))
+    return _frame(step.text, "session.logon", _signed(params, signer))
 
 
 def sorted_payload(params: Iterable[tuple[str, str]]) -> str:

@@ -116,33 +116,34 @@ def ask(
     cursor = FillCursor(symbol=BTC, trade_id=None, venue_ms=0, since_ms=0)
     return {
         **snapshot,
-        "place": requests.place(intent(), ClientOrderId("cx-20261122-000001")),
-        "place_algo": requests.place(
+        "place": dialect.place(intent(), ClientOrderId("cx-20261122-000001"), None),
+        "place_conditional": dialect.place(
             intent(
                 order_type=OrderType.STOP_MARKET,
                 price=None,
                 trigger_price=Decimal(58000),
             ),
             ClientOrderId("cx-20261122-a0001"),
+            None,
         ),
-        "place_batch": requests.place_batch(
+        "place_batch": dialect.place_batch(
             [
-                (intent(), ClientOrderId("cx-b-1")),
-                (intent(), ClientOrderId("cx-b-2")),
+                (intent(), ClientOrderId("cx-b-1"), None),
+                (intent(), ClientOrderId("cx-b-2"), None),
             ]
         ),
-        "amend": requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(2)), ""),
-        "cancel": requests.cancel(order()),
-        "cancel_algo": requests.cancel(stop),
-        "cancel_batch": requests.cancel_batch([order(), order()]),
-        "cancel_all": requests.cancel_all(BTC)[0],
-        "set_leverage": requests.set_leverage(BTC, 20),
-        "set_margin_mode": requests.set_margin_mode(BTC, MarginMode.ISOLATED),
-        "set_hedge_mode": requests.set_hedge_mode(is_hedge=True),
-        "dead_man": requests.dead_man(BTC, 120_000),
+        "amend": dialect.amend(order(), None, Terms(qty=Decimal(1), price=Decimal(2))),
+        "cancel": dialect.cancel(order()),
+        "cancel_conditional": dialect.cancel(stop),
+        "cancel_batch": dialect.cancel_batch([order(), order()]),
+        "cancel_all": dialect.cancel_all(BTC)[0],
+        "set_leverage": dialect.set_leverage(BTC, 20),
+        "set_margin_mode": dialect.set_margin_mode(BTC, MarginMode.ISOLATED),
+        "set_hedge_mode": dialect.set_hedge_mode(is_hedge=True),
+        "dead_man": dialect.dead_man(BTC, 120_000),
         "server_time": dialect.server_time(),
         "query_order": dialect.query_order(order())[0],
-        "query_algo": dialect.query_order(stop)[0],
+        "query_conditional": dialect.query_order(stop)[0],
         "fills": dialect.query_fills(cursor, now_ms=1000)[0],
         "listen_key_start": requests.listen_key("listen_key_start"),
         "listen_key_keepalive": requests.listen_key("listen_key_keepalive"),

@@ -45,10 +45,10 @@ MS = 1_000_000
         ("amend", "rest_order_modify.json", OrderStatus.NEW),
         ("cancel", "rest_order_cancel.json", OrderStatus.CANCELED),
         ("query_order", "rest_order_query.json", OrderStatus.FILLED),
-        ("place_algo", "rest_algo_order_new.json", OrderStatus.NEW),
-        ("query_algo", "rest_algo_order_query.json", OrderStatus.FILLED),
+        ("place_conditional", "rest_algo_order_new.json", OrderStatus.NEW),
+        ("query_conditional", "rest_algo_order_query.json", OrderStatus.FILLED),
         ("open_orders", "rest_open_orders.json", OrderStatus.NEW),
-        ("open_algo", "rest_open_algo_orders.json", OrderStatus.NEW),
+        ("open_conditionals", "rest_open_algo_orders.json", OrderStatus.NEW),
     ],
 )
 def test_an_order_answer_is_its_state(dialect, ask, answer, golden, op, file, status):
@@ -58,7 +58,7 @@ def test_an_order_answer_is_its_state(dialect, ask, answer, golden, op, file, st
     assert reply.verdict is Verdict.OK
     assert isinstance(fact, OrderFact)
     assert status is fact.status
-    assert fact.is_conditional is ("algo" in op)
+    assert fact.is_conditional is ("conditional" in op)
     assert fact.is_amend is (op == "amend")
 
 
@@ -78,7 +78,7 @@ def test_a_triggered_conditional_order_names_what_it_became(
 ) -> None:
     """The algo store tells the id of the real order, and how it ended."""
     body = golden("rest_algo_order_query.json")
-    (fact,) = dialect.read_answer(ask["query_algo"], answer(body)).facts
+    (fact,) = dialect.read_answer(ask["query_conditional"], answer(body)).facts
     assert fact.triggered_order_id == "715550001300"
     assert (fact.filled_qty, fact.avg_price) == (Decimal("0.010"), Decimal("58001.5"))
 
@@ -100,7 +100,7 @@ def test_short_answers(dialect, ask, answer, golden) -> None:
             "listen_key_start": "POST /fapi/v1/listenKey",
             "listen_key_keepalive": "PUT /fapi/v1/listenKey",
             "cancel_all": "DELETE /fapi/v1/allOpenOrders",
-            "cancel_algo": "DELETE /fapi/v1/algoOrder",
+            "cancel_conditional": "DELETE /fapi/v1/algoOrder",
             "dead_man": "POST /fapi/v1/countdownCancelAll",
             "set_leverage": "POST /fapi/v1/leverage",
             "set_margin_mode": "POST /fapi/v1/marginType",
@@ -117,7 +117,7 @@ def test_short_answers(dialect, ask, answer, golden) -> None:
     assert isinstance(token, TokenFact)
     assert token.lifetime_s == 3600
     assert told["listen_key_keepalive"].facts == (token,)
-    (cancelled,) = told["cancel_algo"].facts
+    (cancelled,) = told["cancel_conditional"].facts
     assert cancelled.status is OrderStatus.CANCELED
     assert cancelled.is_conditional
     assert told["set_leverage"].facts == (SettingFact(symbol=BTC, leverage=20),)
@@ -182,7 +182,7 @@ def test_whole_rows_are_exact(dialect, ask, answer, golden) -> None:
         "positions": "rest_position_risk_v3.json",
         "account": "rest_account_v3.json",
         "query_order": "rest_order_query.json",
-        "query_algo": "rest_algo_order_query.json",
+        "query_conditional": "rest_algo_order_query.json",
     }
     first = {
         op: dialect.read_answer(ask[op], answer(golden(name))).facts[0]
@@ -198,7 +198,7 @@ def test_whole_rows_are_exact(dialect, ask, answer, golden) -> None:
     assert first["ledger"].amount == Decimal("-0.06025000")
     assert first["positions"].venue_ns == 1795341605300 * MS
     assert first["account"].venue_ns == 1795341605300 * MS
-    order, algo = first["query_order"], first["query_algo"]
+    order, algo = first["query_order"], first["query_conditional"]
     assert (order.venue_ns, order.created_ns) == (
         1795341605300 * MS,
         1795341600012 * MS,
@@ -321,7 +321,10 @@ def test_usage_headers_become_bucket_counts(dialect, ask, answer, golden) -> Non
 @pytest.mark.parametrize(
     ("op", "body"),
     [
-        ("cancel_algo", {"algoId": 1, "clientAlgoId": "a", "code": "201", "msg": ""}),
+        (
+            "cancel_conditional",
+            {"algoId": 1, "clientAlgoId": "a", "code": "201", "msg": ""},
+        ),
         ("cancel_all", {"code": 0, "msg": "?"}),
         ("set_margin_mode", {"code": 1, "msg": "?"}),
     ],
@@ -362,8 +365,8 @@ def test_websocket_answers_mean_what_rest_answers_mean(dialect, ask, golden) -> 
     assert read("cancel", "c1").facts[0].status is OrderStatus.CANCELED
     assert read("cancel", "c2").verdict is Verdict.NOT_OPEN
     assert read("query_order", "q1").facts[0].filled_qty == Decimal("0.010")
-    assert read("place_algo", "a1").facts[0].is_conditional
-    assert read("cancel_algo", "a2").facts[0].status is OrderStatus.CANCELED
+    assert read("place_conditional", "a1").facts[0].is_conditional
+    assert read("cancel_conditional", "a2").facts[0].status is OrderStatus.CANCELED
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ BTC = Symbol("BTCUSDT")
 
 COMMANDS = [
     "place",
-    "place_algo",
+    "place_conditional",
     "place_batch",
     "amend",
     "cancel",
-    "cancel_algo",
+    "cancel_conditional",
     "cancel_batch",
     "cancel_all",
     "set_leverage",
@@ -51,7 +51,7 @@ def errors(golden):
         (11, "cancel", Verdict.NOT_OPEN),
         (11, "amend", Verdict.NOT_OPEN),
         (12, "query_order", Verdict.NOT_FOUND),
-        (12, "query_algo", Verdict.NOT_FOUND),
+        (12, "query_conditional", Verdict.NOT_FOUND),
         (12, "cancel", Verdict.NOT_OPEN),
         (13, "place", Verdict.UNKNOWN),
         (13, "cancel", Verdict.UNKNOWN),

@@ -11,16 +11,15 @@ from connector.dialect.wire import Host, Request, Security
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.order import OrderType
 from connector.venues.binance_usdm import wire
+from connector.venues.binance_usdm.dialect import BinanceUsdm
 from connector.venues.binance_usdm.questions import (
     PAGE,
     WINDOW_MS,
     next_fills,
     next_income,
-    query,
-    query_fills,
-    query_order,
 )
 
+DIALECT = BinanceUsdm()
 BTC = Symbol("BTCUSDT")
 DAY = 86_400_000
 NOW = 1795341600000
@@ -61,12 +60,12 @@ def by_cursor(
         venue_ms=venue_ms,
         since_ms=since_ms,
     )
-    (request,) = query_fills(cursor, now_ms=NOW)
+    (request,) = DIALECT.query_fills(cursor, now_ms=NOW)
     return request
 
 
 def ask(part: Part, *symbols: str) -> tuple[Request, ...]:
-    return query(
+    return DIALECT.query(
         part, symbols=[Symbol(s) for s in symbols], since_ms=NOW - DAY, now_ms=NOW
     )
 
@@ -88,7 +87,7 @@ def test_a_name_of_our_own_is_no_cursor() -> None:
     cursor = FillCursor(
         symbol=BTC, trade_id=TradeId("inferred-0.010"), venue_ms=NOW - 5, since_ms=0
     )
-    (request,) = query_fills(cursor, now_ms=NOW)
+    (request,) = DIALECT.query_fills(cursor, now_ms=NOW)
     assert ("startTime", str(NOW - 5)) in request.params
 
 
@@ -202,22 +201,24 @@ def test_a_ledger_page_within_one_millisecond_still_goes_on() -> None:
 
 def test_an_order_is_asked_for_by_its_best_id(order) -> None:
     """Venue id if known, else client id; never by both."""
-    (request,) = query_order(order())
+    (request,) = DIALECT.query_order(order())
     assert request.params == (("symbol", "BTCUSDT"), ("orderId", "715550001234"))
-    (request,) = query_order(order(venue_order_id=None))
+    (request,) = DIALECT.query_order(order(venue_order_id=None))
     assert request.params == (("symbol", "BTCUSDT"), ("origClientOrderId", "cx1"))
 
 
 def test_a_conditional_order_is_asked_for_in_both_stores(order) -> None:
     """It may have become an order meanwhile, under the same client id."""
     stop = order(order_type=OrderType.STOP_MARKET, price=None)
-    waiting, became = query_order(stop)
+    waiting, became = DIALECT.query_order(stop)
     assert waiting.path == "/fapi/v1/algoOrder"
     assert waiting.params == (("algoId", "715550001234"),)
     assert became.params == (("symbol", "BTCUSDT"), ("origClientOrderId", "cx1"))
-    doubt, _ = query_order(order(order_type=OrderType.STOP_MARKET, venue_order_id=None))
+    doubt, _ = DIALECT.query_order(
+        order(order_type=OrderType.STOP_MARKET, venue_order_id=None)
+    )
     assert doubt.params == (("clientAlgoId", "cx1"),)
-    _, known = query_order(
+    _, known = DIALECT.query_order(
         order(order_type=OrderType.STOP_MARKET, triggered_order_id=VenueOrderId("9"))
     )
     assert known.params == (("symbol", "BTCUSDT"), ("orderId", "9"))
@@ -229,7 +230,7 @@ def test_a_local_name_never_goes_on_the_wire(order) -> None:
         order_type=OrderType.STOP_MARKET,
         client_order_id=ClientOrderId("external~BTCUSDT~715550001234"),
     )
-    (request,) = query_order(stop)
+    (request,) = DIALECT.query_order(stop)
     assert request.params == (("algoId", "715550001234"),)
 
 
@@ -280,8 +281,10 @@ def test_question_costs_are_the_published_ones(golden, dialect, order) -> None:
         for row in golden("endpoints.json")
     }
     asked = [r for part in Part for r in ask(part, "BTCUSDT")]
-    asked += [by_cursor(1), dialect.server_time(), *query_order(order())]
-    asked += query_order(order(order_type=OrderType.STOP_LIMIT, price=Decimal(1)))
+    asked += [by_cursor(1), dialect.server_time(), *DIALECT.query_order(order())]
+    asked += DIALECT.query_order(
+        order(order_type=OrderType.STOP_LIMIT, price=Decimal(1))
+    )
     for request in asked:
         weight = table[request.method, request.path]["weight"]
         if isinstance(weight, dict):

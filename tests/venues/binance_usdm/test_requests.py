@@ -22,7 +22,9 @@ from connector.model.order import (
     TriggerPriceType,
 )
 from connector.venues.binance_usdm import requests
+from connector.venues.binance_usdm.dialect import BinanceUsdm
 
+DIALECT = BinanceUsdm()
 CX = ClientOrderId("cx1")
 STOP = {
     "order_type": OrderType.STOP_MARKET,
@@ -33,12 +35,12 @@ STOP = {
 
 
 def sent(intent) -> dict[str, str]:
-    return dict(requests.place(intent, CX).params)
+    return dict(DIALECT.place(intent, CX, None).params)
 
 
 def test_a_limit_order(intent) -> None:
     """All that the venue wants, in plain decimals, self-trade rule explicit."""
-    request = requests.place(intent(), CX)
+    request = DIALECT.place(intent(), CX, None)
     assert (request.method, request.path) == ("POST", "/fapi/v1/order")
     assert request.params == (
         ("symbol", "BTCUSDT"),
@@ -111,7 +113,7 @@ def test_reduce_only_is_never_sent_in_hedge_mode(intent) -> None:
 )
 def test_exits_go_first(intent, given, priority) -> None:
     """What reduces exposure shares the priority of cancels."""
-    assert priority is requests.place(intent(**given), CX).priority
+    assert priority is DIALECT.place(intent(**given), CX, None).priority
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_conditional_orders_go_to_the_algo_service(
     intent, order_type, word, price
 ) -> None:
     """With their own client id parameter and the price they watch."""
-    request = requests.place(
+    request = DIALECT.place(
         intent(
             **{**STOP, "order_type": order_type, "price": price},
             trigger_price_type=TriggerPriceType.MARK,
@@ -135,6 +137,7 @@ def test_conditional_orders_go_to_the_algo_service(
             reduce_only=True,
         ),
         CX,
+        None,
     )
     params = dict(request.params)
     assert request.path == "/fapi/v1/algoOrder"
@@ -220,7 +223,7 @@ def test_closing_a_position(intent) -> None:
 def test_what_the_venue_would_refuse_is_refused_here(intent, given, rule) -> None:
     """Before anything is journaled or sent, with the rule's name."""
     with pytest.raises(InvalidOrder) as caught:
-        requests.place(intent(**given), CX)
+        DIALECT.place(intent(**given), CX, None)
     assert rule == caught.value.rule
 
 
@@ -228,19 +231,23 @@ def test_what_the_venue_would_refuse_is_refused_here(intent, given, rule) -> Non
 def test_a_client_id_the_venue_cannot_take_is_refused(intent, bad: str) -> None:
     """1 to 36 characters of a fixed alphabet."""
     with pytest.raises(InvalidOrder):
-        requests.place(intent(), ClientOrderId(bad))
+        DIALECT.place(intent(), ClientOrderId(bad), None)
 
 
 def test_index_price_triggers_do_not_exist_here(intent) -> None:
     """Unsupported, and it says what exists."""
     with pytest.raises(Unsupported, match="mark or last"):
-        requests.place(intent(**STOP, trigger_price_type=TriggerPriceType.INDEX), CX)
+        DIALECT.place(
+            intent(**STOP, trigger_price_type=TriggerPriceType.INDEX), CX, None
+        )
 
 
 def test_a_batch_of_orders(intent) -> None:
     """One JSON array in one parameter; at most five; no conditional ones."""
-    pair = (intent(), CX)
-    request = requests.place_batch([pair, (intent(side=Side.SELL), ClientOrderId("b"))])
+    pair = (intent(), CX, None)
+    request = DIALECT.place_batch(
+        [pair, (intent(side=Side.SELL), ClientOrderId("b"), None)]
+    )
     ((name, text),) = request.params
     rows = json.loads(text)
     assert name == "batchOrders"
@@ -248,15 +255,15 @@ def test_a_batch_of_orders(intent) -> None:
     assert request.cost == (("weight-1m", 5), ("orders-10s", 5), ("orders-1m", 1))
     for count in (0, 6):
         with pytest.raises(InvalidOrder):
-            requests.place_batch([pair] * count)
+            DIALECT.place_batch([pair] * count)
     with pytest.raises(Unsupported):
-        requests.place_batch([(intent(**STOP), CX)])
+        DIALECT.place_batch([(intent(**STOP), CX, None)])
 
 
 def test_amending(order) -> None:
     """Total quantity and price; by venue id, else by client id; LIMIT only."""
-    request = requests.amend(
-        order(), Terms(qty=Decimal("0.006"), price=Decimal("59100.0")), "7"
+    request = DIALECT.amend(
+        order(), None, Terms(qty=Decimal("0.006"), price=Decimal("59100.0"))
     )
     assert (request.method, request.path) == ("PUT", "/fapi/v1/order")
     assert request.params == (
@@ -265,20 +272,17 @@ def test_amending(order) -> None:
         ("side", "BUY"),
         ("quantity", "0.006"),
         ("price", "59100"),
-        ("modifyId", "7"),
     )
-    by_client = requests.amend(
-        order(venue_order_id=None), Terms(qty=Decimal(1), price=Decimal(1)), ""
+    by_client = DIALECT.amend(
+        order(venue_order_id=None), None, Terms(qty=Decimal(1), price=Decimal(1))
     )
     assert ("origClientOrderId", "cx1") in by_client.params
     with pytest.raises(Unsupported):
-        requests.amend(
+        DIALECT.amend(
             order(order_type=OrderType.STOP_LIMIT),
+            None,
             Terms(qty=Decimal(1), price=Decimal(1)),
-            "",
         )
-    with pytest.raises(InvalidOrder):
-        requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(1)), "x7")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +312,7 @@ def test_amending(order) -> None:
 )
 def test_cancelling_goes_where_the_order_is(order, given, path, identity) -> None:
     """The algo service before the trigger, the order service after it."""
-    request = requests.cancel(order(**given))
+    request = DIALECT.cancel(order(**given))
     assert (request.method, request.path) == ("DELETE", path)
     assert identity in request.params
     assert ("symbol" in dict(request.params)) is (path == "/fapi/v1/order")
@@ -319,34 +323,34 @@ def test_cancelling_goes_where_the_order_is(order, given, path, identity) -> Non
 def test_a_batch_of_cancels(order) -> None:
     """All by venue id, or all by client id; one symbol; regular orders only."""
     named = order(client_order_id=ClientOrderId("b"), venue_order_id=None)
-    by_id = requests.cancel_batch([order(), order()])
+    by_id = DIALECT.cancel_batch([order(), order()])
     assert by_id.params[1] == ("orderIdList", "[715550001234,715550001234]")
-    by_client = requests.cancel_batch([order(), named])
+    by_client = DIALECT.cancel_batch([order(), named])
     assert by_client.params[1] == ("origClientOrderIdList", '["cx1","b"]')
     with pytest.raises(Unsupported):
-        requests.cancel_batch([order(order_type=OrderType.STOP_LIMIT)])
+        DIALECT.cancel_batch([order(order_type=OrderType.STOP_LIMIT)])
     with pytest.raises(InvalidOrder):
-        requests.cancel_batch([order(), order(symbol=Symbol("ETHUSDT"))])
+        DIALECT.cancel_batch([order(), order(symbol=Symbol("ETHUSDT"))])
     with pytest.raises(InvalidOrder):
-        requests.cancel_batch([order()] * 11)
+        DIALECT.cancel_batch([order()] * 11)
 
 
 def test_cancelling_everything_covers_both_stores() -> None:
     """Conditional orders are not cancelled by the regular call."""
-    paths = [request.path for request in requests.cancel_all(Symbol("BTCUSDT"))]
+    paths = [request.path for request in DIALECT.cancel_all(Symbol("BTCUSDT"))]
     assert paths == ["/fapi/v1/allOpenOrders", "/fapi/v1/algoOpenOrders"]
 
 
 def test_settings_and_timer() -> None:
     """Booleans as texts, modes in the venue's word."""
     btc = Symbol("BTCUSDT")
-    assert ("marginType", "CROSSED") in requests.set_margin_mode(
+    assert ("marginType", "CROSSED") in DIALECT.set_margin_mode(
         btc, MarginMode.CROSS
     ).params
-    hedge = requests.set_hedge_mode(is_hedge=True)
+    hedge = DIALECT.set_hedge_mode(is_hedge=True)
     assert hedge.params == (("dualSidePosition", "true"),)
-    assert ("leverage", "20") in requests.set_leverage(btc, 20).params
-    timer = requests.dead_man(btc, 120_000)
+    assert ("leverage", "20") in DIALECT.set_leverage(btc, 20).params
+    timer = DIALECT.dead_man(btc, 120_000)
     assert (timer.params[1], timer.cost) == (
         ("countdownTime", "120000"),
         (("weight-1m", 10),),
@@ -366,18 +370,18 @@ def test_costs_are_the_published_ones(golden, dialect, intent, order) -> None:
     table = {(row["method"], row["path"]): row for row in golden("endpoints.json")}
     btc = Symbol("BTCUSDT")
     built = [
-        requests.place(intent(), CX),
-        requests.place(intent(**STOP), CX),
-        requests.place_batch([(intent(), CX)]),
-        requests.amend(order(), Terms(qty=Decimal(1), price=Decimal(1)), ""),
-        requests.cancel(order()),
-        requests.cancel(order(order_type=OrderType.STOP_LIMIT)),
-        requests.cancel_batch([order()]),
-        *requests.cancel_all(btc),
-        requests.set_leverage(btc, 2),
-        requests.set_margin_mode(btc, MarginMode.CROSS),
-        requests.set_hedge_mode(is_hedge=False),
-        requests.dead_man(btc, 0),
+        DIALECT.place(intent(), CX, None),
+        DIALECT.place(intent(**STOP), CX, None),
+        DIALECT.place_batch([(intent(), CX, None)]),
+        DIALECT.amend(order(), None, Terms(qty=Decimal(1), price=Decimal(1))),
+        DIALECT.cancel(order()),
+        DIALECT.cancel(order(order_type=OrderType.STOP_LIMIT)),
+        DIALECT.cancel_batch([order()]),
+        *DIALECT.cancel_all(btc),
+        DIALECT.set_leverage(btc, 2),
+        DIALECT.set_margin_mode(btc, MarginMode.CROSS),
+        DIALECT.set_hedge_mode(is_hedge=False),
+        DIALECT.dead_man(btc, 0),
         requests.listen_key("listen_key_start"),
         requests.listen_key("listen_key_keepalive"),
     ]

@@ -157,12 +157,12 @@ def test_websocket_vectors(vectors, signer_of, name: str) -> None:
 
 
 def test_a_websocket_order_is_typed_and_signed_as_text(
-    vectors, signer_of, intent
+    dialect, vectors, signer_of, intent
 ) -> None:
     """Integers are JSON integers, decimals are texts, and the signature is over
     the same texts; key and signature are always there."""
     signer = signer_of(vectors["ed25519-ws-logon"])
-    request = requests.place(intent(), ClientOrderId("cx1"))
+    request = dialect.place(intent(), ClientOrderId("cx1"), None)
     wire = sign.sign_request_frame(request, signer, "f1", 1795341600000)
     frame = json.loads(wire.text)
     params = frame["params"]
@@ -177,21 +177,25 @@ def test_a_websocket_order_is_typed_and_signed_as_text(
     assert wire.deadline_ms == 1795341603000
 
 
-def test_a_cancel_by_venue_id_carries_an_integer(vectors, signer_of, order) -> None:
+def test_a_cancel_by_venue_id_carries_an_integer(
+    dialect, vectors, signer_of, order
+) -> None:
     """Ids above 2**53 too: JSON integers have no such bound."""
     big = order(venue_order_id="8389765739703625592")
     wire = sign.sign_request_frame(
-        requests.cancel(big), signer_of(vectors["hmac-ws-ascii"]), "1", 1
+        dialect.cancel(big), signer_of(vectors["hmac-ws-ascii"]), "1", 1
     )
     assert json.loads(wire.text)["params"]["orderId"] == 8389765739703625592
 
 
 def test_a_chinese_symbol_is_encoded_on_rest_and_raw_on_websocket(
-    vectors, signer_of, intent
+    dialect, vectors, signer_of, intent
 ) -> None:
     """UTF-8 both ways; the two channels differ only in the encoding."""
     signer = signer_of(vectors["hmac-ws-ascii"])
-    request = requests.place(intent(symbol=Symbol("币安人生USDT")), ClientOrderId("c"))
+    request = dialect.place(
+        intent(symbol=Symbol("币安人生USDT")), ClientOrderId("c"), None
+    )
     rest = sign.sign(request, signer, BASE, 1)
     assert b"symbol=%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT&" in rest.body
     assert "币安人生USDT" in sign.sign_request_frame(request, signer, "1", 1).text
@@ -217,11 +221,11 @@ def test_methods_and_securities(vectors, signer_of, dialect) -> None:
 
 
 def test_the_signature_is_last_and_the_stamp_is_fresh(
-    vectors, signer_of, intent
+    dialect, vectors, signer_of, intent
 ) -> None:
     """A retry is stamped and signed again; the venue reads signature last."""
     signer = signer_of(vectors["hmac-order-body"])
-    request = requests.place(intent(), ClientOrderId("c"))
+    request = dialect.place(intent(), ClientOrderId("c"), None)
     bodies = {sign.sign(request, signer, BASE, ms).body for ms in (1, 2)}
     assert len(bodies) == 2
     for body in bodies:
@@ -242,16 +246,18 @@ def test_logon_is_for_ed25519_only(vectors, signer_of, dialect) -> None:
         assert frame == {"id": "logon", "method": "session.status"}
 
 
-def test_what_has_no_frame_is_refused(vectors, signer_of, intent) -> None:
+def test_what_has_no_frame_is_refused(dialect, vectors, signer_of, intent) -> None:
     """Batches and settings are REST only."""
-    batch = requests.place_batch([(intent(), ClientOrderId("a"))])
+    batch = dialect.place_batch([(intent(), ClientOrderId("a"), None)])
     with pytest.raises(Unsupported):
         sign.sign_request_frame(batch, signer_of(vectors["hmac-ws-ascii"]), "1", 1)
 
 
-def test_conditional_orders_have_frames_too(vectors, signer_of, intent) -> None:
+def test_conditional_orders_have_frames_too(
+    dialect, vectors, signer_of, intent
+) -> None:
     """algoOrder.place, with its booleans as texts."""
-    request = requests.place(
+    request = dialect.place(
         intent(
             order_type=OrderType.STOP_MARKET,
             price=None,
@@ -259,6 +265,7 @@ def test_conditional_orders_have_frames_too(vectors, signer_of, intent) -> None:
             reduce_only=True,
         ),
         ClientOrderId("a"),
+        None,
     )
     wire = sign.sign_request_frame(request, signer_of(vectors["hmac-ws-ascii"]), "1", 1)
     frame = json.loads(wire.text)
