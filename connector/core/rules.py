@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from connector.core.account import Account
 from connector.dialect import Capability, Dialect, VenueFacts
-from connector.dialect.needs import needs_of
+from connector.dialect.needs import check_shape, needs_of
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import Symbol
 from connector.model.instrument import Instrument
@@ -104,7 +104,10 @@ def check_intent(
         raise InvalidOrder("status", intent.symbol, "an instrument that is trading")
     _check_kinds(intent)
     _check_capabilities(intent, dialect.facts)
-    _check_combination(intent, now_ms)
+    check_shape(intent)
+    good_till = intent.good_till_ms
+    if good_till is not None and good_till <= now_ms:
+        raise InvalidOrder("good_till_ms", good_till, "a time in the future")
     _check_position_side(intent, account)
     mark = account.mark_of(intent.symbol)
     if intent.qty is not None:
@@ -244,64 +247,7 @@ def _check_exits(
             raise InvalidOrder(name, exit_.trigger_price, f"{way} {price}")
 
 
-def _check_combination(intent: OrderIntent, now_ms: int) -> None:
-    kind = intent.order_type
-    if (intent.qty is None) != intent.close_position:
-        raise InvalidOrder(
-            "qty", intent.qty, "a quantity, or close_position without one"
-        )
-    if intent.close_position and kind.has_price:
-        raise InvalidOrder("close_position", kind.value, "market kinds only")
-    if kind.has_price and intent.price is None:
-        raise InvalidOrder("price", None, f"a {kind.value} order needs a price")
-    if not kind.has_price and intent.price is not None:
-        raise InvalidOrder("price", intent.price, f"none on a {kind.value} order")
-    needs_trigger = kind.is_conditional and kind is not OrderType.TRAILING_STOP
-    if needs_trigger != (intent.trigger_price is not None):
-        wanted = "needs a trigger price" if needs_trigger else "has no trigger price"
-        raise InvalidOrder(
-            "trigger_price", intent.trigger_price, f"a {kind.value} order {wanted}"
-        )
-    _check_trail(intent)
-    if intent.post_only and (
-        kind is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC
-    ):
-        raise InvalidOrder(
-            "post_only",
-            f"{kind.value} {intent.time_in_force.value}",
-            "post-only goes with a GTC limit order",
-        )
-    is_gtd = intent.time_in_force is TimeInForce.GTD
-    if is_gtd != (intent.good_till_ms is not None):
-        raise InvalidOrder(
-            "good_till_ms", intent.good_till_ms, "GTD orders need a date, others none"
-        )
-    if intent.good_till_ms is not None and intent.good_till_ms <= now_ms:
-        raise InvalidOrder("good_till_ms", intent.good_till_ms, "a time in the future")
-
-
-def _check_trail(intent: OrderIntent) -> None:
-    """A trailing stop stays behind by a rate or by a distance, others by neither."""
-    kind = intent.order_type
-    told = [x for x in (intent.callback_rate, intent.trail_offset) if x is not None]
-    is_trailing = kind is OrderType.TRAILING_STOP
-    if len(told) != is_trailing:
-        wanted = "one" if is_trailing else "none"
-        raise InvalidOrder(
-            "callback_rate",
-            told[0] if told else None,
-            f"{wanted} of callback rate and trail offset on a {kind.value} order",
-        )
-    if told and told[0] <= 0:
-        raise InvalidOrder("callback_rate", told[0], "more than 0")
-
-
 def _check_position_side(intent: OrderIntent, account: Account) -> None:
-    opening = (PositionSide.LONG, Side.BUY), (PositionSide.SHORT, Side.SELL)
-    opens = (intent.position_side, intent.side) in opening
-    if opens and (intent.reduce_only or intent.close_position):
-        what = f"{intent.side.value} {intent.position_side.value}"
-        raise InvalidOrder("reduce_only", what, "SELL with LONG or BUY with SHORT")
     if account.is_hedge_mode and intent.position_side is PositionSide.NET:
         raise InvalidOrder(
             "position_side", "NET", "LONG or SHORT while the account is in hedge mode"

@@ -1,15 +1,18 @@
-"""What an order asks of a venue."""
+"""What an order asks of a venue, and what none would take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from connector.dialect import Capability
+from connector.errors import InvalidOrder
 from connector.model.order import (
     OrderIntent,
+    OrderType,
     PositionSide,
     PriceUnit,
     SelfTradePrevention,
+    Side,
     TimeInForce,
 )
 
@@ -33,3 +36,59 @@ def needs_of(intent: OrderIntent) -> Iterator[Capability]:
         ),
     }
     return (capability for capability, is_wanted in wanted.items() if is_wanted)
+
+
+def check_shape(intent: OrderIntent) -> None:
+    """Raise InvalidOrder for what no venue takes, whatever its account and market."""
+    kind = intent.order_type
+    if (intent.qty is None) != intent.close_position:
+        raise InvalidOrder(
+            "qty", intent.qty, "a quantity, or close_position without one"
+        )
+    if intent.close_position and kind.has_price:
+        raise InvalidOrder("close_position", kind.value, "market kinds only")
+    if kind.has_price and intent.price is None:
+        raise InvalidOrder("price", None, f"a {kind.value} order needs a price")
+    if not kind.has_price and intent.price is not None:
+        raise InvalidOrder("price", intent.price, f"none on a {kind.value} order")
+    needs_trigger = kind.is_conditional and kind is not OrderType.TRAILING_STOP
+    if needs_trigger != (intent.trigger_price is not None):
+        wanted = "needs a trigger price" if needs_trigger else "has no trigger price"
+        raise InvalidOrder(
+            "trigger_price", intent.trigger_price, f"a {kind.value} order {wanted}"
+        )
+    _check_trail(intent)
+    if intent.post_only and (
+        kind is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC
+    ):
+        raise InvalidOrder(
+            "post_only",
+            f"{kind.value} {intent.time_in_force.value}",
+            "post-only goes with a GTC limit order",
+        )
+    is_gtd = intent.time_in_force is TimeInForce.GTD
+    if is_gtd != (intent.good_till_ms is not None):
+        raise InvalidOrder(
+            "good_till_ms", intent.good_till_ms, "GTD orders need a date, others none"
+        )
+    opening = (PositionSide.LONG, Side.BUY), (PositionSide.SHORT, Side.SELL)
+    opens = (intent.position_side, intent.side) in opening
+    if opens and (intent.reduce_only or intent.close_position):
+        what = f"{intent.side.value} {intent.position_side.value}"
+        raise InvalidOrder("reduce_only", what, "SELL with LONG or BUY with SHORT")
+
+
+def _check_trail(intent: OrderIntent) -> None:
+    """A trailing stop stays behind by a rate or by a distance, others by neither."""
+    kind = intent.order_type
+    told = [x for x in (intent.callback_rate, intent.trail_offset) if x is not None]
+    is_trailing = kind is OrderType.TRAILING_STOP
+    if len(told) != is_trailing:
+        wanted = "one" if is_trailing else "none"
+        raise InvalidOrder(
+            "callback_rate",
+            told[0] if told else None,
+            f"{wanted} of callback rate and trail offset on a {kind.value} order",
+        )
+    if told and told[0] <= 0:
+        raise InvalidOrder("callback_rate", told[0], "more than 0")

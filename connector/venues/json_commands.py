@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from connector.dialect import VenueFacts
 from connector.dialect.facts import SettingFact
-from connector.dialect.needs import needs_of
+from connector.dialect.needs import check_shape, needs_of
 from connector.dialect.wire import HttpWire, Request
 from connector.errors import InvalidOrder, Unsupported
 from connector.model.ids import ClientOrderId, Symbol
@@ -195,11 +195,7 @@ class JsonCommands(ABC):
         for capability in needs_of(intent):
             if capability not in self.facts.capabilities:
                 raise Unsupported(self.facts.name, capability.value)
-        kind, price = intent.order_type, intent.price
-        if kind.has_price != (price is not None):
-            raise InvalidOrder("price", price, f"with limit orders, not {kind}")
-        if intent.close_position and kind.has_price:
-            raise InvalidOrder("close_position", kind.value, "market kinds only")
+        check_shape(intent)
 
 
 def setting_request(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -20,12 +21,20 @@ from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,2})?")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _MILLIS_END = 1 << 53
+_ZERO = Decimal(0)
 _JSON = msgspec.json.Decoder(float_hook=Decimal)  # no float is ever made
 
 
 def compact(value: object) -> str:
     """JSON without spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parsed(raw: bytes) -> object:
+    """The document that *raw* is, numbers with a point as Decimals; ValueError if it is
+    none, or has text that could not be written again (half a character)."""
+    document: object = _JSON.decode(raw)
+    return document
 
 
 class Row:
@@ -42,7 +51,11 @@ class Row:
     @classmethod
     def of_bytes(cls, raw: bytes) -> Self:
         """The object that *raw* is."""
-        return cls(_JSON.decode(raw))
+        return cls(parsed(raw))
+
+    def value(self, name: str) -> Any:
+        """Whatever stands there; None if nothing does."""
+        return self._fields.get(name)
 
     def has(self, name: str) -> bool:
         """Whether there is something under *name*."""
@@ -78,9 +91,11 @@ class Row:
         """None for what the venue means by nothing: "", "0", absent."""
         return self.number(name, Decimal(0)) or None
 
-    def exact(self, name: str) -> Decimal:
-        """A number as text or as JSON number; absent and "" are 0."""
-        found = self._fields.get(name) or "0"
+    def exact(self, name: str, default: Decimal | None = _ZERO) -> Decimal:
+        """A number as text or as JSON number; absent and "" are 0, or refused."""
+        found = self._fields.get(name)
+        if found is None or found == "":
+            found = default
         if isinstance(found, bool) or not isinstance(found, int | Decimal | str):
             raise ValueError(f"{name} is no number")
         if not _NUMBER.fullmatch(str(found)):
@@ -133,6 +148,14 @@ class Row:
         told = self.told(name)
         return ClientOrderId(told) if told else None
 
+    def ident(self, name: str) -> str:
+        """An id that is a text or a number, as text; "" where there is none: a number
+        0, null and absent."""
+        found = self._fields.get(name)
+        if found is not None and type(found) not in (int, str):
+            raise ValueError(f"{name} is no id")
+        return str(found or "")
+
     def trade_id(self, name: str) -> TradeId:
         """The venue's id of an execution."""
         return TradeId(self.name(name))
@@ -160,6 +183,11 @@ class Row:
         if not isinstance(found, list):
             raise ValueError(f"{name} is no list")
         return found
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The fields that *names* has, by their other names."""
+        kept = self._fields.items()
+        return type(self)({names[name]: found for name, found in kept if name in names})
 
     def texts(self) -> dict[str, str]:
         """All fields that are texts."""

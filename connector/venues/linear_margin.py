@@ -131,7 +131,7 @@ class MarginRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leg:
+class Leg:
     """One position; its instrument's quantities are quote units if it is inverse."""
 
     instrument: Instrument
@@ -139,7 +139,7 @@ class _Leg:
     mark: Decimal
     leverage: Decimal
     tier: Bracket
-    closing: Decimal
+    closing: Decimal = ZERO
 
     @property
     def key(self) -> tuple[Symbol, str]:
@@ -175,7 +175,7 @@ def unrealized(instrument: Instrument, position: Position, mark: Decimal) -> Dec
 def margin_of(view: AccountView, rules: MarginRules) -> MarginNumbers | None:
     """Numbers of the account; None while something at stake is not known: a number
     made of guesses is worse."""
-    legs: list[_Leg] = []
+    legs: list[Leg] = []
     reserved: dict[str, Decimal] = {}
     for symbol, (held, orders) in view.by_symbol().items():
         instrument, mark = view.instruments.get(symbol), view.marks.get(symbol)
@@ -189,7 +189,7 @@ def margin_of(view: AccountView, rules: MarginRules) -> MarginNumbers | None:
             size = rules.tier_size(instrument, position, charged, mark)
             tier = tier_for(instrument.brackets, size)
             closing = rules.closing(1 if position.qty > 0 else -1, leverage)
-            legs.append(_Leg(instrument, position, mark, leverage, tier, closing))
+            legs.append(Leg(instrument, position, mark, leverage, tier, closing))
         held_back = (_reserve(instrument, o, leverage, rules) for o in charged)
         before = reserved.get(instrument.settle, ZERO)
         reserved[instrument.settle] = sum(held_back, before)
@@ -213,22 +213,31 @@ def _reserve(
 
 
 def _liquidation(
-    leg: _Leg, legs: Sequence[_Leg], view: AccountView, rules: MarginRules
+    leg: Leg, legs: Sequence[Leg], view: AccountView, rules: MarginRules
 ) -> Decimal | None:
     told, settle = leg.position.liquidation_price, leg.instrument.settle
     if leg.instrument.is_inverse or (rules.shows_told and told is not None):
         return told
-    top, bottom = -wallet_of(view, settle), ZERO
-    for other in legs:
-        qty = other.position.qty
-        if other.instrument.settle != settle:
-            continue
-        if other.position.symbol != leg.position.symbol:
-            numbers = other.numbers()
-            top -= numbers.unrealized_pnl - numbers.maintenance_margin
-            continue
-        rate = other.tier.maintenance_rate + other.closing + rules.liquidation_fee
-        top += qty * other.position.entry_price - other.tier.cum
+    mine = [other for other in legs if other.instrument.settle == settle]
+    symbol = leg.position.symbol
+    others = [other.numbers() for other in mine if other.position.symbol != symbol]
+    buffer = sum(
+        (n.unrealized_pnl - n.maintenance_margin for n in others),
+        wallet_of(view, settle),
+    )
+    same = [other for other in mine if other.position.symbol == symbol]
+    return liquidation_price(same, buffer, rules.liquidation_fee)
+
+
+def liquidation_price(
+    legs: Iterable[Leg], buffer: Decimal, fee: Decimal = ZERO
+) -> Decimal | None:
+    """Mark price of one instrument at which *buffer*, what there is less what others
+    need, and the profit of *legs* fall to what they need, *fee* included."""
+    top, bottom = -buffer, ZERO
+    for leg in legs:
+        qty, rate = leg.position.qty, leg.tier.maintenance_rate + leg.closing + fee
+        top += qty * leg.position.entry_price - leg.tier.cum
         bottom += qty - abs(qty) * rate
     return crossing(top, bottom)
 

@@ -1,4 +1,4 @@
-"""Answers into replies: one reader per kind of request, validated from the bytes.
+"""Answers into replies: one reader per kind of request.
 
 A 2xx answer that is not what was asked for proves nothing: UNKNOWN for a command.
 A list with one unreadable row is refused as a whole where a missing row would be
@@ -8,37 +8,33 @@ by one, so that a broken one hides itself alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
-from connector.dialect.facts import (
-    AccountFact,
-    Fact,
-    KeyFact,
-    OrderFact,
-    SettingFact,
-    TokenFact,
-)
+from connector.dialect.facts import Fact, KeyFact, OrderFact, SettingFact, TokenFact
 from connector.dialect.wire import Host, HttpAnswer, Reply, Request, Verdict
-from connector.model.clock import NS_PER_MS
 from connector.model.credentials import Secret
-from connector.model.ids import Symbol
+from connector.model.ids import VenueOrderId
 from connector.model.noun import replace
 from connector.model.order import OrderStatus
 from connector.venues.base import setting_facts
-from connector.venues.binance_usdm import questions, rows, wire, wire_frames
+from connector.venues.binance_usdm import questions, rows
 from connector.venues.binance_usdm.classify import classify
 from connector.venues.binance_usdm.limits import (
     limits_fact,
     used_in_headers,
     used_in_rows,
 )
-from connector.venues.binance_usdm.wire import Shape, VenueError
-from connector.venues.replies import BROKEN, entries, excerpt, ok, one_by_one, whole
-from connector.venues.verdicts import unreadable
+from connector.venues.json_rows import Row, parsed
+from connector.venues.replies import (
+    BROKEN,
+    entries,
+    excerpt,
+    of_batch,
+    ok,
+    one_by_one,
+    whole,
+)
+from connector.venues.verdicts import is_placing, unreadable
 
 LISTEN_KEY_LIFETIME_S = 3600
 
@@ -47,7 +43,9 @@ _SUCCESS = 200
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
     """Classify and translate an HTTP answer; never raises."""
-    reply = _read_http(request, answer)
+    told, text = _document(answer.body), excerpt(answer.body)
+    error = told if isinstance(told, dict) and _code(told) is not None else None
+    reply = _read(request, answer.status, told, error, text, answer.headers)
     if request.host is Host.KEY_INFO:
         # Another pool: its limits say nothing about ours.
         return replace(reply, throttle=None)
@@ -58,75 +56,67 @@ def read_answer(request: Request, answer: HttpAnswer) -> Reply:
 def read_frame_reply(request: Request, raw: bytes) -> Reply:
     """The same for an answer of the WebSocket API, whose status stands inside."""
     try:
-        answer = wire_frames.answer_of(raw)
-        error = answer.error
+        answer = Row.of_bytes(raw)
+        status, told = answer.integer("status"), answer.value("result")
+        used = used_in_rows(answer.rows_if("rateLimits"))
+        error = answer.value("error")
+        if error is not None and _code(error) is None:
+            raise ValueError("an error without a code")
     except BROKEN:
         return whole(request, unreadable(request, excerpt(raw)))
-    used = used_in_rows(answer.rate_limits)
-    if error is None and 200 <= answer.status < 300:
-        result = bytes(answer.result)
-        reply = _understand(request, lambda shape: shape.of_bytes(result), "")
-    else:
-        reply = _failure(request, answer.status, error, "", {})
+    reply = _read(request, status, told, error, "", {})
     return replace(reply, used=used) if used else reply
 
 
-def _read_http(request: Request, answer: HttpAnswer) -> Reply:
-    error = _error_in(answer.body)
-    if 200 <= answer.status < 300 and (error is None or error.code >= 0):
-        reader = _READERS[request.op]
-        if reader.exact:
-            return _understand(
-                request,
-                lambda shape: shape.of_object(
-                    json.loads(answer.body, parse_float=Decimal)
-                ),
-                excerpt(answer.body),
-            )
-        return _understand(
-            request,
-            lambda shape: shape.of_bytes(answer.body),
-            excerpt(answer.body),
-        )
-    return _failure(request, answer.status, error, excerpt(answer.body), answer.headers)
-
-
-def _understand(
-    request: Request, validate: Callable[[Shape], Any], excerpt: str
-) -> Reply:
-    reader = _READERS[request.op]
+def _document(raw: bytes) -> object:
     try:
-        return reader.translate(request, validate(reader.shape))
+        return parsed(raw)
     except BROKEN:
-        return whole(request, unreadable(request, excerpt))
+        return None
 
 
-def _failure(
+def _code(told: object) -> int | None:
+    """The code of ``{"code": -2011, "msg": "..."}``, None if it is no such thing."""
+    try:
+        error = Row(told)
+        error.text("msg", "")
+        return error.integer("code")
+    except BROKEN:
+        return None
+
+
+def _read(
     request: Request,
     status: int,
-    error: VenueError | None,
-    excerpt: str,
+    told: object,
+    error: object,
+    text: str,
     headers: Mapping[str, str],
 ) -> Reply:
+    code = None if error is None else _code(error)
+    if 200 <= status < 300 and (code is None or code >= 0):
+        try:
+            return _understand(request, told)
+        except BROKEN:
+            return whole(request, unreadable(request, text))
     reply = classify(
         request,
         status=status,
-        code=error.code if error else None,
-        text=error.msg if error else excerpt,
+        code=code,
+        text=text if error is None else Row(error).text("msg", ""),
         headers=headers,
-        until_ms=error.until_ms if error else None,
+        until_ms=None if error is None else _until_ms(Row(error)),
     )
     if reply.verdict is Verdict.UNCHANGED:
         reply = replace(reply, facts=setting_facts(request))
     return whole(request, reply)
 
 
-def _error_in(body: bytes) -> VenueError | None:
-    """``{"code", "msg"}``; arrays and long answers are none, and not parsed."""
-    if len(body) > 65_536 or body.lstrip()[:1] != b"{":
-        return None
+def _until_ms(error: Row) -> int | None:
+    """The venue's time from which calls are allowed again; the WebSocket API tells it
+    over a limit, as its spot page shows."""
     try:
-        return VenueError.model_validate_json(body)
+        return error.row("data").millis("retryAfter", 0) or None
     except BROKEN:
         return None
 
@@ -134,235 +124,147 @@ def _error_in(body: bytes) -> VenueError | None:
 # --- one reader per request -----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """*exact*: the answer has JSON numbers that must not become floats."""
-
-    shape: Shape
-    translate: Callable[[Request, Any], Reply]
-    exact: bool = False
-
-
-def _placed(request: Request, row: wire.OrderRow) -> Reply:
-    return _of_this_order(request, rows.order_fact(row))
-
-
-def _algo_placed(request: Request, row: wire.AlgoRow) -> Reply:
-    return _of_this_order(request, rows.algo_fact(row))
-
-
-def _of_this_order(request: Request, fact: OrderFact) -> Reply:
-    if fact.client_order_id != request.client_order_id:
-        raise ValueError("the answer speaks of another order")
-    return ok(fact)
-
-
-def _order(request: Request, row: wire.OrderRow) -> Reply:
-    return ok(rows.order_fact(row))
-
-
-def _amended(request: Request, row: wire.OrderRow) -> Reply:
-    return ok(replace(rows.order_fact(row), is_amend=True))
-
-
-def _algo(request: Request, row: wire.AlgoRow) -> Reply:
-    return ok(rows.algo_fact(row))
-
-
-def _algo_cancelled(request: Request, row: wire.AlgoCancelled) -> Reply:
-    """The answer has neither time nor state: being cancelled is all it says."""
-    if row.code != _SUCCESS:
-        raise ValueError("not cancelled")
-    assert request.symbol is not None
-    return ok(
-        OrderFact(
-            symbol=request.symbol,
-            venue_order_id=rows.venue_id(row.algo_id),
-            client_order_id=rows.client_id(row.client_algo_id),
-            status=OrderStatus.CANCELED,
-            venue_ns=0,
-            is_conditional=True,
-        )
-    )
-
-
-def _batch(request: Request, page: list[Any]) -> Reply:
-    """One item per entry, in request order; a missing or broken one is unknown."""
-    checks_ids = request.op == "place_batch"
-
-    def read(index: int, name: str) -> Reply:
-        return _batch_item(request, page[index], name if checks_ids else None)
-
-    items = entries(request, len(page), read)
-    facts = tuple(fact for item in items for fact in item.facts)
-    return Reply(verdict=Verdict.OK, items=items, facts=facts)
-
-
-def _batch_item(request: Request, entry: Any, client_order_id: str | None) -> Reply:
-    try:
-        if isinstance(entry, dict) and "code" in entry:
-            error = VenueError.model_validate(entry)
-            return classify(
-                request, status=400, code=error.code, text=error.msg, headers={}
-            )
-        fact = rows.order_fact(wire.OrderRow.model_validate(entry))
-    except BROKEN:
-        return unreadable(request, "an entry of a batch that is no order")
-    if client_order_id is not None and fact.client_order_id != client_order_id:
-        return unreadable(request, "the entry speaks of another order")
-    return ok(fact)
-
-
-def _done(request: Request, answer: VenueError) -> Reply:
-    if answer.code != _SUCCESS:
+def _understand(request: Request, told: object) -> Reply:
+    op = request.op
+    if op in _LISTS:
+        return _listed(request, told)
+    if op.endswith("_batch"):
+        return _batch(request, told)
+    row = Row(told)
+    if op in _OBJECTS:
+        fact = _OBJECTS[op](row)
+        if is_placing(op) and _name(fact) != request.client_order_id:
+            raise ValueError("the answer speaks of another order")
+        return ok(fact)
+    match op:
+        case "account":
+            return ok(*rows.account_facts(row))
+        case "instruments":
+            facts = one_by_one(row.items("symbols"), _instrument, "instrument")
+            limits = limits_fact(row.rows_if("rateLimits"))
+            return ok(*facts, *([limits] if limits else []))
+        case "server_time":
+            return Reply(verdict=Verdict.OK, server_ms=row.millis("serverTime"))
+        case "cancel_conditional":
+            return _cancelled(request, row)
+        case "dead_man":
+            row.integer("countdownTime")
+            return ok()
+        case "listen_key_start" | "listen_key_keepalive":
+            if not (key := row.told("listenKey")):
+                return ok()
+            life_s = LISTEN_KEY_LIFETIME_S
+            return ok(TokenFact(token=Secret(key), lifetime_s=life_s))
+    if row.integer("code") != _SUCCESS:
         raise ValueError("neither done nor refused")
     return ok(*setting_facts(request))
 
 
-def _leverage(request: Request, row: wire.LeverageSet) -> Reply:
-    return ok(SettingFact(symbol=Symbol(row.symbol), leverage=row.leverage))
+def _listed(request: Request, told: object) -> Reply:
+    """Rows; where one symbol was meant, a documented variant is a bare object."""
+    if isinstance(told, dict) and request.op in ("brackets", "marks"):
+        told = [told]
+    if not isinstance(told, list):
+        raise ValueError("not a list")
+    page = [Row(item) for item in told]
+    facts = [_LISTS[request.op](row) for row in page]
+    following = _FOLLOWING.get(request.op)
+    return ok(*facts, next_request=following(request, page) if following else None)
 
 
-def _armed(request: Request, row: wire.Countdown) -> Reply:
-    return ok()
+def _name(fact: Fact) -> str | None:
+    assert isinstance(fact, OrderFact)
+    return fact.client_order_id
 
 
-def _time(request: Request, row: wire.ServerTime) -> Reply:
-    return Reply(verdict=Verdict.OK, server_ms=row.server_time)
+def _cancelled(request: Request, row: Row) -> Reply:
+    """The answer has neither time nor state: being cancelled is all it says."""
+    if row.integer("code") != _SUCCESS:
+        raise ValueError("not cancelled")
+    assert request.symbol is not None
+    fact = OrderFact(
+        symbol=request.symbol,
+        venue_order_id=VenueOrderId(str(row.integer("algoId"))),
+        client_order_id=row.client_id("clientAlgoId"),
+        status=OrderStatus.CANCELED,
+        venue_ns=0,
+        is_conditional=True,
+    )
+    return ok(fact)
 
 
-def _orders(request: Request, page: list[wire.OrderRow]) -> Reply:
-    return ok(*(rows.order_fact(row) for row in page))
+def _batch(request: Request, told: object) -> Reply:
+    """One item per entry, in request order; a missing or broken one is unknown."""
+    if not isinstance(told, list):
+        raise ValueError("not a list")
+
+    def read(index: int, name: str) -> Reply:
+        return _entry(request, told[index], name)
+
+    return of_batch(entries(request, len(told), read))
 
 
-def _algos(request: Request, page: list[wire.AlgoRow]) -> Reply:
-    return ok(*(rows.algo_fact(row) for row in page))
+def _entry(request: Request, told: object, client_order_id: str) -> Reply:
+    try:
+        row = Row(told)
+        if row.has("code"):
+            code, text = row.integer("code"), row.text("msg", "")
+            return classify(request, status=400, code=code, text=text, headers={})
+        fact = rows.order_fact(row)
+    except BROKEN:
+        return unreadable(request, "an entry of a batch that is no order")
+    if is_placing(request.op) and fact.client_order_id != client_order_id:
+        return unreadable(request, "the entry speaks of another order")
+    return ok(fact)
 
 
-def _fills(request: Request, page: list[wire.TradeRow]) -> Reply:
-    return ok(
-        *(rows.trade_fact(row) for row in page),
-        next_request=questions.next_fills(request, page),
+def _amended(row: Row) -> Fact:
+    return replace(rows.order_fact(row), is_amend=True)
+
+
+def _instrument(item: object) -> Fact:
+    return rows.instrument_fact(Row(item))
+
+
+def _leverage(row: Row) -> Fact:
+    return SettingFact(symbol=row.symbol("symbol"), leverage=row.integer("leverage"))
+
+
+def _account_config(row: Row) -> Fact:
+    return SettingFact(
+        is_hedge_mode=row.flag("dualSidePosition"),
+        is_multi_asset=row.flag("multiAssetsMargin"),
+        can_trade=row.flag("canTrade"),
     )
 
 
-def _positions(request: Request, page: list[wire.PositionRisk]) -> Reply:
-    return ok(*(rows.position_fact(row) for row in page))
-
-
-def _account(request: Request, account: wire.Account) -> Reply:
-    totals = {
-        name: value
-        for name, value in (account.model_extra or {}).items()
-        if isinstance(value, str)
-    }
-    venue_ns = max((asset.update_time for asset in account.assets), default=0)
-    return ok(
-        *(rows.balance_fact(asset) for asset in account.assets),
-        AccountFact(venue_ns=venue_ns * NS_PER_MS, fields=totals),
+def _key_info(row: Row) -> Fact:
+    return KeyFact(
+        can_trade=row.flag("enableFutures"),
+        can_withdraw=row.flag("enableWithdrawals"),
+        is_ip_bound=row.flag("ipRestrict"),
     )
 
 
-def _account_config(request: Request, config: wire.AccountConfig) -> Reply:
-    return ok(
-        SettingFact(
-            is_hedge_mode=config.dual_side_position,
-            is_multi_asset=config.multi_assets_margin,
-            can_trade=config.can_trade,
-        )
-    )
-
-
-def _symbol_configs(request: Request, page: list[wire.SymbolConfig]) -> Reply:
-    return ok(*(rows.symbol_setting(row) for row in page))
-
-
-def _ledger(request: Request, page: list[wire.IncomeRow]) -> Reply:
-    return ok(
-        *(rows.income_fact(row) for row in page),
-        next_request=questions.next_income(request, page),
-    )
-
-
-def _instruments(request: Request, info: wire.ExchangeInfo) -> Reply:
-    def rules_of(raw: Any) -> Fact:
-        return rows.instrument_fact(wire.SymbolInfo.model_validate(raw))
-
-    facts = one_by_one(info.symbols, rules_of, "instrument")
-    limits = limits_fact(info.rate_limits)
-    if limits is not None:
-        facts.append(limits)
-    return ok(*facts)
-
-
-def _brackets(
-    request: Request, answer: list[wire.SymbolBrackets] | wire.SymbolBrackets
-) -> Reply:
-    """An array, or in one documented variant a bare object for one symbol."""
-    page = [answer] if isinstance(answer, wire.SymbolBrackets) else answer
-    return ok(*(rows.bracket_fact(row) for row in page))
-
-
-def _key_info(request: Request, row: wire.KeyRestrictions) -> Reply:
-    return ok(
-        KeyFact(
-            can_trade=row.enable_futures,
-            can_withdraw=row.enable_withdrawals,
-            is_ip_bound=row.ip_restrict,
-        )
-    )
-
-
-def _marks(
-    request: Request, answer: list[wire.PremiumIndex] | wire.PremiumIndex
-) -> Reply:
-    page = [answer] if isinstance(answer, wire.PremiumIndex) else answer
-    return ok(*(rows.mark_fact(row) for row in page))
-
-
-def _listen_key(request: Request, row: wire.ListenKey) -> Reply:
-    if not row.listen_key:
-        return ok()
-    return ok(TokenFact(token=Secret(row.listen_key), lifetime_s=LISTEN_KEY_LIFETIME_S))
-
-
-def _reader(
-    model: Any, translate: Callable[[Request, Any], Reply], *, exact: bool = False
-) -> _Reader:
-    return _Reader(Shape(model), translate, exact)
-
-
-_READERS: dict[str, _Reader] = {
-    "place": _reader(wire.OrderRow, _placed),
-    "place_conditional": _reader(wire.AlgoRow, _algo_placed),
-    "place_batch": _reader(list[Any], _batch),
-    "amend": _reader(wire.OrderRow, _amended),
-    "cancel": _reader(wire.OrderRow, _order),
-    "cancel_conditional": _reader(wire.AlgoCancelled, _algo_cancelled),
-    "cancel_batch": _reader(list[Any], _batch),
-    "cancel_all": _reader(VenueError, _done),
-    "cancel_all_conditional": _reader(VenueError, _done),
-    "set_leverage": _reader(wire.LeverageSet, _leverage),
-    "set_margin_mode": _reader(VenueError, _done),
-    "set_hedge_mode": _reader(VenueError, _done),
-    "dead_man": _reader(wire.Countdown, _armed),
-    "server_time": _reader(wire.ServerTime, _time),
-    "query_order": _reader(wire.OrderRow, _order),
-    "query_conditional": _reader(wire.AlgoRow, _algo),
-    "fills": _reader(list[wire.TradeRow], _fills),
-    "open_orders": _reader(list[wire.OrderRow], _orders),
-    "open_conditionals": _reader(list[wire.AlgoRow], _algos),
-    "positions": _reader(list[wire.PositionRisk], _positions),
-    "account": _reader(wire.Account, _account),
-    "account_config": _reader(wire.AccountConfig, _account_config),
-    "symbol_config": _reader(list[wire.SymbolConfig], _symbol_configs),
-    "ledger": _reader(list[wire.IncomeRow], _ledger),
-    "instruments": _reader(wire.ExchangeInfo, _instruments),
-    "brackets": _reader(
-        list[wire.SymbolBrackets] | wire.SymbolBrackets, _brackets, exact=True
-    ),
-    "key_info": _reader(wire.KeyRestrictions, _key_info),
-    "marks": _reader(list[wire.PremiumIndex] | wire.PremiumIndex, _marks),
-    "listen_key_start": _reader(wire.ListenKey, _listen_key),
-    "listen_key_keepalive": _reader(wire.ListenKey, _listen_key),
+_OBJECTS: dict[str, Callable[[Row], Fact]] = {
+    "place": rows.order_fact,
+    "place_conditional": rows.algo_fact,
+    "amend": _amended,
+    "cancel": rows.order_fact,
+    "query_order": rows.order_fact,
+    "query_conditional": rows.algo_fact,
+    "set_leverage": _leverage,
+    "account_config": _account_config,
+    "key_info": _key_info,
 }
+_LISTS: dict[str, Callable[[Row], Fact]] = {
+    "open_orders": rows.order_fact,
+    "open_conditionals": rows.algo_fact,
+    "fills": rows.trade_fact,
+    "positions": rows.position_fact,
+    "symbol_config": rows.symbol_setting,
+    "ledger": rows.income_fact,
+    "brackets": rows.bracket_fact,
+    "marks": rows.mark_fact,
+}
+_FOLLOWING = {"fills": questions.next_fills, "ledger": questions.next_income}

@@ -9,13 +9,12 @@ Source: "General Info", limits, and exchangeInfo; read 2026-11.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from connector.dialect.facts import LimitsFact
 from connector.model.clock import NS_PER_S
 from connector.model.limits import BucketScope, BucketSpec, Cost
-from connector.venues.binance_usdm.wire import RateLimit
-from connector.venues.binance_usdm.wire_frames import RateLimitRow
+from connector.venues.json_rows import Row
 
 WEIGHT = "weight-1m"
 ORDERS_10S = "orders-10s"
@@ -57,6 +56,8 @@ def _bucket_id(kind: str, interval: str, number: int) -> str:
 
 
 def _spec(kind: str, interval: str, number: int, limit: int) -> BucketSpec:
+    if number <= 0 or limit <= 0:
+        raise ValueError("a limit of nothing")
     return BucketSpec(
         id=_bucket_id(kind, interval, number),
         limit=limit,
@@ -77,15 +78,22 @@ BASE_LIMITS = (
 )
 
 
-def limits_fact(rows: Iterable[RateLimit]) -> LimitsFact | None:
+def _windows(rows: Iterable[Row]) -> Iterator[tuple[Row, str, str, int]]:
+    """(row, kind, interval, number) of the limits that are understood."""
+    for row in rows:
+        kind, interval = row.text("rateLimitType"), row.text("interval")
+        if kind in _KINDS and interval in _SECONDS:
+            yield row, kind, interval, row.integer("intervalNum")
+
+
+def limits_fact(rows: Iterable[Row]) -> LimitsFact | None:
     """The true limits of this host; None if none of them is understood.
 
     Hosts differ: the demo venue allows more weight than the live one.
     """
     specs = tuple(
-        _spec(row.rate_limit_type, row.interval, row.interval_num, row.limit)
-        for row in rows
-        if row.rate_limit_type in _KINDS and row.interval in _SECONDS
+        _spec(kind, interval, number, row.integer("limit"))
+        for row, kind, interval, number in _windows(rows)
     )
     return LimitsFact(specs=specs + CONNECTION_LIMITS) if specs else None
 
@@ -105,13 +113,10 @@ def used_in_headers(headers: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(used)
 
 
-def used_in_rows(rows: Iterable[RateLimitRow]) -> tuple[tuple[str, int], ...]:
+def used_in_rows(rows: Iterable[Row]) -> tuple[tuple[str, int], ...]:
     """(bucket id, count) of a WebSocket API answer."""
     return tuple(
-        (_bucket_id(row.rate_limit_type, row.interval, row.interval_num), row.count)
-        for row in rows
-        if row.rate_limit_type in _KINDS
-        and row.interval in _SECONDS
-        and row.count is not None
-        and row.count >= 0
+        (_bucket_id(kind, interval, number), count)
+        for row, kind, interval, number in _windows(rows)
+        if (count := row.integer("count", -1)) >= 0
     )

@@ -27,17 +27,26 @@ FAQ) and the margin pages of the futures documentation, read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import MarginMode, Position
 from connector.model.ids import Symbol
-from connector.model.instrument import Bracket
-from connector.model.money import ONE, ZERO
-from connector.model.noun import Noun
+from connector.model.money import ZERO
 from connector.model.order import Order, PositionSide
+from connector.venues.linear_margin import (
+    Leg,
+    currency_of,
+    leverage_of,
+    liquidation_price,
+    may_open,
+    tier_for,
+    totals,
+    wallet_of,
+)
 
-DEFAULT_CURRENCY = "USDT"
+Positions = dict[tuple[Symbol, str], PositionNumbers]
 
 
 def margin(view: AccountView) -> MarginNumbers | None:
@@ -48,99 +57,65 @@ def margin(view: AccountView) -> MarginNumbers | None:
     """
     if view.is_multi_asset:
         return None
-    contracts = _contracts(view)
-    if contracts is None:
-        return None
+    contracts: list[_Contract] = []
+    for symbol, (held, orders) in view.by_symbol().items():
+        contract = _contract(view, symbol, held, orders)
+        if contract is None:
+            return None
+        contracts.append(contract)
     settles = {contract.settle for contract in contracts}
-    positions: dict[tuple[Symbol, str], PositionNumbers] = {}
-    for settle in settles:
-        group = [c for c in contracts if c.settle == settle]
-        wallet = _cross_wallet(view, settle, group)
-        for contract in group:
-            positions.update(_position_numbers(contract, group, wallet))
-    currency = _currency(settles)
+    currency = currency_of(settles)
+    positions: Positions = {}
+    for settle in settles - {currency}:
+        group = [contract for contract in contracts if contract.settle == settle]
+        positions |= _numbers(group, _cross_wallet(view, settle, group))
     group = [contract for contract in contracts if contract.settle == currency]
-    return _totals(view, currency, group, positions)
+    wallet = _cross_wallet(view, currency, group)
+    mine = _numbers(group, wallet)
+    reserved = sum((contract.reserved for contract in group), ZERO)
+    available = wallet - reserved
+    for contract in group:
+        if not contract.is_isolated:
+            numbers = [mine[leg.key] for leg in contract.legs]
+            available += sum(
+                (n.unrealized_pnl - n.initial_margin for n in numbers), ZERO
+            )
+    whole = wallet_of(view, currency)
+    return totals(currency, whole, mine.values(), reserved, positions | mine, available)
 
 
-# --- one contract: a symbol with its positions and open orders --------------------
+@dataclass(frozen=True, slots=True)
+class _Contract:
+    """One symbol: its positions, and the orders that may add to them."""
 
-
-class _Leg(Noun, frozen=True):
-    """One position with its tier, in settle currency."""
-
-    position: Position
-    mark: Decimal
-    bracket: Bracket
-    notional: Decimal  # signed
-    unrealized: Decimal
-    maintenance: Decimal
-
-
-def _leg(position: Position, mark: Decimal, brackets: Sequence[Bracket]) -> _Leg:
-    notional = position.qty * mark
-    size = abs(notional)
-    tier = bracket_for(brackets, size)
-    return _Leg(
-        position,
-        mark,
-        tier,
-        notional,
-        position.qty * (mark - position.entry_price),
-        size * tier.maintenance_rate - tier.cum,
-    )
-
-
-class _Contract(Noun, frozen=True):
-    """One symbol; *position_margin* is the initial margin of its positions alone."""
-
-    symbol: Symbol
     settle: str
-    leverage: int
+    leverage: Decimal
     is_isolated: bool
-    legs: Sequence[_Leg]
+    legs: Sequence[Leg]
     orders: Sequence[Order]
-    unrealized: Decimal
-    maintenance: Decimal
-    position_margin: Decimal
 
     @property
-    def initial_margin(self) -> Decimal:
-        """Positions and the open orders that could add to them."""
-        if not self.orders:
-            return self.position_margin
-        return (
-            sum((self._exposure(side) for side in PositionSide), ZERO) / self.leverage
-        )
+    def reserved(self) -> Decimal:
+        """What the orders need besides what the positions do."""
+        return sum((self._opening(s) for s in PositionSide), ZERO) / self.leverage
 
-    def _exposure(self, side: PositionSide) -> Decimal:
-        """Largest notional that fills could lead to. In one-way mode either all
-        bids or all asks fill; in hedge mode each side only grows by its own
-        opening orders, and closing ones need no margin."""
-        notional = sum(
-            (leg.notional for leg in self.legs if leg.position.position_side is side),
-            ZERO,
-        )
+    def _opening(self, side: PositionSide) -> Decimal:
+        """By how much fills could raise the notional. In one-way mode either all
+        bids or all asks fill; in hedge mode each side only grows by its own opening
+        orders, and closing ones need no margin."""
+        legs = (leg for leg in self.legs if leg.position.position_side is side)
+        held = sum((leg.position.qty * leg.mark for leg in legs), ZERO)
         bids, asks = _open_notional(o for o in self.orders if o.position_side is side)
-        match side:
-            case PositionSide.NET:
-                return max(abs(notional + bids), abs(notional - asks))
-            case PositionSide.LONG:
-                return abs(notional) + bids
-            case PositionSide.SHORT:
-                return abs(notional) + asks
+        if side is PositionSide.NET:
+            return max(abs(held + bids), abs(held - asks)) - abs(held)
+        return bids + asks
 
 
 def _open_notional(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
-    """(bids, asks) of orders that rest with a price and may add exposure.
-
-    Conditional orders are not margin-checked before their trigger.
-    """
+    """(bids, asks). Conditional orders are not margin-checked before their trigger."""
     bids = asks = ZERO
     for order in orders:
-        waits = order.order_type.is_conditional and order.triggered_order_id is None
-        if order.price is None or order.reduce_only or order.close_position or waits:
-            continue
+        assert order.price is not None, "it may open"
         if order.side.sign > 0:
             bids += order.price * order.leaves_qty
         else:
@@ -148,170 +123,56 @@ def _open_notional(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
     return bids, asks
 
 
-def _contracts(view: AccountView) -> list[_Contract] | None:
-    contracts = []
-    for symbol, (positions, orders) in view.by_symbol().items():
-        contract = _contract(view, symbol, positions, orders)
-        if contract is None:
-            return None
-        contracts.append(contract)
-    return contracts
-
-
 def _contract(
-    view: AccountView, symbol: Symbol, positions: list[Position], orders: list[Order]
+    view: AccountView, symbol: Symbol, held: list[Position], orders: list[Order]
 ) -> _Contract | None:
-    instrument = view.instruments.get(symbol)
-    leverage = view.leverage.get(symbol) or next(
-        (position.leverage for position in positions if position.leverage), None
-    )
-    mark = view.marks.get(symbol)
+    instrument, mark = view.instruments.get(symbol), view.marks.get(symbol)
+    leverage = Decimal(leverage_of(view, symbol, held) or 0)
     if instrument is None or not leverage:
         return None
     legs = []
-    unrealized = maintenance = taken = ZERO
-    for position in positions:
-        if mark is None or not instrument.brackets:
+    for position in held:
+        if not mark or not instrument.brackets:
             return None
-        leg = _leg(position, mark, instrument.brackets)
-        legs.append(leg)
-        unrealized += leg.unrealized
-        maintenance += leg.maintenance
-        taken += abs(leg.notional)
+        tier = tier_for(instrument.brackets, abs(position.qty * mark))
+        legs.append(Leg(instrument, position, mark, leverage, tier))
     mode = view.margin_modes.get(symbol)
-    if mode is None and positions:
-        mode = positions[0].margin_mode
-    return _Contract(
-        symbol,
-        instrument.settle,
-        leverage,
-        mode is MarginMode.ISOLATED,
-        legs,
-        orders,
-        unrealized,
-        maintenance,
-        taken / leverage,
-    )
+    if mode is None and held:
+        mode = held[0].margin_mode
+    opening = [order for order in orders if may_open(order)]
+    is_isolated = mode is MarginMode.ISOLATED
+    return _Contract(instrument.settle, leverage, is_isolated, legs, opening)
 
 
-def bracket_for(brackets: Sequence[Bracket], notional: Decimal) -> Bracket:
-    """The tier whose cap holds *notional*; the last one above all caps."""
-    for tier in brackets:
-        if notional <= tier.cap:
-            return tier
-    return brackets[-1]
-
-
-# --- numbers ----------------------------------------------------------------------
-
-
-def _position_numbers(
-    contract: _Contract, group: Sequence[_Contract], cross_wallet: Decimal
-) -> dict[tuple[Symbol, str], PositionNumbers]:
-    numbers: dict[tuple[Symbol, str], PositionNumbers] = {}
-    cross_price = (
-        None if contract.is_isolated else _cross_price(contract, group, cross_wallet)
-    )
-    for leg in contract.legs:
-        position = leg.position
-        price = (
-            liquidation_price([leg], position.isolated_wallet)
-            if contract.is_isolated
-            else cross_price
+def _numbers(group: Sequence[_Contract], cross_wallet: Decimal) -> Positions:
+    """Of contracts with one settle currency: cross ones carry each other's risk, an
+    isolated position is carried by its own wallet."""
+    plain = {leg.key: leg.numbers() for c in group for leg in c.legs}
+    found: Positions = {}
+    for contract in group:
+        others = (c for c in group if c is not contract and not c.is_isolated)
+        needs = (plain[leg.key] for other in others for leg in other.legs)
+        buffer = sum(
+            (n.unrealized_pnl - n.maintenance_margin for n in needs), cross_wallet
         )
-        numbers[contract.symbol, position.position_side] = PositionNumbers(
-            mark_price=leg.mark,
-            unrealized_pnl=leg.unrealized,
-            initial_margin=abs(leg.notional) / contract.leverage,
-            maintenance_margin=leg.maintenance,
-            liquidation_price=price,
-        )
-    return numbers
-
-
-def _cross_price(
-    contract: _Contract, group: Sequence[_Contract], cross_wallet: Decimal
-) -> Decimal | None:
-    buffer = cross_wallet
-    for other in group:
-        if other is not contract and not other.is_isolated:
-            buffer += other.unrealized - other.maintenance
-    return liquidation_price(contract.legs, buffer)
-
-
-def liquidation_price(legs: Sequence[_Leg], buffer: Decimal) -> Decimal | None:
-    """Mark price at which *buffer* and the legs' PnL fall to their maintenance.
-
-    *buffer*: wallet less what other contracts need. None: there is no such price.
-    """
-    top, bottom = buffer, ZERO
-    for leg in legs:
-        qty, tier = leg.position.qty, leg.bracket
-        top += tier.cum - qty * leg.position.entry_price
-        bottom += abs(qty) * tier.maintenance_rate - qty
-    if not bottom:
-        return None
-    price = top / bottom
-    return price if price > 0 else None
-
-
-def _currency(settles: set[str]) -> str:
-    if not settles or DEFAULT_CURRENCY in settles:
-        return DEFAULT_CURRENCY
-    return min(settles)
+        for leg in contract.legs:
+            price = liquidation_price(contract.legs, buffer)
+            if contract.is_isolated:
+                price = liquidation_price([leg], leg.position.isolated_wallet)
+            found[leg.key] = leg.numbers(price)
+    return found
 
 
 def _cross_wallet(
     view: AccountView, settle: str, group: Sequence[_Contract]
 ) -> Decimal:
+    """As the venue splits the wallet, else less what isolated positions have."""
     balance = view.balances.get(settle)
     if balance is None:
         return ZERO
     if balance.cross_wallet is not None:
         return balance.cross_wallet
-    isolated = sum(
-        (
-            leg.position.isolated_wallet
-            for contract in group
-            if contract.is_isolated
-            for leg in contract.legs
-        ),
-        ZERO,
+    isolated = (
+        leg.position.isolated_wallet for c in group if c.is_isolated for leg in c.legs
     )
-    return balance.wallet - isolated
-
-
-def _totals(
-    view: AccountView,
-    currency: str,
-    group: Sequence[_Contract],
-    positions: dict[tuple[Symbol, str], PositionNumbers],
-) -> MarginNumbers:
-    balance = view.balances.get(currency)
-    wallet = balance.wallet if balance else ZERO
-    free = _cross_wallet(view, currency, group)
-    unrealized = maintenance = initial = ZERO
-    for contract in group:
-        needed = contract.initial_margin
-        unrealized += contract.unrealized
-        maintenance += contract.maintenance
-        initial += needed
-        if contract.is_isolated:
-            free -= needed - contract.position_margin
-        else:
-            free += contract.unrealized - needed
-    equity = wallet + unrealized
-    ratio = None
-    if maintenance:
-        ratio = maintenance / equity if equity > 0 else ONE
-    return MarginNumbers(
-        currency=currency,
-        wallet=wallet,
-        equity=equity,
-        unrealized_pnl=unrealized,
-        initial_margin=initial,
-        maintenance_margin=maintenance,
-        available=max(ZERO, free),
-        margin_ratio=ratio,
-        positions=positions,
-    )
+    return balance.wallet - sum(isolated, ZERO)

@@ -14,10 +14,10 @@ from connector.model.limits import FREE
 from connector.model.noun import replace
 from connector.model.order import Order
 from connector.venues.asking import Params, question
-from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import weight
 from connector.venues.binance_usdm.requests import is_wire_id, order_id
 from connector.venues.json_commands import JsonRow
+from connector.venues.json_rows import Row
 
 PAGE = 1000
 DAY_MS = 86_400_000
@@ -121,7 +121,7 @@ class Questions:
                 return ()  # INSTRUMENTS and SETTINGS bring them for all
 
 
-def next_fills(request: Request, page: Sequence[wire.TradeRow]) -> Request | None:
+def next_fills(request: Request, page: Sequence[Row]) -> Request | None:
     """The page after *page*, None when it was the last; always further on.
 
     The first page by id must hold the cursor's own trade: whether ids reach back
@@ -132,21 +132,19 @@ def next_fills(request: Request, page: Sequence[wire.TradeRow]) -> Request | Non
     assert symbol is not None
     now = int(context["now"])
     if context["by"] == "id":
-        start = int(context["from"])
-        if context.get("since") and all(row.id != start for row in page):
+        start, ids = int(context["from"]), [row.integer("id") for row in page]
+        if context.get("since") and start not in ids:
             return _fills_by_time(symbol, int(context["since"]), now)
         if len(page) < PAGE:
             return None
-        return _fills_by_id(
-            symbol, str(max(max(row.id for row in page), start + 1)), now
-        )
+        return _fills_by_id(symbol, str(max(max(ids), start + 1)), now)
     start, end = int(context["start"]), int(context["end"])
     if len(page) >= PAGE:
-        newest = max(page, key=lambda row: (row.time, row.id))
-        if newest.time > start:
-            return _fills_by_time(symbol, newest.time, now)
+        time, newest = max((row.millis("time"), row.integer("id")) for row in page)
+        if time > start:
+            return _fills_by_time(symbol, time, now)
         # More than a page within one millisecond: only ids lead on.
-        return _fills_by_id(symbol, str(newest.id + 1), now)
+        return _fills_by_id(symbol, str(newest + 1), now)
     return None if end >= now else _fills_by_time(symbol, end + 1, now)
 
 
@@ -168,7 +166,7 @@ def _fills_by_time(symbol: Symbol, start_ms: int, now_ms: int) -> Request:
     return replace(_ask("fills", params, symbol), context={"by": "time", **times})
 
 
-def next_income(request: Request, page: Sequence[wire.IncomeRow]) -> Request | None:
+def next_income(request: Request, page: Sequence[Row]) -> Request | None:
     """The page after a full one, whichever way the venue sorts.
 
     Entries of the border millisecond come twice; their ids tell them apart.
@@ -176,7 +174,7 @@ def next_income(request: Request, page: Sequence[wire.IncomeRow]) -> Request | N
     if len(page) < PAGE:
         return None
     start, end = int(request.context["start"]), int(request.context["end"])
-    first, last = page[0].time, page[-1].time
+    first, last = page[0].millis("time"), page[-1].millis("time")
     if first > last:
         earlier = last if last < end else end - 1
         return _income_page(request, start, earlier) if earlier >= start else None

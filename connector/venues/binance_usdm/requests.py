@@ -257,97 +257,55 @@ def _setting(
 
 def _lifetime(intent: OrderIntent) -> Params:
     if not intent.order_type.has_price:
-        if intent.post_only:
-            raise InvalidOrder(
-                "post_only", intent.order_type.value, "limit orders only"
-            )
         return []
     if intent.post_only:
-        if intent.time_in_force is not TimeInForce.GTC:
-            raise InvalidOrder(
-                "post_only",
-                intent.time_in_force.value,
-                "time in force GTC: post-only is a lifetime of its own here (GTX)",
-            )
         return [("timeInForce", "GTX")]
     params: Params = [("timeInForce", intent.time_in_force.value)]
-    if intent.time_in_force is TimeInForce.GTD:
-        if intent.good_till_ms is None:
-            raise InvalidOrder("good_till_ms", None, "a UTC time in ms with GTD")
+    if intent.good_till_ms is not None:
         # The venue counts whole seconds; rounding down never outlives the wish.
         params.append(("goodTillDate", str(intent.good_till_ms // 1000 * 1000)))
     return params
 
 
 def _size(intent: OrderIntent) -> Params:
-    params: Params = []
-    if intent.close_position:
-        if intent.order_type not in _CLOSING_TYPES:
-            raise InvalidOrder(
-                "close_position",
-                intent.order_type.value,
-                "STOP_MARKET or TAKE_PROFIT_MARKET only",
-            )
-        if intent.qty is not None:
-            raise InvalidOrder("close_position", intent.qty, "no quantity with it")
-    elif intent.qty is None:
-        raise InvalidOrder("qty", None, "a quantity above 0")
-    else:
-        params.append(("quantity", text_of(intent.qty)))
-    if intent.price is not None:
-        params.append(("price", text_of(intent.price)))
-    return params + _closing(intent)
-
-
-def _closing(intent: OrderIntent) -> Params:
     """`reduceOnly` is forbidden in hedge mode, where the two sides say the same;
     `closePosition` excludes it."""
-    hedge = intent.position_side is not PositionSide.NET
-    opens = (intent.side.sign > 0) == (intent.position_side is PositionSide.LONG)
-    if hedge and opens and (intent.reduce_only or intent.close_position):
-        raise InvalidOrder(
-            "reduce_only",
-            f"{intent.side.value} {intent.position_side.value}",
-            "SELL with LONG or BUY with SHORT",
-        )
+    params = _amounts(quantity=intent.qty, price=intent.price)
     if intent.close_position:
-        return [("closePosition", "true")]
-    if intent.reduce_only and not hedge:
-        return [("reduceOnly", "true")]
-    return []
+        if intent.order_type not in _CLOSING_TYPES:
+            allowed = "STOP_MARKET or TAKE_PROFIT_MARKET only"
+            raise InvalidOrder("close_position", intent.order_type.value, allowed)
+        params.append(("closePosition", "true"))
+    elif intent.reduce_only and intent.position_side is PositionSide.NET:
+        params.append(("reduceOnly", "true"))
+    return params
 
 
 def _trigger(intent: OrderIntent) -> Params:
     watched = words.TRIGGER_WORDS.get(intent.trigger_price_type)
     if watched is None:
-        raise Unsupported(
-            words.VENUE, "triggers on the index price", "use the mark or last price"
-        )
-    params: Params = [("workingType", watched)]
-    if intent.order_type is OrderType.TRAILING_STOP:
-        rate = intent.callback_rate
-        if rate is None or not _CALLBACK_MIN <= rate <= _CALLBACK_MAX:
-            raise InvalidOrder("callback_rate", rate, "0.1 to 20 percent")
-        if intent.activation_price is not None:
-            params.append(("activatePrice", text_of(intent.activation_price)))
-        params.append(("callbackRate", text_of(rate)))
-    elif intent.trigger_price is None:
-        raise InvalidOrder("trigger_price", None, "a price that triggers the order")
-    else:
-        params.append(("triggerPrice", text_of(intent.trigger_price)))
-    if intent.price_protect:
-        params.append(("priceProtect", "true"))
-    return params
+        what = "triggers on the index price"
+        raise Unsupported(words.VENUE, what, "use the mark or last price")
+    rate = intent.callback_rate
+    if rate is not None and not _CALLBACK_MIN <= rate <= _CALLBACK_MAX:
+        raise InvalidOrder("callback_rate", rate, "0.1 to 20 percent")
+    return [
+        ("workingType", watched),
+        *_amounts(
+            activatePrice=intent.activation_price,
+            callbackRate=rate,
+            triggerPrice=intent.trigger_price,
+        ),
+        *([("priceProtect", "true")] if intent.price_protect else []),
+    ]
+
+
+def _amounts(**named: Decimal | None) -> Params:
+    return [(name, text_of(told)) for name, told in named.items() if told is not None]
 
 
 def _no_trigger(intent: OrderIntent) -> Params:
-    given = {
-        "trigger_price": intent.trigger_price,
-        "activation_price": intent.activation_price,
-        "callback_rate": intent.callback_rate,
-        "price_protect": intent.price_protect or None,
-    }
-    for rule, value in given.items():
-        if value is not None:
+    for rule in ("activation_price", "price_protect"):
+        if value := getattr(intent, rule):
             raise InvalidOrder(rule, value, "conditional orders only")
     return []

@@ -17,7 +17,6 @@ Source: "User Data Streams", "Connect", "WebSocket API General Info"; read 2026-
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from connector.dialect.facts import ControlFact, ControlKind, TokenFact
@@ -29,7 +28,6 @@ from connector.dialect.wire import (
     Reply,
     Request,
     ScriptFailure,
-    Send,
     Step,
     Verdict,
 )
@@ -44,7 +42,8 @@ from connector.venues.binance_usdm.limits import (
     WS_API_SESSION_COST,
 )
 from connector.venues.binance_usdm.messages import LOGON_ID
-from connector.venues.link_script import SocketScript
+from connector.venues.json_rows import compact
+from connector.venues.link_script import Subscription, TopicScript, chunks
 
 KEEP_ALIVE_NS = 30 * 60 * NS_PER_S
 """Half the life of a listen key."""
@@ -56,8 +55,6 @@ STREAMS_ONE_BY_ONE = 200
 """Above this the stream of all marks is the smaller subscription."""
 
 SIGN_LOGON = "logon"
-
-_KEY_CODES = frozenset(str(code) for code in KEY_ERRORS)
 
 
 class PrivateScript:
@@ -116,69 +113,35 @@ class PrivateScript:
         return (Call(request=requests.listen_key("listen_key_keepalive")),)
 
 
-class PublicScript(SocketScript):
-    """Subscribes to mark prices, once a second each."""
+class PublicScript(TopicScript):
+    """Subscribes to mark prices, once a second each; few frames: the venue cuts off
+    at ten a second."""
+
+    subscribe_cost = FRAME_COST
 
     def __init__(self, public_url: str, symbols: Sequence[Symbol]) -> None:
-        super().__init__(_public_url(public_url))
         names = [f"{symbol.lower()}@markPrice@1s" for symbol in dict.fromkeys(symbols)]
         if len(names) > STREAMS_ONE_BY_ONE:
             names = ["!markPrice@arr@1s"]
-        self._frames = {
-            str(number): names[begin : begin + STREAMS_PER_FRAME]
-            for number, begin in enumerate(
-                range(0, len(names), STREAMS_PER_FRAME), start=1
-            )
-        }
-        self._waiting: set[str] = set()
-
-    def on_open(self, mono_ns: int) -> tuple[Step, ...]:
-        """Subscribe, few frames: the venue cuts off at ten a second."""
-        if not self._frames:
-            return (Ready(),)
-        self._waiting = set(self._frames)
-        return tuple(
-            Send(text=_subscribe(int(number), names), cost=FRAME_COST)
-            for number, names in self._frames.items()
-        )
-
-    def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
-        """Ready with the last acknowledgement."""
-        if fact.kind is ControlKind.REFUSED:
-            return (
-                Fail(
-                    failure=ScriptFailure.RETRY,
-                    why=f"subscription refused: {fact.code} {fact.text}",
-                ),
-            )
-        if fact.kind is not ControlKind.ACK or fact.ref not in self._waiting:
-            return ()
-        self._waiting.remove(fact.ref)
-        return () if self._waiting else (Ready(),)
+        pieces = [part for _, part in chunks(names, STREAMS_PER_FRAME)]
+        frames = [_subscribe(number, part) for number, part in enumerate(pieces, 1)]
+        super().__init__(_public_url(public_url), subscriptions=frames)
 
 
-class OrderScript(SocketScript):
-    """Opens the WebSocket API and makes sure that it answers."""
+class OrderScript(TopicScript):
+    """Opens the WebSocket API and makes sure that it answers; later, a refusal without
+    an id ends it all."""
 
     connect_cost = WS_API_HANDSHAKE_COST
+    login_ref = LOGON_ID
+    login_cost = WS_API_SESSION_COST
 
-    def on_open(self, mono_ns: int) -> tuple[Step, ...]:
-        """Log on; `sign_frame` knows the key and finishes the frame."""
-        return (Send(text=LOGON_ID, sign=SIGN_LOGON, cost=WS_API_SESSION_COST),)
+    def __init__(self, url: str) -> None:
+        super().__init__(url, login=SIGN_LOGON)
 
-    def on_control(self, fact: ControlFact, mono_ns: int) -> tuple[Step, ...]:
-        """The answer to the logon; later, a refusal without an id ends it all."""
-        if fact.kind is ControlKind.ACK and fact.ref == LOGON_ID:
-            return (Ready(),)
-        if fact.kind is not ControlKind.REFUSED:
-            return ()
-        refused = fact.code in _KEY_CODES
-        return (
-            Fail(
-                failure=(ScriptFailure.KEY_REFUSED if refused else ScriptFailure.RETRY),
-                why=f"order entry refused: {fact.code} {fact.text}",
-            ),
-        )
+    def is_key_refused(self, fact: ControlFact) -> bool:
+        """Not a clock that is off."""
+        return fact.code in map(str, KEY_ERRORS)
 
 
 def _private_url(base: str, key: Secret) -> Secret:
@@ -203,9 +166,9 @@ def _public_url(base: str) -> str:
     return f"{routed}/stream"
 
 
-def _subscribe(number: int, names: list[str]) -> str:
+def _subscribe(number: int, names: list[str]) -> Subscription:
     frame = {"method": "SUBSCRIBE", "params": names, "id": number}
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+    return Subscription(text=compact(frame), refs=(str(number),))
 
 
 def _failed(reply: Reply, what: str) -> Fail:

@@ -1,8 +1,9 @@
-"""Events that Binance USD-M futures pushes, validated once, straight from bytes.
+"""Frames that come with every order and fill, validated once, straight from bytes.
 
-One- and two-letter names of the wire stand in `field(name=...)`. Amounts become
-Decimals in the decoder (also where the venue writes a number instead of a text:
-the digits are read, no float is made) and are bounded by `amount`.
+Rarer events are read field by field (`messages`). One- and two-letter names of the
+wire stand in `field(name=...)`. Amounts become Decimals in the decoder (also where the
+venue writes a number instead of a text: the digits are read, no float is made) and are
+bounded by `amount`.
 
 Source: "User Data Streams" and "Mark Price Stream", read 2026-11.
 """
@@ -29,11 +30,6 @@ def amount(told: Decimal) -> Decimal:
     if told.is_finite() and -_DIGITS_MAX <= told.adjusted() <= _DIGITS_MAX:
         return told
     raise ValueError(f"not an amount: {told}")
-
-
-def amount_of(text: str) -> Decimal | None:
-    """The amount in a field that may be empty."""
-    return amount(Decimal(text)) if text else None
 
 
 class Decoder:
@@ -140,85 +136,20 @@ class AccountUpdate(Struct, kw_only=True):
     change: AccountChange = field(name="a")
 
 
-class AlgoState(Struct, kw_only=True):
-    """`o` of ALGO_UPDATE: a conditional order before and after its trigger."""
+class ErrorHead(Struct, kw_only=True):
+    """``{"code", "msg"}``."""
 
-    client_algo_id: str = field(name="caid")
-    algo_id: int = field(name="aid")
-    order_type: str = field(name="o")
-    symbol: str = field(name="s")
-    side: str = field(name="S")
-    position_side: str = field(name="ps", default="BOTH")
-    time_in_force: str = field(name="f", default="")
-    qty: str = field(name="q", default="")
-    status: str = field(name="X")
-    actual_order_id: str = field(name="ai", default="")
-    actual_price: str = field(name="ap", default="")
-    actual_qty: str = field(name="aq", default="")
-    trigger_price: str = field(name="tp", default="")
-    price: str = field(name="p", default="")
-    close_position: bool | None = field(name="cp", default=None)
-    reduce_only: bool | None = field(name="R", default=None)
-    failure: str | None = field(name="rm", default=None)
+    code: int
+    msg: str = ""
 
 
-class AlgoUpdate(Struct, kw_only=True):
-    """ALGO_UPDATE."""
+class FrameHead(Struct, kw_only=True):
+    """What tells the kind of a frame that is no event: a WebSocket API answer has
+    *status*, the acknowledgement of a SUBSCRIBE an *id* alone."""
 
-    transaction_time: Millis = field(name="T")
-    order: AlgoState = field(name="o")
-
-
-class MarginCallRow(Struct, kw_only=True):
-    """`p` of MARGIN_CALL."""
-
-    symbol: str = field(name="s")
-    qty: str = field(name="pa", default="")
-    maintenance: str = field(name="mm", default="")
-    unrealized: str = field(name="up", default="")
-
-
-class MarginCall(Struct, kw_only=True):
-    """MARGIN_CALL: guidance only; has no transaction time."""
-
-    event_time: Millis = field(name="E")
-    rows: list[MarginCallRow] = field(name="p", default_factory=list)
-
-
-class SymbolSetting(Struct, kw_only=True):
-    """`ac` of ACCOUNT_CONFIG_UPDATE."""
-
-    symbol: str = field(name="s")
-    leverage: int = field(name="l")
-
-
-class AccountSetting(Struct, kw_only=True):
-    """`ai` of ACCOUNT_CONFIG_UPDATE."""
-
-    is_multi_asset: bool = field(name="j")
-
-
-class ConfigUpdate(Struct, kw_only=True):
-    """ACCOUNT_CONFIG_UPDATE: one of the two parts."""
-
-    symbol_setting: SymbolSetting | None = field(name="ac", default=None)
-    account_setting: AccountSetting | None = field(name="ai", default=None)
-
-
-class MarkPrice(Struct, kw_only=True):
-    """markPriceUpdate of the market streams; `r` and `T` are empty for futures
-    with a delivery date."""
-
-    event_time: Millis = field(name="E")
-    symbol: str = field(name="s")
-    mark_price: Decimal = field(name="p")
-    index_price: str = field(name="i", default="")
-    funding_rate: str = field(name="r", default="")
-    next_funding: Millis = field(name="T", default=0)
-
-
-class Notice(Struct, kw_only=True):
-    """listenKeyExpired, serverShutdown: the kind says it all."""
+    id: str | int | None = None
+    status: int | None = None
+    error: ErrorHead | None = None
 
 
 EventT = TypeVar("EventT")

@@ -44,23 +44,14 @@ TYPES = {
 TYPE_WORDS = {order_type: word for word, order_type in TYPES.items()}
 
 # GTX is post-only; RPI is a post-only kind for retail flow that we never send.
-LIFETIMES: dict[str, tuple[TimeInForce, bool]] = {
-    "GTC": (TimeInForce.GTC, False),
-    "IOC": (TimeInForce.IOC, False),
-    "FOK": (TimeInForce.FOK, False),
-    "GTD": (TimeInForce.GTD, False),
-    "GTX": (TimeInForce.GTC, True),
-    "RPI": (TimeInForce.GTC, True),
-}
+LIFETIMES = {kind.value: (kind, False) for kind in TimeInForce} | dict.fromkeys(
+    ("GTX", "RPI"), (TimeInForce.GTC, True)
+)
 
 # The REST page says that the venue's default is EXPIRE_MAKER, the WebSocket page
 # says NONE: always sent, so that both channels do the same.
-SELF_TRADE_WORDS = {
-    SelfTradePrevention.DEFAULT: "EXPIRE_MAKER",
-    SelfTradePrevention.NONE: "NONE",
-    SelfTradePrevention.EXPIRE_TAKER: "EXPIRE_TAKER",
-    SelfTradePrevention.EXPIRE_MAKER: "EXPIRE_MAKER",
-    SelfTradePrevention.EXPIRE_BOTH: "EXPIRE_BOTH",
+SELF_TRADE_WORDS = {policy: policy.value for policy in SelfTradePrevention} | {
+    SelfTradePrevention.DEFAULT: "EXPIRE_MAKER"
 }
 
 TRIGGER_WORDS = {
@@ -75,15 +66,10 @@ MARGIN_MODES = {
 }
 MARGIN_MODE_WORDS = {MarginMode.CROSS: "CROSSED", MarginMode.ISOLATED: "ISOLATED"}
 
-STATUSES = {
-    "NEW": OrderStatus.NEW,
-    "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
-    "FILLED": OrderStatus.FILLED,
-    "CANCELED": OrderStatus.CANCELED,
-    "REJECTED": OrderStatus.REJECTED,
-    "EXPIRED": OrderStatus.EXPIRED,
-    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
-}
+_S = OrderStatus
+_KNOWN = (_S.NEW, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED)
+STATUSES = {status.value: status for status in _KNOWN}
+STATUSES["EXPIRED_IN_MATCH"] = OrderStatus.EXPIRED
 
 # "er" of ORDER_TRADE_UPDATE.
 EXPIRY_REASONS = {
@@ -111,27 +97,28 @@ _FORCED_PREFIXES = tuple(prefix for prefix, _ in _FORCED)
 # Reasons of ACCOUNT_UPDATE that change a wallet by themselves.
 ACCOUNT_REASONS = {
     "FUNDING_FEE": LedgerKind.FUNDING,
-    "DEPOSIT": LedgerKind.TRANSFER,
-    "WITHDRAW": LedgerKind.TRANSFER,
-    "WITHDRAW_REJECT": LedgerKind.TRANSFER,
-    "ADMIN_DEPOSIT": LedgerKind.TRANSFER,
-    "ADMIN_WITHDRAW": LedgerKind.TRANSFER,
-    "ASSET_TRANSFER": LedgerKind.TRANSFER,
-    "COIN_SWAP_DEPOSIT": LedgerKind.TRANSFER,
-    "COIN_SWAP_WITHDRAW": LedgerKind.TRANSFER,
+    **dict.fromkeys(
+        (
+            *("DEPOSIT", "WITHDRAW", "WITHDRAW_REJECT", "ASSET_TRANSFER"),
+            *("ADMIN_DEPOSIT", "ADMIN_WITHDRAW"),
+            *("COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW"),
+        ),
+        LedgerKind.TRANSFER,
+    ),
     "INSURANCE_CLEAR": LedgerKind.INSURANCE,
 }
-
 INCOME_TYPES = {
     "REALIZED_PNL": LedgerKind.REALIZED_PNL,
     "COMMISSION": LedgerKind.FEE,
     "FUNDING_FEE": LedgerKind.FUNDING,
-    "TRANSFER": LedgerKind.TRANSFER,
-    "INTERNAL_TRANSFER": LedgerKind.TRANSFER,
-    "CROSS_COLLATERAL_TRANSFER": LedgerKind.TRANSFER,
-    "COIN_SWAP_DEPOSIT": LedgerKind.TRANSFER,
-    "COIN_SWAP_WITHDRAW": LedgerKind.TRANSFER,
-    "STRATEGY_UMFUTURES_TRANSFER": LedgerKind.TRANSFER,
+    **dict.fromkeys(
+        (
+            *("TRANSFER", "INTERNAL_TRANSFER", "CROSS_COLLATERAL_TRANSFER"),
+            *("COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW"),
+            "STRATEGY_UMFUTURES_TRANSFER",
+        ),
+        LedgerKind.TRANSFER,
+    ),
     "INSURANCE_CLEAR": LedgerKind.INSURANCE,
     "DELIVERED_SETTELMENT": LedgerKind.DELIVERY,
 }

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
 
 from connector.model.money import ZERO
 from connector.venues import json_rows
@@ -38,10 +37,6 @@ class Row(json_rows.Row):
     """One object of this wire; raises as its base does."""
 
     __slots__ = ()
-
-    def value(self, name: str) -> Any:
-        """Whatever stands there; None if nothing does."""
-        return self._fields.get(name)
 
     def amount(self, name: str) -> Decimal:
         """A number that must be there."""

@@ -260,6 +260,17 @@ def test_json_numbers_of_the_tiers_stay_exact(dialect, ask, answer) -> None:
     assert (tier.cum, tier.floor) == (3, 15)
 
 
+@pytest.mark.parametrize("name", ["notionalFloor", "notionalCap", "maintMarginRatio"])
+@pytest.mark.parametrize("value", [None, "", []])
+def test_a_tier_without_its_numbers_is_refused(
+    dialect, ask, answer, golden, name, value
+) -> None:
+    """A rate taken for 0 would show margin that is not there."""
+    body = json.loads(json.dumps(golden("rest_leverage_bracket.json")))
+    body[0]["brackets"][0][name] = value
+    assert dialect.read_answer(ask["brackets"], answer(body)).facts == ()
+
+
 def test_one_broken_instrument_hides_itself_alone(dialect, ask, answer, golden) -> None:
     """The others stay tradable."""
     body = json.loads(json.dumps(golden("rest_exchange_info.json")))

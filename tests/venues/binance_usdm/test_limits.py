@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from connector.model.limits import BucketScope
-from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.limits import (
     BASE_LIMITS,
     limits_fact,
     used_in_headers,
     used_in_rows,
 )
+from connector.venues.json_rows import Row
 
 
 def row(kind: str, interval: str, number: int, limit: int, count: int | None = None):
-    return wire.RateLimit.model_validate(
+    return Row(
         {
             "rateLimitType": kind,
             "interval": interval,

@@ -12,7 +12,8 @@ from connector.model.ids import Symbol, VenueOrderId
 from connector.model.instrument import Bracket, Instrument, InstrumentKind
 from connector.model.noun import replace
 from connector.model.order import OrderStatus, OrderType, PositionSide, Side
-from connector.venues.binance_usdm.margin import bracket_for, margin
+from connector.venues.binance_usdm.margin import margin
+from connector.venues.linear_margin import tier_for
 
 D = Decimal
 BTC, ETH = Symbol("BTCUSDT"), Symbol("ETHUSDT")
@@ -308,4 +309,4 @@ def test_the_tier_follows_the_notional() -> None:
 )
 def test_tiers_by_notional(notional: str, tier: int) -> None:
     """A cap belongs to its tier; above all caps the last one holds."""
-    assert bracket_for(TIERS, D(notional)) is TIERS[tier]
+    assert tier_for(TIERS, D(notional)) is TIERS[tier]

@@ -31,7 +31,8 @@ from connector.model.order import (
     Side,
     TimeInForce,
 )
-from connector.venues.binance_usdm.messages import RAW_MAX, read_frame
+from connector.venues.binance_usdm.messages import read_frame
+from connector.venues.replies import RAW_MAX
 
 MS = 1_000_000
 

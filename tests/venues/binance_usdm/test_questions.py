@@ -10,7 +10,6 @@ from connector.dialect import FillCursor, Part
 from connector.dialect.wire import Host, Request, Security
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from connector.model.order import OrderType
-from connector.venues.binance_usdm import wire
 from connector.venues.binance_usdm.dialect import BinanceUsdm
 from connector.venues.binance_usdm.questions import (
     PAGE,
@@ -18,6 +17,7 @@ from connector.venues.binance_usdm.questions import (
     next_fills,
     next_income,
 )
+from connector.venues.json_rows import Row
 
 DIALECT = BinanceUsdm()
 BTC = Symbol("BTCUSDT")
@@ -25,8 +25,8 @@ DAY = 86_400_000
 NOW = 1795341600000
 
 
-def trade(trade_id: int, time: int) -> wire.TradeRow:
-    return wire.TradeRow.model_validate(
+def trade(trade_id: int, time: int) -> Row:
+    return Row(
         {
             "id": trade_id,
             "orderId": 1,
@@ -39,8 +39,8 @@ def trade(trade_id: int, time: int) -> wire.TradeRow:
     )
 
 
-def income(tran_id: int, time: int) -> wire.IncomeRow:
-    return wire.IncomeRow.model_validate(
+def income(tran_id: int, time: int) -> Row:
+    return Row(
         {
             "incomeType": "TRANSFER",
             "income": "1",
@@ -150,23 +150,23 @@ def test_every_execution_is_reached(density: int) -> None:
         step: Request | None = request
         while step is not None:
             page = _serve(book, dict(step.params))
-            seen.update(row.id for row in page)
+            seen.update(row.integer("id") for row in page)
             step = next_fills(step, page)
             pages += 1
             assert pages < 100
-        assert seen == {row.id for row in book}
+        assert seen == {row.integer("id") for row in book}
 
 
-def _serve(book: list[wire.TradeRow], params: dict[str, str]) -> list[wire.TradeRow]:
+def _serve(book: list[Row], params: dict[str, str]) -> list[Row]:
     """userTrades of a venue whose ids reach back seven days only."""
     limit = int(params["limit"])
     if "fromId" in params:
-        recent = [t for t in book if t.time >= NOW - 7 * DAY]
-        return [t for t in recent if t.id >= int(params["fromId"])][:limit]
+        recent = [t for t in book if t.integer("time") >= NOW - 7 * DAY]
+        return [t for t in recent if t.integer("id") >= int(params["fromId"])][:limit]
     start = int(params["startTime"])
     end = int(params.get("endTime", start + WINDOW_MS - 1))
     assert end - start < WINDOW_MS
-    return [t for t in book if start <= t.time <= end][:limit]
+    return [t for t in book if start <= t.integer("time") <= end][:limit]
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -182,13 +182,13 @@ def test_every_ledger_entry_is_reached(newest_first: bool, same_time: int) -> No
     while step is not None:
         params = dict(step.params)
         start, end = int(params["startTime"]), int(params["endTime"])
-        rows = [e for e in book if start <= e.time <= end]
+        rows = [e for e in book if start <= e.integer("time") <= end]
         page = (rows[::-1] if newest_first else rows)[:PAGE]
-        seen.update(e.tran_id for e in page)
+        seen.update(e.integer("tranId") for e in page)
         step = next_income(step, page)
         pages += 1
         assert pages < 20
-    assert seen == {e.tran_id for e in book}
+    assert seen == {e.integer("tranId") for e in book}
 
 
 def test_a_ledger_page_within_one_millisecond_still_goes_on() -> None:

@@ -192,7 +192,7 @@ def test_closing_a_position(intent) -> None:
         ({"callback_rate": Decimal(1)}, "callback_rate"),
         ({"price_protect": True}, "price_protect"),
         ({"close_position": True, "qty": None}, "close_position"),
-        ({**STOP, "close_position": True}, "close_position"),
+        ({**STOP, "close_position": True}, "qty"),
         ({**STOP, "trigger_price": None}, "trigger_price"),
         (
             {**STOP, "order_type": OrderType.TRAILING_STOP, "trigger_price": None},
@@ -202,6 +202,7 @@ def test_closing_a_position(intent) -> None:
             {
                 **STOP,
                 "order_type": OrderType.TRAILING_STOP,
+                "trigger_price": None,
                 "callback_rate": Decimal("20.1"),
             },
             "callback_rate",
