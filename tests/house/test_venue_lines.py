@@ -17,7 +17,7 @@ LINES_MAX = 1_800
 # Still above the bound: what they write like others belongs into shared modules of
 # `connector/venues`. A number here only ever falls.
 NOT_YET = {
-    "binance_usdm": 2_650,
+    "binance_usdm": 2_620,
     "deribit": 2_430,
 }
 

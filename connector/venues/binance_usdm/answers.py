@@ -133,8 +133,9 @@ def _understand(request: Request, told: object) -> Reply:
     row = Row(told)
     if op in _OBJECTS:
         fact = _OBJECTS[op](row)
-        if is_placing(op) and _name(fact) != request.client_order_id:
-            raise ValueError("the answer speaks of another order")
+        if is_placing(op):
+            assert isinstance(fact, OrderFact), "it made an order"
+            _check_name(fact, request.client_order_id)
         return ok(fact)
     match op:
         case "account":
@@ -172,11 +173,6 @@ def _listed(request: Request, told: object) -> Reply:
     return ok(*facts, next_request=following(request, page) if following else None)
 
 
-def _name(fact: Fact) -> str | None:
-    assert isinstance(fact, OrderFact)
-    return fact.client_order_id
-
-
 def _cancelled(request: Request, row: Row) -> Reply:
     """The answer has neither time nor state: being cancelled is all it says."""
     if row.integer("code") != _SUCCESS:
@@ -211,11 +207,18 @@ def _entry(request: Request, told: object, client_order_id: str) -> Reply:
             code, text = row.integer("code"), row.text("msg", "")
             return classify(request, status=400, code=code, text=text, headers={})
         fact = rows.order_fact(row)
+        if is_placing(request.op):
+            _check_name(fact, client_order_id)
+        return ok(fact)
     except BROKEN:
-        return unreadable(request, "an entry of a batch that is no order")
-    if is_placing(request.op) and fact.client_order_id != client_order_id:
-        return unreadable(request, "the entry speaks of another order")
-    return ok(fact)
+        return unreadable(
+            request, "an entry of a batch that is not the order asked for"
+        )
+
+
+def _check_name(fact: OrderFact, asked: str | None) -> None:
+    if fact.client_order_id != asked:
+        raise ValueError("the answer speaks of another order")
 
 
 def _amended(row: Row) -> Fact:

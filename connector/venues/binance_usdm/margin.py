@@ -26,7 +26,7 @@ FAQ) and the margin pages of the futures documentation, read 2026-11.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ from connector.dialect import AccountView, MarginNumbers, PositionNumbers
 from connector.model.account import MarginMode, Position
 from connector.model.ids import Symbol
 from connector.model.money import ZERO
-from connector.model.order import Order, PositionSide
+from connector.model.order import Order, PositionSide, Side
 from connector.venues.linear_margin import (
     Leg,
     currency_of,
@@ -105,22 +105,15 @@ class _Contract:
         orders, and closing ones need no margin."""
         legs = (leg for leg in self.legs if leg.position.position_side is side)
         held = sum((leg.position.qty * leg.mark for leg in legs), ZERO)
-        bids, asks = _open_notional(o for o in self.orders if o.position_side is side)
+        bids, asks = self._resting(side, Side.BUY), self._resting(side, Side.SELL)
         if side is PositionSide.NET:
             return max(abs(held + bids), abs(held - asks)) - abs(held)
         return bids + asks
 
-
-def _open_notional(orders: Iterable[Order]) -> tuple[Decimal, Decimal]:
-    """(bids, asks). Conditional orders are not margin-checked before their trigger."""
-    bids = asks = ZERO
-    for order in orders:
-        assert order.price is not None, "it may open"
-        if order.side.sign > 0:
-            bids += order.price * order.leaves_qty
-        else:
-            asks += order.price * order.leaves_qty
-    return bids, asks
+    def _resting(self, side: PositionSide, way: Side) -> Decimal:
+        """Notional of bids or asks, at their own prices."""
+        orders = (o for o in self.orders if (o.position_side, o.side) == (side, way))
+        return sum(((o.price or ZERO) * o.leaves_qty for o in orders), ZERO)
 
 
 def _contract(

@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from connector.dialect.facts import (
     BalanceFact,
@@ -44,7 +45,7 @@ from connector.model.money import ZERO
 from connector.model.noun import replace
 from connector.model.order import OrderStatus, Origin
 from connector.venues.binance_usdm import rows, wire_events, words
-from connector.venues.binance_usdm.wire_events import Decoder, FrameHead, amount
+from connector.venues.binance_usdm.wire_events import FrameHead, amount
 from connector.venues.json_rows import Row, parsed
 from connector.venues.replies import BROKEN, control
 from connector.venues.replies import unknown as unknown_frame
@@ -52,6 +53,8 @@ from connector.venues.replies import unknown as unknown_frame
 LOGON_ID = "logon"
 
 _MARKS = b"markPriceUpdate"
+
+_Read = Callable[[bytes], tuple[Fact, ...]]
 
 _KIND = re.compile(rb'"e"\s*:\s*"([A-Za-z_]{1,64})"')
 _BARE = b'{"e":'
@@ -66,14 +69,12 @@ def read_frame(raw: bytes) -> tuple[Fact, ...]:
     word = peeked[1] if peeked else b""
     kind = word.decode("ascii")
     try:
-        if (event := _TYPED.get(word)) is not None:
-            return event.read(raw)
-        if word in _ROWS:
-            return _read_rows(word, raw)
+        if (read := _EVENTS.get(word)) is not None:
+            return read(raw)
     except BROKEN:
         return (unknown(kind, raw, is_gap=word != _MARKS),)
     try:
-        head = _HEADS.of_bytes(raw)
+        head = _head_of(raw)
     except BROKEN:
         return (unknown("", raw, is_gap=True),)
     return _not_an_event(head, kind, raw)
@@ -239,46 +240,42 @@ def _algo_update(update: Row) -> list[Fact]:
     return [rows.algo_fact(state, update.nanos("T"))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """How a frequent kind is validated and translated."""
-
-    bare: Decoder
-    wrapped: Decoder
-    translate: Callable[[Any], tuple[Fact, ...]]
-
-    def read(self, raw: bytes) -> tuple[Fact, ...]:
-        """Facts of a frame of this kind; ValueError and kin if it is broken."""
-        if not raw.startswith(_BARE) and _WRAPPED.match(raw):
-            return self.translate(self.wrapped.of_bytes(raw).data)
-        return self.translate(self.bare.of_bytes(raw))
-
-
-def _typed(model: Any, translate: Callable[[Any], tuple[Fact, ...]]) -> _Typed:
+def _typed(model: Any, translate: Callable[[Any], tuple[Fact, ...]]) -> _Read:
+    """The reader of a frequent kind."""
     wrapper: Any = wire_events.Wrapped
-    return _Typed(Decoder(model), Decoder(wrapper[model]), translate)
+    bare = msgspec.json.Decoder(model).decode
+    wrapped = msgspec.json.Decoder(wrapper[model]).decode
+
+    def read(raw: bytes) -> tuple[Fact, ...]:
+        if not raw.startswith(_BARE) and _WRAPPED.match(raw):
+            return translate(wrapped(raw).data)
+        return translate(bare(raw))
+
+    return read
 
 
-def _read_rows(kind: bytes, raw: bytes) -> tuple[Fact, ...]:
-    """The stream of all mark prices is a list of events."""
-    document = parsed(raw)
-    if isinstance(document, dict) and "e" not in document:
-        document = document.get("data", document)
-    events = document if isinstance(document, list) else [document]
-    return tuple(fact for event in events for fact in _ROWS[kind](Row(event)))
+def _by_field(translate: Callable[[Row], Iterable[Fact]]) -> _Read:
+    """The reader of a rare kind; the stream of all mark prices is a list of events."""
+
+    def read(raw: bytes) -> tuple[Fact, ...]:
+        document = parsed(raw)
+        if isinstance(document, dict) and "e" not in document:
+            document = document.get("data", document)
+        events = document if isinstance(document, list) else [document]
+        return tuple(fact for event in events for fact in translate(Row(event)))
+
+    return read
 
 
-_HEADS = Decoder(FrameHead)
-_TYPED = {
+_head_of = msgspec.json.Decoder(FrameHead, strict=False).decode
+_EVENTS: dict[bytes, _Read] = {
     b"ORDER_TRADE_UPDATE": _typed(wire_events.OrderTradeUpdate, _order_update),
     b"TRADE_LITE": _typed(wire_events.TradeLite, _trade_lite),
     b"ACCOUNT_UPDATE": _typed(wire_events.AccountUpdate, _account_update),
-}
-_ROWS: dict[bytes, Callable[[Row], Iterable[Fact]]] = {
-    b"ALGO_UPDATE": _algo_update,
-    b"MARGIN_CALL": lambda row: [rows.margin_call(row)],
-    b"ACCOUNT_CONFIG_UPDATE": rows.config_facts,
-    b"listenKeyExpired": lambda _: control(ControlKind.KEY_EXPIRED),
-    b"serverShutdown": lambda _: control(ControlKind.RESTART_NOTICE),
-    _MARKS: lambda row: [rows.pushed_mark(row)],
+    b"ALGO_UPDATE": _by_field(_algo_update),
+    b"MARGIN_CALL": _by_field(lambda row: [rows.margin_call(row)]),
+    b"ACCOUNT_CONFIG_UPDATE": _by_field(rows.config_facts),
+    b"listenKeyExpired": _by_field(lambda _: control(ControlKind.KEY_EXPIRED)),
+    b"serverShutdown": _by_field(lambda _: control(ControlKind.RESTART_NOTICE)),
+    _MARKS: _by_field(lambda row: [rows.pushed_mark(row)]),
 }

@@ -159,22 +159,13 @@ class Commands(JsonCommands):
             window_ms=RECV_WINDOW_MS,
             frame_method=call.frame,
             method=call.method,
-            params=tuple((name, str(value)) for name, value in row.items()),
+            params=tuple(zip(row, map(str, row.values()), strict=True)),
         )
 
     def cancel_all(self, symbol: Symbol) -> tuple[Request, ...]:
         """Both stores; the fate of each order comes over the stream."""
         return tuple(
-            Request(
-                op=op,
-                method="DELETE",
-                path=f"/fapi/v1/{path}",
-                params=(("symbol", symbol),),
-                cost=weight(1),
-                priority=Priority.CANCEL,
-                window_ms=RECV_WINDOW_MS,
-                symbol=symbol,
-            )
+            replace(_setting(op, path, {"symbol": symbol}, None), method="DELETE")
             for op, path in (
                 ("cancel_all", "allOpenOrders"),
                 ("cancel_all_conditional", "algoOpenOrders"),
@@ -270,7 +261,11 @@ def _lifetime(intent: OrderIntent) -> Params:
 def _size(intent: OrderIntent) -> Params:
     """`reduceOnly` is forbidden in hedge mode, where the two sides say the same;
     `closePosition` excludes it."""
-    params = _amounts(quantity=intent.qty, price=intent.price)
+    params: Params = []
+    if intent.qty is not None:
+        params.append(("quantity", text_of(intent.qty)))
+    if intent.price is not None:
+        params.append(("price", text_of(intent.price)))
     if intent.close_position:
         if intent.order_type not in _CLOSING_TYPES:
             allowed = "STOP_MARKET or TAKE_PROFIT_MARKET only"

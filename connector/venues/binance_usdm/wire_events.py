@@ -11,9 +11,8 @@ Source: "User Data Streams" and "Mark Price Stream", read 2026-11.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from connector.model.ids import ClientOrderId, Symbol
@@ -30,22 +29,6 @@ def amount(told: Decimal) -> Decimal:
     if told.is_finite() and -_DIGITS_MAX <= told.adjusted() <= _DIGITS_MAX:
         return told
     raise ValueError(f"not an amount: {told}")
-
-
-class Decoder:
-    """Reads one kind of document; ValueError if the bytes are something else."""
-
-    __slots__ = ("_decode",)
-
-    def __init__(self, kind: Any) -> None:
-        self._decode = msgspec.json.Decoder(kind).decode
-
-    def of_bytes(self, raw: bytes) -> Any:
-        """The struct of a JSON document."""
-        try:
-            return self._decode(raw)
-        except msgspec.MsgspecError as error:
-            raise ValueError(str(error)) from None
 
 
 class OrderState(Struct, kw_only=True):
