@@ -13,8 +13,8 @@ class SessionConfig:
     """Bounds of one session; the defaults suit a trading bot.
 
     open_timeout_s: `async with Session` raises Unreachable after this.
-    order_wait_s: an order still waiting for the rate limiter after this is not
-        sent (Rejected, was_sent False).
+    order_wait_s: an order still waiting for the rate limiter, or for the disk to keep
+        its intent, after this is not sent (Rejected, was_sent False).
     cancel_wait_s, query_wait_s: the same for cancels and queries.
     answer_timeout_s: an answer later than this leaves the command in doubt.
     doubt_patience_s: `await buy()` waits this long for evidence, then returns

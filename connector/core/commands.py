@@ -17,6 +17,7 @@ user's `await` gets InDoubt after a while, the search goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from connector.config import SessionConfig
 from connector.core.command import (
@@ -31,16 +32,31 @@ from connector.core.command import (
 )
 from connector.core.effects import AppendJournal, JournalRecord, Resolve
 from connector.core.orders import Orders
-from connector.core.outbox import Outbox
+from connector.core.outbox import NOT_SENT, Outbox
 from connector.core.outcomes import Outcomes
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect
-from connector.dialect.wire import Reply, Request
+from connector.dialect.wire import Reply, Request, Verdict
 from connector.errors import JournalError, JournalFull
-from connector.model.clock import NS_PER_MS, Now
+from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.ids import ClientOrderId
 from connector.model.instrument import Instrument
 from connector.model.order import OrderIntent, OrderStatus, Terms
+
+_STALLED = Reply(
+    verdict=Verdict.NOT_EXECUTED,
+    code=NOT_SENT,
+    text="the disk did not keep the intent in time",
+)
+
+
+@dataclass(slots=True)
+class _Journaling:
+    """What waits for one write, at most until *deadline_ns* (monotonic)."""
+
+    commands: list[Command]
+    is_batch: bool
+    deadline_ns: int
 
 
 class Commands:
@@ -61,8 +77,25 @@ class Commands:
         self._config = config
         self._ports = ports
         self._outcomes = outcomes
-        self._journaling: dict[int, tuple[list[Command], bool]] = {}
+        self._journaling: dict[int, _Journaling] = {}
+        self._wait_ns = int(config.order_wait_s * NS_PER_S)
         self._token = 0
+
+    @property
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        if not self._journaling:
+            return None
+        return next(iter(self._journaling.values())).deadline_ns  # oldest first
+
+    def tick(self, now: Now) -> None:
+        """The disk does not answer: what waits for it longer than `order_wait_s` is
+        not sent any more, whatever becomes of its intent."""
+        waiting = list(self._journaling.items())
+        for token, journaling in waiting:
+            if journaling.deadline_ns <= now.mono_ns:
+                del self._journaling[token]
+                self._give_up(journaling.commands, now)
 
     # --- asking ---
 
@@ -96,7 +129,7 @@ class Commands:
             )
             records.append(JournalRecord("intent", client_order_id, intent))
             records.append(JournalRecord("order", client_order_id, tracked.as_of_now()))
-        self._journal(commands, records, is_batch=len(commands) > 1)
+        self._journal(commands, records, now, is_batch=len(commands) > 1)
 
     def amend(
         self,
@@ -104,6 +137,7 @@ class Commands:
         tracked: Tracked,
         instrument: Instrument,
         terms: Terms,
+        now: Now,
     ) -> None:
         """Journal the new terms, then send them."""
         self._dialect.amend(tracked.snapshot(), instrument, terms)
@@ -111,7 +145,7 @@ class Commands:
             CommandKind.AMEND, ticket, tracked, instrument=instrument, terms=terms
         )
         record = JournalRecord("amend", tracked.client_order_id, terms)
-        self._journal([command], [record], is_batch=False)
+        self._journal([command], [record], now, is_batch=False)
 
     def cancel(
         self, tickets: Sequence[int], tracked: Sequence[Tracked], now: Now
@@ -149,8 +183,14 @@ class Commands:
     # --- what happens ---
 
     def on_journaled(self, token: int, now: Now) -> None:
-        """The intents are durable: send."""
-        commands, is_batch = self._journaling.pop(token, ([], False))
+        """The intents are durable: send, unless that took too long."""
+        journaling = self._journaling.pop(token, None)
+        if journaling is None:
+            return
+        commands = journaling.commands
+        if journaling.deadline_ns <= now.mono_ns:
+            self._give_up(commands, now)
+            return
         for command in list(commands):
             if command.kind is CommandKind.AMEND and has_ended(command.tracked):
                 commands.remove(command)
@@ -161,7 +201,7 @@ class Commands:
             if command.kind is CommandKind.AMEND:
                 command.tracked.pending = OrderStatus.PENDING_REPLACE
             self._outcomes.show(command.tracked)
-        if is_batch:
+        if journaling.is_batch:
             self._send_batch(commands, now)
         elif commands:
             self.send(commands[0], now)
@@ -170,12 +210,19 @@ class Commands:
         self, token: int, why: str, now: Now, *, is_full: bool
     ) -> None:
         """The intents are not durable: nothing is sent."""
-        commands, _ = self._journaling.pop(token, ([], False))
+        journaling = self._journaling.pop(token, None)
+        if journaling is None:
+            return
         error = JournalFull(why) if is_full else JournalError(why)
-        for command in commands:
+        for command in journaling.commands:
             if command.kind is CommandKind.PLACE:
                 self._outcomes.drop(command.tracked, f"not journaled: {why}", now)
             self._outbox.emit(Resolve(command.ticket, error))
+
+    def _give_up(self, commands: Sequence[Command], now: Now) -> None:
+        for command in commands:
+            self._outcomes.start(command)
+            self._outcomes.on_reply(command, _STALLED, now)
 
     # --- sending ---
 
@@ -192,10 +239,16 @@ class Commands:
         return command
 
     def _journal(
-        self, commands: list[Command], records: list[JournalRecord], *, is_batch: bool
+        self,
+        commands: list[Command],
+        records: list[JournalRecord],
+        now: Now,
+        *,
+        is_batch: bool,
     ) -> None:
         self._token += 1
-        self._journaling[self._token] = (commands, is_batch)
+        deadline_ns = now.mono_ns + self._wait_ns
+        self._journaling[self._token] = _Journaling(commands, is_batch, deadline_ns)
         self._outbox.emit(
             AppendJournal(tuple(records), is_durable=True, token=self._token)
         )

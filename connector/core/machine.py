@@ -280,6 +280,7 @@ class SessionCore:
             self.outbox.next_wake_ns,
             self.marks.next_wake_ns,
             self.dead_man.next_wake_ns,
+            self.commands.next_wake_ns,
             self.outcomes.next_wake_ns,
             self.reconciler.next_wake_ns,
             self.clock.next_wake_ns,
@@ -429,6 +430,7 @@ class SessionCore:
         self.outbox.tick(now)
         self.marks.tick(now)
         self.dead_man.tick(now)
+        self.commands.tick(now)
         self.outcomes.tick(now)
         self.reconciler.tick(now)
         self.trust.tick(now)

@@ -384,8 +384,7 @@ class Orders:
     def _adopt(self, fact: OrderFact) -> Tracked:
         """An order we did not make."""
         tracked = Tracked.of_fact(fact, self._free_client_id(fact))
-        if self._is_own(fact.attached_to):
-            tracked.origin = Origin.OWN  # as what it was attached to
+        tracked.origin = self._origin_of(fact)
         self._insert(tracked)
         return tracked
 
@@ -394,15 +393,20 @@ class Orders:
         """An order we did not make is as old as the oldest word about it."""
         tracked.created_ns = min(tracked.created_ns, told_ns)
 
-    @staticmethod
+    def _origin_of(self, fact: OrderFact) -> Origin:
+        """Of an order we did not make; what is attached to ours is ours."""
+        if self._is_own(fact.attached_to):
+            return Origin.OWN
+        return fact.origin or Origin.EXTERNAL
+
     def _complete(
-        stub: Tracked, fact: OrderFact
+        self, stub: Tracked, fact: OrderFact
     ) -> tuple[PositionSide, Decimal] | None:
         """An order that was known by a fill only is told."""
         stub.is_stub = False
         side_before = stub.position_side
         stub.adopt_static(fact)
-        stub.origin = fact.origin or Origin.EXTERNAL
+        stub.origin = self._origin_of(fact)
         if fact.is_conditional or stub.order_type.is_conditional:
             stub.is_conditional = True
             stub.triggered_order_id, stub.venue_order_id = stub.venue_order_id, None

@@ -92,7 +92,9 @@ def replay(core: SessionCore, records: Iterable[JournalRecord], now: Now) -> Non
                 intent, ClientOrderId(client_order_id), now.wall_ns
             )
     for tracked in sorted(orders.values(), key=lambda t: t.created_ns):
-        if tracked.origin is Origin.OWN and tracked.client_order_id not in intents:
+        name = tracked.client_order_id
+        is_own = tracked.origin is Origin.OWN
+        if is_own and not (name in intents or tracked.is_known_to_venue):
             continue  # its intent was refused by the disk: it never was
         core.orders.restore(tracked)
         if tracked.status is OrderStatus.PENDING_NEW:

@@ -174,7 +174,7 @@ class Wishes:
             if not core.may_expose and amend_exposes(order, terms.qty):
                 raise NotLive(core.trust.why_not_live(now))
             instrument = check_amend(order, terms, core.account, core.dialect)
-            core.commands.amend(wish.ticket, tracked, instrument, terms)
+            core.commands.amend(wish.ticket, tracked, instrument, terms, now)
         except UsageError as error:
             core.outbox.emit(Resolve(wish.ticket, error))
 

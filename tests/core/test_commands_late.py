@@ -104,6 +104,51 @@ def test_an_amend_is_not_sent_when_the_order_ended_meanwhile(
     assert desk.asked("amend") == []
 
 
+@pytest.mark.parametrize("told", ["by the clock", "by the disk"])
+def test_what_the_disk_keeps_too_late_is_not_sent(
+    desk: Any, story: Any, told: str
+) -> None:
+    """Law 12: a disk that stalls keeps nobody waiting, and an order of minutes ago does
+    not leave when it comes back. The next process knows that it did not."""
+    desk.journal_auto = False
+    ticket = desk.buy()
+    written = [e for e in desk.effects if isinstance(e, AppendJournal) and e.token][-1]
+    if told == "by the clock":
+        desk.wait(desk.core.config.order_wait_s + 1)
+    else:
+        desk.t += desk.core.config.order_wait_s + 1
+        desk.feed(JournalWritten(written.token))
+    outcome = desk.outcomes[ticket]
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.was_sent) == ("NOT_SENT", False)
+    kept = {(row.kind, row.key): row for row in written.records}
+    desk.records = kept | desk.records
+    desk.feed(JournalWritten(written.token))
+    desk.wait(60)
+    assert desk.asked("place") == desk.core.orders.open() == []
+    assert desk.core.commands.next_wake_ns is None
+    again = story.reborn(desk)
+    assert again.status("c1") is S.REJECTED
+    assert again.core.state_hash() == desk.core.state_hash()
+
+
+def test_an_amend_that_the_disk_keeps_too_late_is_not_sent(
+    desk: Any, story: Any
+) -> None:
+    """The order stays as it is."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "v1")))
+    desk.journal_auto = False
+    ticket = desk.amend("c1", "2", "101")
+    desk.wait(desk.core.config.order_wait_s + 1)
+    outcome = desk.outcomes[ticket]
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.was_sent) == ("NOT_SENT", False)
+    desk.feed(JournalWritten(_token(desk)))
+    assert desk.asked("amend") == []
+    assert desk.status("c1") is S.NEW
+
+
 @pytest.mark.parametrize(
     "late",
     [

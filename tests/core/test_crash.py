@@ -188,3 +188,22 @@ def test_ids_are_opaque(story: Any, symbol: str) -> None:
     again.core.restore(records, again.now)
     assert again.core.orders.fill_keys == {(symbol, "v/1", "t/1/%")}
     assert again.core.state_hash() == desk.core.state_hash()
+
+
+@pytest.mark.parametrize("is_fill_first", [False, True])
+def test_what_was_attached_is_our_own_after_a_restart_too(
+    desk: Any, story: Any, is_fill_first: bool
+) -> None:
+    """Law 4: an attached exit has no intent of its own; the next process has it all the
+    same, as its own, with what it filled."""
+    desk.buy()
+    desk.answer("place", story.ok(desk.state("c1", "7")))
+    facts = [
+        desk.state("c1x", "8", filled="1", attached_to="c1"),
+        desk.fill("c1x", "8", "t1", "1"),
+    ]
+    for fact in reversed(facts) if is_fill_first else facts:
+        desk.push(fact)
+    again = story.reborn(desk)
+    assert again.tracked("c1x").origin is Origin.OWN
+    assert again.core.state_hash() == desk.core.state_hash()
