@@ -119,7 +119,7 @@ class JsonCommands(ABC):
         self, orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]]
     ) -> Request:
         """Several orders; each has an outcome of its own."""
-        waiting = [intent.order_type.is_conditional for intent, *_ in orders]
+        waiting = [intent.order_type.is_conditional for intent, _, _ in orders]
         self._check_batch(waiting, self.batch_max)
         return self._place("place_batch", orders)
 
@@ -153,15 +153,16 @@ class JsonCommands(ABC):
         op: str,
         orders: Sequence[tuple[OrderIntent, ClientOrderId, Instrument]],
     ) -> Request:
-        for intent, *_ in orders:
+        for intent, _, _ in orders:
             self._check(intent)
-        reduces = all(intent.reduces for intent, *_ in orders)
+        intents, names, instruments = zip(*orders, strict=True)
+        reduces = all(intent.reduces for intent in intents)
         call = JsonOrders(
             op=op,
             rows=tuple(self.order_row(*order) for order in orders),
-            names=tuple(name for _, name, _ in orders),
-            symbols=tuple(intent.symbol for intent, *_ in orders),
-            instruments=tuple(instrument for *_, instrument in orders),
+            names=names,
+            symbols=tuple(intent.symbol for intent in intents),
+            instruments=instruments,
             priority=Priority.CANCEL if reduces else Priority.PLACE,
         )
         return self.on_orders(call)

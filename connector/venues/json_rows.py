@@ -89,7 +89,7 @@ class Row:
 
     def number_or_none(self, name: str) -> Decimal | None:
         """None for what the venue means by nothing: "", "0", absent."""
-        return self.number(name, Decimal(0)) or None
+        return self.number(name, _ZERO) or None
 
     def exact(self, name: str, default: Decimal | None = _ZERO) -> Decimal:
         """A number as text or as JSON number; absent and "" are 0, or refused."""
@@ -162,7 +162,7 @@ class Row:
 
     def whole(self, name: str) -> int | None:
         """A number written as text, where it is a whole one."""
-        found = self.number(name, Decimal(0))
+        found = self.number(name, _ZERO)
         return int(found) if found == int(found) else None
 
     def row(self, name: str) -> Self:

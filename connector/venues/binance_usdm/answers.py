@@ -9,6 +9,9 @@ by one, so that a broken one hides itself alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
 
 from connector.dialect.facts import Fact, KeyFact, OrderFact, SettingFact, TokenFact
 from connector.dialect.wire import Host, HttpAnswer, Reply, Request, Verdict
@@ -24,6 +27,7 @@ from connector.venues.binance_usdm.limits import (
     used_in_headers,
     used_in_rows,
 )
+from connector.venues.binance_usdm.wire_events import FrameAnswer, RateLimit
 from connector.venues.json_rows import Row, parsed
 from connector.venues.replies import (
     BROKEN,
@@ -39,6 +43,8 @@ from connector.venues.verdicts import is_placing, unreadable
 LISTEN_KEY_LIFETIME_S = 3600
 
 _SUCCESS = 200
+
+_decoder = msgspec.json.Decoder(FrameAnswer, strict=False, float_hook=Decimal)
 
 
 def read_answer(request: Request, answer: HttpAnswer) -> Reply:
@@ -56,15 +62,13 @@ def read_answer(request: Request, answer: HttpAnswer) -> Reply:
 def read_frame_reply(request: Request, raw: bytes) -> Reply:
     """The same for an answer of the WebSocket API, whose status stands inside."""
     try:
-        answer = Row.of_bytes(raw)
-        status, told = answer.integer("status"), answer.value("result")
-        used = used_in_rows(answer.rows_if("rateLimits"))
-        error = answer.value("error")
+        answer = _decoder.decode(raw)
+        error, used = answer.error, used_in_rows(answer.rate_limits)
         if error is not None and _code(error) is None:
             raise ValueError("an error without a code")
     except BROKEN:
         return whole(request, unreadable(request, excerpt(raw)))
-    reply = _read(request, status, told, error, "", {})
+    reply = _read(request, answer.status, answer.result, error, "", {})
     return replace(reply, used=used) if used else reply
 
 
@@ -142,7 +146,8 @@ def _understand(request: Request, told: object) -> Reply:
             return ok(*rows.account_facts(row))
         case "instruments":
             facts = one_by_one(row.items("symbols"), _instrument, "instrument")
-            limits = limits_fact(row.rows_if("rateLimits"))
+            told_limits = row.value("rateLimits") or []
+            limits = limits_fact(msgspec.convert(told_limits, list[RateLimit]))
             return ok(*facts, *([limits] if limits else []))
         case "server_time":
             return Reply(verdict=Verdict.OK, server_ms=row.millis("serverTime"))

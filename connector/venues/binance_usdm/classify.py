@@ -61,9 +61,7 @@ _UNKNOWN_TEXTS = (
 )
 
 _BAN_END = re.compile(r"until ([0-9]{13})")
-_WAIT_MAX_MS = 3 * 86_400_000
-_MINUTE_MS = 60_000
-_BAN_MIN_MS = 120_000
+_MINUTE_MS, _BAN_MIN_MS, _WAIT_MAX_MS = 60_000, 120_000, 3 * 86_400_000
 
 
 def classify(

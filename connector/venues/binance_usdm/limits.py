@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from connector.dialect.facts import LimitsFact
 from connector.model.clock import NS_PER_S
 from connector.model.limits import BucketScope, BucketSpec, Cost
-from connector.venues.json_rows import Row
+from connector.venues.binance_usdm.wire_events import RateLimit
 
 WEIGHT = "weight-1m"
 ORDERS_10S = "orders-10s"
@@ -56,8 +56,6 @@ def _bucket_id(kind: str, interval: str, number: int) -> str:
 
 
 def _spec(kind: str, interval: str, number: int, limit: int) -> BucketSpec:
-    if number <= 0 or limit <= 0:
-        raise ValueError("a limit of nothing")
     return BucketSpec(
         id=_bucket_id(kind, interval, number),
         limit=limit,
@@ -78,22 +76,18 @@ BASE_LIMITS = (
 )
 
 
-def _windows(rows: Iterable[Row]) -> Iterator[tuple[Row, str, str, int]]:
-    """(row, kind, interval, number) of the limits that are understood."""
-    for row in rows:
-        kind, interval = row.text("rateLimitType"), row.text("interval")
-        if kind in _KINDS and interval in _SECONDS:
-            yield row, kind, interval, row.integer("intervalNum")
+def _understood(rows: Iterable[RateLimit]) -> Iterator[RateLimit]:
+    return (r for r in rows if r.rate_limit_type in _KINDS and r.interval in _SECONDS)
 
 
-def limits_fact(rows: Iterable[Row]) -> LimitsFact | None:
+def limits_fact(rows: Iterable[RateLimit]) -> LimitsFact | None:
     """The true limits of this host; None if none of them is understood.
 
     Hosts differ: the demo venue allows more weight than the live one.
     """
     specs = tuple(
-        _spec(kind, interval, number, row.integer("limit"))
-        for row, kind, interval, number in _windows(rows)
+        _spec(row.rate_limit_type, row.interval, row.interval_num, row.limit)
+        for row in _understood(rows)
     )
     return LimitsFact(specs=specs + CONNECTION_LIMITS) if specs else None
 
@@ -113,10 +107,10 @@ def used_in_headers(headers: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(used)
 
 
-def used_in_rows(rows: Iterable[Row]) -> tuple[tuple[str, int], ...]:
+def used_in_rows(rows: Iterable[RateLimit]) -> tuple[tuple[str, int], ...]:
     """(bucket id, count) of a WebSocket API answer."""
     return tuple(
-        (_bucket_id(kind, interval, number), count)
-        for row, kind, interval, number in _windows(rows)
-        if (count := row.integer("count", -1)) >= 0
+        (_bucket_id(row.rate_limit_type, row.interval, row.interval_num), row.count)
+        for row in _understood(rows)
+        if row.count is not None and row.count >= 0
     )

@@ -37,15 +37,7 @@ QUERY_WINDOW_MS = 5000
 
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _BODY_METHODS = frozenset(("POST", "PUT"))
-_INTEGERS = frozenset(
-    (
-        "algoId",
-        "goodTillDate",
-        "orderId",
-        "recvWindow",
-        "timestamp",
-    )
-)
+_INTEGERS = frozenset(["algoId", "goodTillDate", "orderId", "recvWindow", "timestamp"])
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~=&"
 """What percent-encoding leaves as it is, and the signs that are put in here."""

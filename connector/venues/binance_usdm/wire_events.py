@@ -11,7 +11,7 @@ Source: "User Data Streams" and "Mark Price Stream", read 2026-11.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct, field
 
@@ -133,6 +133,25 @@ class FrameHead(Struct, kw_only=True):
     id: str | int | None = None
     status: int | None = None
     error: ErrorHead | None = None
+
+
+class RateLimit(Struct, kw_only=True, rename="camel"):
+    """One limit of exchangeInfo, or of an answer, with how much is used (*count*)."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: Positive
+    limit: Positive
+    count: int | None = None
+
+
+class FrameAnswer(Struct, kw_only=True, rename="camel"):
+    """A WebSocket API answer; what it tells is read by whoever asked."""
+
+    status: int
+    result: Any = None
+    error: Any = None
+    rate_limits: list[RateLimit] = field(default_factory=list)
 
 
 EventT = TypeVar("EventT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from connector.model.limits import BucketScope
@@ -11,19 +12,18 @@ from connector.venues.binance_usdm.limits import (
     used_in_headers,
     used_in_rows,
 )
-from connector.venues.json_rows import Row
+from connector.venues.binance_usdm.wire_events import RateLimit
 
 
 def row(kind: str, interval: str, number: int, limit: int, count: int | None = None):
-    return Row(
-        {
-            "rateLimitType": kind,
-            "interval": interval,
-            "intervalNum": number,
-            "limit": limit,
-            "count": count,
-        }
-    )
+    told = {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": number,
+        "limit": limit,
+        "count": count,
+    }
+    return msgspec.convert(told, RateLimit)
 
 
 def test_the_published_limits_are_known_from_the_start() -> None:
