@@ -204,6 +204,11 @@ def _check_kinds(intent: OrderIntent) -> None:
             continue
         if not isinstance(found, Exit):
             raise InvalidOrder(name, found, "an Exit")
+        if found.trigger_price is None:
+            raise InvalidOrder(name, None, "an Exit with a trigger price")
+        watched = found.trigger_price_type
+        if not isinstance(watched, TriggerPriceType):
+            raise InvalidOrder(name, watched, "an Exit with a TriggerPriceType")
         numbers |= {name: found.trigger_price, f"{name} price": found.price}
     for name, value in numbers.items():
         if value is None:
@@ -236,7 +241,11 @@ def _check_exits(
         if exit_ is None:
             continue
         if intent.reduces or intent.order_type.is_conditional:
-            raise InvalidOrder(name, exit_.trigger_price, "with orders that open")
+            raise InvalidOrder(
+                name,
+                exit_.trigger_price,
+                "attached only to market and limit orders that open a position",
+            )
         instrument.check_price(exit_.trigger_price, rule=name)
         if exit_.price is not None:
             instrument.check_price(exit_.price, rule=name)
@@ -244,7 +253,8 @@ def _check_exits(
             continue
         if (exit_.trigger_price - price) * intent.side.sign * sign <= 0:
             way = "above" if intent.side.sign * sign > 0 else "below"
-            raise InvalidOrder(name, exit_.trigger_price, f"{way} {price}")
+            whose = "the limit price" if intent.price else "the mark price"
+            raise InvalidOrder(name, exit_.trigger_price, f"{way} {price}, {whose}")
 
 
 def _check_position_side(intent: OrderIntent, account: Account) -> None:

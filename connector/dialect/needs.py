@@ -14,6 +14,7 @@ from connector.model.order import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerPriceType,
 )
 
 
@@ -61,6 +62,7 @@ def check_shape(intent: OrderIntent) -> None:
             "trigger_price", intent.trigger_price, f"a {kind.value} order {wanted}"
         )
     _check_trail(intent)
+    _check_idle(intent)
     if intent.post_only and (
         kind is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC
     ):
@@ -94,4 +96,23 @@ def _check_trail(intent: OrderIntent) -> None:
             f"{wanted} of callback rate and trail offset on a {kind.value} order",
         )
     if told and told[0] <= 0:
-        raise InvalidOrder("callback_rate", told[0], "more than 0")
+        rule = "callback_rate" if intent.trail_offset is None else "trail_offset"
+        raise InvalidOrder(rule, told[0], "more than 0")
+
+
+def _check_idle(intent: OrderIntent) -> None:
+    """What is about a trigger goes with one: whoever forgot the trigger itself did not
+    mean an order that is due at once."""
+    kind = intent.order_type
+    activation, watched = intent.activation_price, intent.trigger_price_type
+    if activation is not None and kind is not OrderType.TRAILING_STOP:
+        raise InvalidOrder("activation_price", activation, "with trailing stops only")
+    if kind.is_conditional:
+        return
+    if intent.price_protect:
+        raise InvalidOrder("price_protect", True, "with conditional orders only")
+    has_exits = intent.take_profit is not None or intent.stop_loss is not None
+    if watched is not TriggerPriceType.LAST and not has_exits:
+        raise InvalidOrder(
+            "trigger_price_type", watched.value, f"a {kind.value} order has no trigger"
+        )

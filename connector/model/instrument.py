@@ -119,7 +119,8 @@ class Instrument(Noun, frozen=True, kw_only=True):
     ) -> None:
         """Raise InvalidOrder unless *price* is on the grid and inside the band."""
         if price <= 0:
-            raise InvalidOrder("price", price, "a price above 0")
+            name = "price" if rule == "tick_size" else rule
+            raise InvalidOrder(name, price, "a price above 0")
         if price < self.min_price:
             raise InvalidOrder(
                 "min_price", price, f"at least {text_of(self.min_price)}"

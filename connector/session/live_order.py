@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from connector.errors import UsageError
 from connector.model.ids import ClientOrderId, Symbol, VenueOrderId
 from connector.model.order import (
     Accepted,
@@ -141,5 +142,9 @@ OrderRef = LiveOrder | Order | str
 
 
 def client_order_id_of(order: OrderRef) -> ClientOrderId:
-    """Ours, however the order was named."""
-    return ClientOrderId(order) if isinstance(order, str) else order.client_order_id
+    """Ours, however the order was named. Raises UsageError for what names none."""
+    if isinstance(order, str):
+        return ClientOrderId(order)
+    if not isinstance(order, Order | LiveOrder):
+        raise UsageError(f"no order: {order!r:.80}; give it or its client order id")
+    return order.client_order_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from venue import Desk
@@ -19,6 +19,8 @@ from connector.model.events import (
 from connector.model.order import (
     Rejected,
 )
+from connector.session.intents import OrderOptions
+from connector.session.live_order import OrderRef
 
 
 @case
@@ -94,3 +96,26 @@ async def events_tell_a_whole_life(at: Desk) -> None:
     told = [event.order.status.value for event in updates]
     assert told == ["PENDING_NEW", "NEW", "PENDING_CANCEL", "CANCELED"]
     assert [e.seq for e in updates] == sorted(e.seq for e in updates)
+
+
+@case
+async def forgotten_trigger_is_not_a_market_order(at: Desk) -> None:
+    """Options about a trigger without the trigger itself: nothing is sent."""
+    forgotten: list[OrderOptions] = [
+        {"activation": at.price("1.01")},
+        {"trigger_by": "MARK"},
+    ]
+    for options in forgotten:
+        with pytest.raises(InvalidOrder, match=r"trailing|no trigger"):
+            await at.session.sell(at.symbol, "0.010", **options)
+    assert at.ledger()["orders"] == {}
+
+
+@case
+async def what_is_no_order_is_named(at: Desk) -> None:
+    """Cancelling or amending what is no order is an error of use, nothing is sent."""
+    nothing = cast(OrderRef, None)
+    with pytest.raises(UsageError, match="no order: None"):
+        await at.session.cancel(nothing)
+    with pytest.raises(UsageError, match="no order: None"):
+        await at.session.amend(nothing, qty="0.010")

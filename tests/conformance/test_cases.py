@@ -15,7 +15,7 @@ from harness import HARNESSES
 from venue import desk
 from venue_cases import CASES
 
-CASE_COUNT = 44
+CASE_COUNT = 46
 ROOMS = ("cases_orders", "cases_account", "cases_gaps", "cases_input")
 
 for room in ROOMS:  # cases are numbered in this order

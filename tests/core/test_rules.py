@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import decimal
 from decimal import Decimal as D
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +22,7 @@ from connector.model.order import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerPriceType,
 )
 
 T = OrderType
@@ -92,6 +93,25 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("take_profit", {"take_profit": UP, "side": Side.SELL}),
     ("stop_loss", {"stop_loss": UP}),
     ("stop_loss", {"stop_loss": Exit(trigger_price=D(90), price=D("89.99"))}),
+    ("stop_loss", {"stop_loss": Exit(trigger_price=D(-1))}),
+    ("stop_loss", {"stop_loss": Exit(trigger_price=cast(D, None))}),
+    ("stop_loss", {"stop_loss": replace(DOWN, trigger_price_type="mark")}),
+    ("activation_price", {"activation_price": D(110)}),
+    (
+        "activation_price",
+        {
+            "activation_price": D(110),
+            "order_type": T.STOP_LIMIT,
+            "trigger_price": D(90),
+        },
+    ),
+    ("price_protect", {"price_protect": True}),
+    ("trigger_price_type", {"trigger_price_type": TriggerPriceType.MARK}),
+    ("trigger_price", {"order_type": T.STOP_LIMIT, "trigger_price": D(0)}),
+    (
+        "trail_offset",
+        {"trail_offset": D(0), "order_type": T.TRAILING_STOP, "price": None},
+    ),
     (
         "stop_loss",
         {"stop_loss": DOWN, "order_type": T.STOP_LIMIT, "trigger_price": D(90)},

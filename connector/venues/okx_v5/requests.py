@@ -246,6 +246,8 @@ def _check(intent: OrderIntent) -> None:
         if intent.close_position:
             raise InvalidOrder("close_position", kind.value, "when something triggers")
         return
+    if kind is OrderType.TRAILING_STOP and intent.trigger_price_type != "LAST":
+        raise _lacks("trailing stops by another price", "they follow the last price")
     if policy is not SelfTradePrevention.DEFAULT:
         raise _lacks("self-trade prevention of conditional orders")
     if intent.time_in_force is not TimeInForce.GTC:

@@ -121,6 +121,15 @@ def test_closing_in_hedge_mode_needs_no_flag() -> None:
         ({"self_trade_prevention": SelfTradePrevention.NONE}, Unsupported),
         (STOP | {"time_in_force": TimeInForce.IOC}, InvalidOrder),
         (
+            {
+                "order_type": OrderType.TRAILING_STOP,
+                "price": None,
+                "callback_rate": D("0.5"),
+                "trigger_price_type": MARK,
+            },
+            Unsupported,
+        ),
+        (
             STOP | {"self_trade_prevention": SelfTradePrevention.EXPIRE_BOTH},
             Unsupported,
         ),
