@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connector.core.order_state import SPREAD_NS
 from connector.core.restore import fill_name
 from connector.core.tracked import Tracked
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
@@ -25,9 +26,6 @@ _STEP = 256
 """Orders, and ledger entries, looked at before others have their turn."""
 
 _PAUSE_NS = 10 * NS_PER_MS
-
-_SPREAD_NS = 10 * NS_PER_S
-"""Stamps of an order and of its executions differ by less than this."""
 
 
 class Forgetting:
@@ -84,7 +82,7 @@ class Forgetting:
     def _may_go(self, tracked: Tracked, since_ns: int, now: Now) -> bool:
         told_ns = tracked.venue_ns or tracked.created_ns
         return (
-            told_ns < self._core.orders.floor_ns - _SPREAD_NS
+            told_ns < self._core.orders.floor_ns - SPREAD_NS
             and (not since_ns or since_ns <= now.mono_ns - self._keep_ns)
             and not self._core.outcomes.is_busy(tracked)
         )

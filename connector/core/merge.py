@@ -256,7 +256,8 @@ class Merger:
     def _merge_order(self, fact: OrderFact, source: Source, now: Now) -> Change:
         change = self._orders.merge_order(fact)
         tracked = change.tracked
-        assert tracked is not None
+        if tracked is None:
+            return change  # forgotten
         if change.moved is not None:
             side, qty = change.moved
             self._account.sums.move_fills(

@@ -12,8 +12,19 @@ from operator import attrgetter
 
 from connector.core.tracked import Tracked
 from connector.dialect.facts import FillFact, OrderFact
+from connector.model.clock import NS_PER_S
 from connector.model.money import ZERO
 from connector.model.order import OrderStatus
+
+SPREAD_NS = 10 * NS_PER_S
+"""Stamps of an order and of its executions differ by less than this."""
+
+
+def is_old_end(fact: OrderFact, floor_ns: int) -> bool:
+    """The end of an order so long ago that, if nobody remembers it, it was forgotten
+    (*floor_ns*: see `Orders`)."""
+    is_old = 0 < fact.venue_ns < floor_ns - SPREAD_NS
+    return is_old and fact.status is not None and fact.status.is_terminal
 
 
 def merge_state(tracked: Tracked, fact: OrderFact) -> bool:

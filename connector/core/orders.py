@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
-from connector.core.order_state import count_fill, merge_state
+from connector.core.order_state import count_fill, is_old_end, merge_state
 from connector.core.tracked import Tracked
 from connector.dialect.facts import FillFact, OrderFact
 from connector.model.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
@@ -200,10 +200,14 @@ class Orders:
     # --- facts -------------------------------------------------------------
 
     def merge_order(self, fact: OrderFact) -> Change:
-        """Merge the state of an order."""
+        """Merge the state of an order; that of a forgotten one is dropped."""
         tracked = self._resolve(fact)
         change = Change(tracked)
         if tracked is None:
+            if is_old_end(fact, self.floor_ns):
+                self.duplicates_dropped += 1
+                change.dropped = 1
+                return change
             change.is_duplicate = self._is_own(fact.client_order_id)
             tracked = self._adopt(fact)
             change.tracked = tracked

@@ -74,6 +74,26 @@ def test_nor_does_it_after_a_restart(desk: Any, story: Any) -> None:
     assert sum_of(again) == 1
 
 
+@pytest.mark.parametrize("is_reborn", [False, True])
+@pytest.mark.parametrize("with_fill", [False, True])
+def test_the_end_of_a_forgotten_order_told_again_is_no_new_order(
+    desk: Any, story: Any, with_fill: bool, is_reborn: bool
+) -> None:
+    """Law 1: it is not adopted as somebody else's, whose executions would be asked for
+    and counted a second time."""
+    fill = traded(desk, story)
+    end = desk.book.orders["7"]
+    desk.wait(KEEP_S + 300)
+    if is_reborn:
+        desk = story.reborn(desk, keep_closed_s=KEEP_S).open()
+    desk.clear()
+    desk.push(end, *([fill] if with_fill else []))
+    desk.wait(200)
+    assert desk.fills_told() == []
+    assert desk.core.orders.all() == []
+    assert sum_of(desk) == 1
+
+
 def test_an_old_order_that_lacks_fills_does_not_bring_them_back(
     desk: Any, story: Any
 ) -> None:
