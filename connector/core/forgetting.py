@@ -35,6 +35,7 @@ class Forgetting:
         self._core = core
         self._left = 0
         self._entries_left = 0
+        self._since_ns = 0
         self._keep_ns = int(core.config.keep_closed_s * NS_PER_S)
         self.next_wake_ns: int | None = None
 
@@ -42,6 +43,7 @@ class Forgetting:
         """A reconciliation has ended: what is old enough may go."""
         core = self._core
         since_ns = core.reconciler.since_ms(now) * NS_PER_MS
+        self._since_ns = since_ns
         limit_ns = min(core.clock.offset.venue_ns(now) - self._keep_ns, since_ns)
         orders, entries = core.orders, core.account.ledger_ids
         orders.floor_ns = max(orders.floor_ns, limit_ns)
@@ -74,7 +76,7 @@ class Forgetting:
                 closed.append((tracked, since_ns))
         entries = min(self._entries_left, _STEP)
         self._entries_left -= entries
-        for name in core.account.ledger_ids.sweep(entries):
+        for name in core.account.ledger_ids.sweep(entries, self._since_ns):
             core.merger.retire("ledger", name)
         is_done = not self._left and not self._entries_left
         self.next_wake_ns = None if is_done else now.mono_ns + _PAUSE_NS

@@ -8,7 +8,7 @@ from connector.model.account import LedgerKind
 from connector.model.clock import NS_PER_S
 
 _WINDOW_NS = 15 * 60 * NS_PER_S
-"""Ids are remembered this long behind the newest entry."""
+"""Ids are remembered this long behind the newest entry, and behind every query."""
 
 
 class LedgerIds:
@@ -32,10 +32,10 @@ class LedgerIds:
         self._newest_ns = max(self._newest_ns, venue_ns)
         return True
 
-    def sweep(self, count: int) -> list[str]:
+    def sweep(self, count: int, since_ns: int) -> list[str]:
         """Look at *count* of them, in turn, and forget those that no query will bring
-        again; returns their names."""
-        limit = self._newest_ns - _WINDOW_NS
+        again, *since_ns* being how far back the next one looks; returns their names."""
+        limit = min(self._newest_ns, since_ns) - _WINDOW_NS
         gone = []
         for _ in range(count):
             name, venue_ns = self._by_arrival.popleft()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connector.core.effects import AppendJournal
+from connector.model.events import LedgerUpdate
 from connector.model.order import OrderStatus, Origin
 
 KEEP_S = 300.0
@@ -292,3 +293,16 @@ def test_what_ended_long_ago_is_seen_when_it_is_learnt(desk: Any, story: Any) ->
     assert tracked.snapshot().status is OrderStatus.CANCELED
     desk.wait(2 * KEEP_S)
     assert desk.core.orders.all() == []
+
+
+def test_ledger_entries_stay_as_long_as_a_query_may_bring_them(
+    make_desk: Callable[..., Any], story: Any
+) -> None:
+    """Law 1: whoever looks back an hour at every audit counts each entry once."""
+    desk = make_desk(overlap_s=3600.0).open()
+    for _ in range(2):
+        desk.push(desk.entry("1"), desk.balance(str(1001 + _)))
+        desk.wait(1000)
+    desk.wait(300)
+    told = [event.entry.entry_id for event in desk.told(LedgerUpdate)]
+    assert told == ["1", "2"]
