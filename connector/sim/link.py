@@ -104,6 +104,9 @@ class End(Protocol):
     def pump(self) -> None:
         """Room for more bytes; called inside *context*."""
 
+    def is_closing(self) -> bool:
+        """Nobody reads what still arrives, as `asyncio.Transport.is_closing`."""
+
     def give_up(self) -> None:
         """Bytes stayed unacknowledged for too long; called inside *context*."""
 

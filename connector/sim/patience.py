@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 STOP_MARGIN_S = 0.5
-"""A request that is being written when the venue says stop may still leave."""
+"""The venue rounds up to whole seconds."""
+HEARD_S = 0.005
+"""What is written in the instant in which the word arrives may still leave."""
 NOTED_BOUND_S = 2.0
 """The venue's word to wait is on the disk by then, for whoever starts next."""
 
@@ -46,6 +48,8 @@ class Patience:
 
     def left_s(self, process: Process, now_s: float, skew_s: float) -> float:
         """How long *process* still has to wait; at most 0: it may send."""
+        if self._stop is not None and now_s < self._stop.told_s + HEARD_S:
+            return 0.0
         return self._until_s(process, skew_s) - now_s
 
     def _until_s(self, process: Process, skew_s: float) -> float:

@@ -176,7 +176,7 @@ class Theatre:
         world, network = self.world, self.world.network
         network.profile = self.draw.profile
         network.chaos = self.draw.chaos
-        tap = self._tap = Wiretap(self.playbook, self.witness)
+        tap = Wiretap(self.playbook, self.witness)
         network.on_sent.append(tap.on_sent)
         network.on_bytes.append(tap.on_arrived)
         network.on_connect.append(
@@ -244,7 +244,6 @@ class Theatre:
         if self.quiet.is_set() and not self._closing.is_set():
             return  # healed: nothing happens any more
         self.world.kill(life.party)
-        self._tap.killed()
         self._is_trading = False
         life.is_over = True
         life.ended_s = self.witness.now_s

@@ -42,11 +42,6 @@ class Wiretap:
         self._listener = listener
         self._buffers: dict[int, bytearray] = {}
         self._sockets: set[int] = set()
-        self._dead: set[int] = set()
-
-    def killed(self) -> None:
-        """The bot's process died: what still arrives for it, nobody reads."""
-        self._dead |= self._buffers.keys()
 
     def on_sent(self, way: Direction, connection: Connection, data: bytes) -> None:
         """A hook for `Network.on_sent`."""
@@ -61,8 +56,8 @@ class Wiretap:
 
     def on_arrived(self, way: Direction, connection: Connection, data: bytes) -> None:
         """A hook for `Network.on_bytes`."""
-        if connection.id in self._dead:
-            return
+        if connection.pipe(way).target.is_closing():
+            return  # given up, or its process was killed: nobody reads that
         if way is Direction.TO_CLIENT and data.startswith(b"HTTP/1.1 4"):
             found = _STOP.match(data)
             if found is not None and self._playbook.stop_sign in data:

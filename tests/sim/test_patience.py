@@ -22,6 +22,14 @@ def test_a_process_waits_as_long_as_it_was_told() -> None:
     assert patience.left_s(process, 69.5, 0.0) <= 0
 
 
+def test_what_is_written_in_that_instant_may_leave() -> None:
+    """It was on its way before anybody could read the word."""
+    patience, process = Patience(), Process()
+    patience.told(process, 60, 10.0, 0.0)
+    assert patience.left_s(process, 10.0, 0.0) <= 0
+    assert patience.left_s(process, 10.01, 0.0) > 59
+
+
 def test_the_next_process_waits_too() -> None:
     """If there was time to note it, and the disk took it."""
     patience, first, second = Patience(), Process(), Process()
@@ -42,4 +50,4 @@ def test_what_nobody_could_note_does_not_hide_what_is_told_later() -> None:
     patience.told(first, 600, 10.0, 0.0)
     first.ended_s = 10.5
     patience.told(second, 5, 20.0, 0.0)
-    assert patience.left_s(second, 20.0, 0.0) == 4.5
+    assert patience.left_s(second, 21.0, 0.0) == 3.5
