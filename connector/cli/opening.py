@@ -126,7 +126,14 @@ def _patient(config: SessionConfig) -> SessionConfig:
 def _explained(exc: Unreachable, profile: Profile) -> ConnectorError:
     """The error with what to do next; a used-up limit is not an unreachable venue."""
     from connector.core.outbox import RATE_LIMITED
+    from connector.session.budget import BANNED
 
+    if BANNED in exc.trouble:
+        return ConnectorError(
+            f"{exc}\nNext: ask nothing until then: the venue has banned this machine's "
+            "address, and whoever goes on may be banned for longer. Orders that rest "
+            "stay: cancel them on the venue's web page if they must not"
+        )
     if RATE_LIMITED in exc.trouble:
         return ConnectorError(
             f"{exc}\nNext: wait a minute. The rate limit of this machine's address is "

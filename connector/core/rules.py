@@ -112,16 +112,19 @@ def check_intent(
     mark = account.mark_of(intent.symbol)
     if intent.qty is not None:
         instrument.check_qty(intent.qty, is_market=not intent.order_type.has_price)
-    if intent.price is not None and intent.price_unit is PriceUnit.QUOTE:
+    is_quoted = intent.price_unit is PriceUnit.QUOTE
+    if intent.price is not None and is_quoted:
         band = None if intent.order_type.is_conditional else mark
         instrument.check_price(intent.price, mark=band)
+    elif intent.price is not None and intent.price <= 0:
+        raise InvalidOrder("price", intent.price, "a price above 0")
     for name in ("trigger_price", "activation_price"):
         value = getattr(intent, name)
         if value is not None:
             instrument.check_price(value, rule=name)
     _check_exits(intent, instrument, mark)
     if intent.qty is not None and not intent.reduces:
-        price = intent.price or intent.trigger_price or mark
+        price = (intent.price or intent.trigger_price or mark) if is_quoted else None
         if price is not None:
             instrument.check_notional(intent.qty, price)
     limit = instrument.max_open_orders

@@ -101,9 +101,11 @@ def _check_trail(intent: OrderIntent) -> None:
 
 
 def _check_idle(intent: OrderIntent) -> None:
-    """What is about a trigger goes with one: whoever forgot the trigger itself did not
-    mean an order that is due at once."""
-    kind = intent.order_type
+    """What is about a trigger or a price goes with one: whoever forgot it did not mean
+    an order that is due at once."""
+    kind, unit = intent.order_type, intent.price_unit
+    if intent.price is None and unit is not PriceUnit.QUOTE:
+        raise InvalidOrder("price_unit", unit.value, "with a limit price only")
     activation, watched = intent.activation_price, intent.trigger_price_type
     if activation is not None and kind is not OrderType.TRAILING_STOP:
         raise InvalidOrder("activation_price", activation, "with trailing stops only")

@@ -19,6 +19,8 @@ from connector.model.noun import replace
 from connector.session.gate import Gate, Permit
 from connector.session.spending import CLOCK_SLACK_NS, Spending, Spent
 
+BANNED = "banned by the venue"
+"""Why nothing leaves, in words."""
 _UNSAID_WAIT_MS = 2_000
 """How long to stop when the venue says stop and not for how long."""
 
@@ -137,7 +139,7 @@ class Budget:
         if self.spending is not None:
             self.spending.stop(throttle, wait_ms)
         until_ns = now.mono_ns + wait_ms * NS_PER_MS
-        why = "banned by the venue" if throttle.is_ban else "throttled by the venue"
+        why = BANNED if throttle.is_ban else "throttled by the venue"
         named = [self._id(name, "") for name in throttle.buckets if self._knows(name)]
         if named:
             self._gate.close(until_ns, why, bucket_ids=named)

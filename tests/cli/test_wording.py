@@ -10,6 +10,7 @@ import pytest
 from connector.cli import main, opening
 from connector.config.profiles import resolve
 from connector.errors import ConnectorError, Unreachable
+from connector.session.budget import BANNED
 from tests.cli.conftest import Desk, Run, profile_text
 
 
@@ -96,3 +97,16 @@ def test_a_used_up_limit_is_not_called_unreachable() -> None:
 
     assert type(told) is ConnectorError
     assert "wait a minute" in str(told)
+
+
+def test_a_ban_is_not_over_in_a_minute() -> None:
+    """What helps is to wait as long as the venue said, and to ask nothing before."""
+    profile = resolve("paper:binance", environ={})
+    trouble = f"RATE_LIMITED not sent: {BANNED}, rate limit ip frees in 588 s"
+    exc = Unreachable("not live", trouble=trouble)
+
+    told = str(opening._explained(exc, profile))
+
+    assert "wait a minute" not in told
+    assert "588 s" in told
+    assert "until then" in told

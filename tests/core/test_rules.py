@@ -19,6 +19,7 @@ from connector.model.order import (
     OrderStatus,
     OrderType,
     PositionSide,
+    PriceUnit,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -106,6 +107,12 @@ BAD: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("price_protect", {"price_protect": True}),
+    ("price", {"price_unit": PriceUnit.VOLATILITY, "price": D(0)}),
+    ("price", {"price_unit": PriceUnit.USD, "price": D(-5)}),
+    (
+        "price_unit",
+        {"price_unit": PriceUnit.USD, "price": None, "order_type": T.MARKET},
+    ),
     ("trigger_price_type", {"trigger_price_type": TriggerPriceType.MARK}),
     ("trigger_price", {"order_type": T.STOP_LIMIT, "trigger_price": D(0)}),
     (
