@@ -77,7 +77,7 @@ def serve(
         lines = [f"{key:<{width}}  {value}" for key, value in links.items()]
         out.record(links, "\n".join(lines))
         if not as_json:
-            out.say(_advice(links, api_key, secret))
+            out.say(_advice(links, api_key, secret, passphrase))
 
     try:
         asyncio.run(
@@ -110,18 +110,23 @@ def _secret(text: str) -> str:
         raise ConfigError(f"{text[1:]}: {exc.strerror}") from None
 
 
-def _advice(links: dict[str, str], api_key: str, secret: str) -> str:
-    """How to use it: what to put into the profile file. A venue whose keys are no
-    words makes one of the word: that key is shown, since nobody else can."""
+def _advice(
+    links: dict[str, str], api_key: str, secret: str, passphrase: str | None = None
+) -> str:
+    """How to use it: what to put into the profile file. What was not given is shown,
+    as it is no secret. A venue whose keys are no words makes one of the word: that
+    key is shown, since nobody else can."""
     from connector.paper.faces.registry import kit_of
 
     second = f'second = "{links["second"]}"\n' if links.get("second") else ""
     kit = kit_of(links["venue"])
     made, usual = kit.secret_from(secret), kit.passphrase
-    shown = '"the one given with --api-secret (papersecret without it)"'
+    shown = '"the one given with --api-secret"'
     if made != secret:
         shown = f'"""\n{made}"""'
-    told = f"the one given with --passphrase ({usual} without it)"
+    elif secret == DEFAULT_SECRET:
+        shown = f'"{secret}"'
+    told = "the one given with --passphrase" if passphrase else usual
     phrase = f'passphrase = "{told}"\n' if usual else ""
     return f"""
 Serving until Ctrl-C. To trade on it, put this into the profile file
