@@ -127,7 +127,7 @@ class TestExitCodes:
                 ["place", "buy", "B", "--qty", "1", "--stop", "1", "--trailing", "1"],
                 ["trigger", "one of them"],
             ),
-            (["amend", "x"], ["--qty, --limit or both"]),
+            (["amend", "x"], ["--qty, --limit or --trigger"]),
             (["cancel"], ["missing argument"]),
             (["orders", "-p", "paper:binanec"], ["did you mean 'paper:binance'?"]),
             (["orders", "-p", "binance"], ["ENVIRONMENT:NAME"]),
