@@ -130,7 +130,7 @@ def an_amend_is_believed(patch: Patch) -> None:
 
     def believe(self: Outcomes, command: Command, why: str, now: Any) -> None:
         if command.kind is CommandKind.AMEND:
-            command.tracked.price = command.price
+            command.tracked.price = command.terms.price
             order = self._settled(command)
             self._finish(command, Accepted(order=order), "event")
             return
