@@ -408,8 +408,8 @@ class SessionCore:
                     gap = fact
         return facts, gap
 
-    def _on_change(self, tracked: Tracked, now: Now) -> None:
-        self.outcomes.on_change(tracked, now)
+    def _on_change(self, tracked: Tracked, source: Source, now: Now) -> None:
+        self.outcomes.on_change(tracked, source, now)
         self.trust.on_change(tracked, now)
 
     def _on_stream_order(self, tracked: Tracked) -> None:

@@ -68,7 +68,7 @@ Merge = Callable[[Any, Source, Now, Run | None], object]
 class MergePorts:
     """Who else wants to know."""
 
-    on_change: Callable[[Tracked, Now], None]  # an order changed
+    on_change: Callable[[Tracked, Source, Now], None]  # an order changed
     on_stream_order: Callable[[Tracked], None]  # the stream spoke of it
     on_ledger_notice: Callable[[Now], None]  # an entry exists that must be asked for
     on_key: Callable[[KeyFact], None]
@@ -205,7 +205,7 @@ class Merger:
                 is_told = self._fill(following, source, now, run)
                 if is_told and not change.is_new_order:
                     continue  # with it everything was told of the order
-            self._after(change, now, run)
+            self._after(change, source, now, run)
 
     def infer_fill(self, run: Run, tracked: Tracked) -> None:
         """The venue says filled and tells no execution: a provisional fill."""
@@ -306,7 +306,7 @@ class Merger:
             seq = self._outbox.next_seq()
             recovered = run is not None
             self._outbox.emit(FillEvent(seq=seq, recovered=recovered, fill=fill))
-        self._after(change, now, run)
+        self._after(change, source, now, run)
         return bool(change.fills)
 
     def _count(self, fill: Fill, replaced: Decimal) -> None:
@@ -315,7 +315,7 @@ class Merger:
         key = (fill.symbol, fill.venue_order_id, fill.trade_id)
         self.record("fill", fill_name(key), fill)
 
-    def _after(self, change: Change, now: Now, run: Run | None) -> None:
+    def _after(self, change: Change, source: Source, now: Now, run: Run | None) -> None:
         tracked = change.tracked
         if tracked is None or not change.is_durable:
             return
@@ -329,7 +329,7 @@ class Merger:
                 run.changed[tracked.client_order_id] = tracked
         if not tracked.is_stub:
             self.publish_order(tracked, recovered=run is not None)
-        self._ports.on_change(tracked, now)
+        self._ports.on_change(tracked, source, now)
 
     def _position(
         self, fact: PositionFact, source: Source, now: Now, run: Run | None

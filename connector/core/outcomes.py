@@ -32,6 +32,7 @@ from connector.core.proof import (
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect, ResendPolicy
 from connector.dialect.wire import Reply, Verdict
+from connector.model.account import Source
 from connector.model.clock import NS_PER_MS, NS_PER_S, Now
 from connector.model.ids import ClientOrderId
 from connector.model.order import Accepted, Order, OrderStatus, Outcome, Rejected
@@ -126,13 +127,14 @@ class Outcomes:
         """Follow *command* until its outcome is known."""
         self._running.setdefault(command.tracked.client_order_id, []).append(command)
 
-    def on_change(self, tracked: Tracked, now: Now) -> None:
+    def on_change(self, tracked: Tracked, source: Source, now: Now) -> None:
         """The order changed: see whether that is the evidence waited for."""
         if not self._running:
             return
         for command in self.of(tracked):
             if command.doubt_ns is not None or command.next_ns is not None:
-                self._judge(command, now)
+                by = "event" if source is Source.STREAM else "answer"
+                self._judge(command, now, by)
 
     def drop(self, tracked: Tracked, why: str, now: Now) -> None:
         """An order that never was: commands that run on it end with it."""
@@ -365,14 +367,14 @@ class Outcomes:
         self._orders.touch(tracked)
         self._ports.publish_order(tracked)
 
-    def _judge(self, command: Command, now: Now) -> None:
+    def _judge(self, command: Command, now: Now, by: str = "event") -> None:
         """Finish *command* if the order's state is evidence."""
         outcome = judge(command)
         if outcome is None:
             return
         if command.kind is CommandKind.AMEND and isinstance(outcome, Accepted):
             outcome = Accepted(order=self._settled(command))
-        self._finish(command, outcome, "event")
+        self._finish(command, outcome, by)
 
     def _settled(self, command: Command) -> Order:
         """The order without our own pending mark."""

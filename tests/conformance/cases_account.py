@@ -27,8 +27,9 @@ from connector.model.order import (
 @case
 async def margin_is_live(at: Desk) -> None:
     """Margin follows the mark price without any account event."""
+    at_first = at.session.margin
     await (await at.session.buy(at.symbol, "0.100")).wait_done(5)
-    await at.until(lambda: at.session.margin is not None)
+    await at.until(lambda: at.session.margin.wallet != at_first.wallet)  # the fee
     before = at.session.margin
     at.control("mark", symbol=at.symbol, price=str(at.price("1.01")))
     await at.until(lambda: at.session.margin.equity > before.equity + 10, timeout_s=10)

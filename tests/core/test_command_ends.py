@@ -8,6 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from connector.core.effects import OpenStream, SendCall
 from connector.core.inputs import Start, Stop
 from connector.errors import NotLive
@@ -149,3 +151,18 @@ def test_an_amend_that_fills_the_order_is_accepted(desk: Any, story: Any) -> Non
     done = desk.state("c1", "v1", OrderStatus.FILLED, "1", t=5.0, price=Decimal(101))
     desk.answer("amend", story.ok(done))
     assert isinstance(desk.outcomes[ticket], Accepted)
+
+
+@pytest.mark.parametrize("by", ["answer", "event"])
+def test_what_ended_a_doubt_is_counted(desk: Any, by: str) -> None:
+    """Found by the session's own question, or told by the stream."""
+    ticket = desk.buy()
+    desk.fail("place", maybe_sent=True)
+    state = desk.state("c1", "7")
+    if by == "event":
+        desk.push(state)
+    else:
+        desk.wait(10)  # the search is answered from the book
+    assert isinstance(desk.outcomes[ticket], Accepted)
+    assert desk.core.outcomes.resolved_by[by] == 1
+    assert sum(desk.core.outcomes.resolved_by.values()) == 1
