@@ -172,6 +172,7 @@ def place(
 
     Example: connector place buy BTCUSDT --qty 0.010 --limit 60000
     """
+    # As long as its options are many: each is a parameter, and is handed on by name.
     if at_ms is not None and not dry_run:
         raise UsageError("--at goes with --dry-run only")
     word, symbol = _side_and_symbol(side, symbol)

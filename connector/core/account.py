@@ -13,7 +13,7 @@ from connector.core.collateral import Collaterals
 from connector.core.held import Held
 from connector.core.ledger_ids import LedgerIds
 from connector.core.ledger_sequence import LedgerSequence
-from connector.core.sums import PositionKey, Sums, position_name
+from connector.core.sums import PositionKey, Sums
 from connector.dialect import AccountView, Dialect, MarginNumbers
 from connector.dialect.facts import (
     AccountFact,
@@ -35,7 +35,6 @@ from connector.model.account import (
     Stamp,
 )
 from connector.model.clock import Now
-from connector.model.events import Adjustment
 from connector.model.ids import Symbol
 from connector.model.instrument import Bracket, Instrument
 from connector.model.money import ZERO, exactly
@@ -61,7 +60,7 @@ class Account:
     venue_fields: dict[str, str] = field(default_factory=dict)
     _brackets: dict[Symbol, tuple[Bracket, ...]] = field(default_factory=dict)
     _held: dict[PositionKey, Held] = field(default_factory=dict)
-    _wallet_moved_ns: dict[str, int] = field(default_factory=dict)
+    wallet_moved_ns: dict[str, int] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
     ledger_ids: LedgerIds = field(default_factory=LedgerIds)
     ledger_numbers: LedgerSequence = field(default_factory=LedgerSequence)
@@ -153,7 +152,7 @@ class Account:
         for key, held in self._held.items():
             if key in told or held.qty == 0 or held.stamp.venue_ns >= venue_ns:
                 continue
-            is_recent = self._moved_ns(key) >= venue_ns - lag_ns
+            is_recent = self.moved_ns(key) >= venue_ns - lag_ns
             if is_recent and self.sums.position(key) != 0:
                 continue
             held.row = None
@@ -174,7 +173,7 @@ class Account:
         for asset, held in self.balances.items():
             if asset in told or not held.wallet or held.stamp.venue_ns >= venue_ns:
                 continue
-            is_recent = self._wallet_moved_ns[asset] >= venue_ns - lag_ns
+            is_recent = self.wallet_moved_ns[asset] >= venue_ns - lag_ns
             if is_recent and self.sums.wallet(asset) != 0:
                 continue
             stamp = replace(
@@ -192,7 +191,7 @@ class Account:
             return False
         is_same = held is not None and held.wallet == fact.wallet
         if not (fact.is_as_of and is_same):
-            self._wallet_moved_ns[fact.asset] = fact.venue_ns
+            self.wallet_moved_ns[fact.asset] = fact.venue_ns
         self.balances[fact.asset] = Balance(
             asset=fact.asset,
             wallet=fact.wallet,
@@ -320,39 +319,6 @@ class Account:
             {asset: row.stamp.venue_ns for asset, row in self.balances.items()},
         )
 
-    def is_quiet_since(self, venue_ns: int) -> bool:
-        """Nothing moved since then: sums and words belong to the same moment."""
-        return all(
-            self._moved_ns(key) < venue_ns for key in self.position_keys()
-        ) and all(moved_ns < venue_ns for moved_ns in self._wallet_moved_ns.values())
-
-    def differences(self, *, quiet_since_ns: int) -> list[Adjustment]:
-        """Positions that are not base + fills, wallets that are not base +
-        entries. What moved since *quiet_since_ns* is left out: its sum may be a
-        message behind."""
-        found = []
-        for key in self.position_keys():
-            expected = self.sums.position(key)
-            actual = self.position_qty(key)
-            if expected != actual and self._moved_ns(key) < quiet_since_ns:
-                found.append(
-                    Adjustment(
-                        subject=f"position {position_name(key)}",
-                        local=expected,
-                        venue=actual,
-                    )
-                )
-        for asset, balance in self.balances.items():
-            expected = self.sums.wallet(asset)
-            is_quiet = self._wallet_moved_ns[asset] < quiet_since_ns
-            if expected != balance.wallet and is_quiet:
-                found.append(
-                    Adjustment(
-                        subject=f"wallet {asset}", local=expected, venue=balance.wallet
-                    )
-                )
-        return found
-
     def position_mismatches(self) -> list[PositionKey]:
         """Positions that are not base + fills at this instant."""
         return [
@@ -365,9 +331,10 @@ class Account:
         self, keys: Sequence[PositionKey], span_ns: int, venue_ns: int
     ) -> bool:
         """One of *keys* moved less than *span_ns* before *venue_ns*."""
-        return any(self._moved_ns(key) > venue_ns - span_ns for key in keys)
+        return any(self.moved_ns(key) > venue_ns - span_ns for key in keys)
 
-    def _moved_ns(self, key: PositionKey) -> int:
+    def moved_ns(self, key: PositionKey) -> int:
+        """Venue time of its newest move, told or by a fill."""
         held = self._held.get(key)
         told_ns = held.moved_ns if held is not None else 0
         return max(told_ns, self.sums.filled_ns(key))

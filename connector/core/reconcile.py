@@ -31,6 +31,8 @@ from connector.core.outbox import Outbox
 from connector.core.pending import PendingDifferences
 from connector.core.sync_report import report_of
 from connector.core.sync_run import Run, SyncMode, SyncPorts, causal, shadow
+from connector.core.tie_out import differences as differences_of
+from connector.core.tie_out import is_quiet_since
 from connector.core.tracked import Tracked
 from connector.dialect import Dialect, FillCursor, Part
 from connector.dialect.facts import (
@@ -258,7 +260,7 @@ class Reconciler:
                 oldest_ms[tracked.symbol] = min(oldest_ms[tracked.symbol], created_ms)
         kept_ms = self._venue_ms(now) - self._dialect.facts.fill_retention_s * 1000
         if any(ms < kept_ms for ms in oldest_ms.values()):
-            self._note(run, "fills older than the venue keeps them")
+            run.note("fills older than the venue keeps them")
         return [
             FillCursor(symbol=symbol, trade_id=None, venue_ms=start, since_ms=start)
             for symbol, ms in sorted(oldest_ms.items())
@@ -392,9 +394,9 @@ class Reconciler:
         is_first = self.synced_ms is None
         if is_first:
             self._account.take_bases()
-        differences = self._account.differences(quiet_since_ns=run.asked_ns)
+        differences = differences_of(self._account, quiet_since_ns=run.asked_ns)
         unsettled = is_first and not (
-            self._account.is_quiet_since(run.asked_ns) and self._asked_whole(run)
+            is_quiet_since(self._account, run.asked_ns) and self._asked_whole(run)
         )
         hole = self._account.ledger_numbers.hole()
         is_news = any(not self.pending.is_watched(item) for item in differences)
@@ -407,9 +409,9 @@ class Reconciler:
             self._ports.infer(run, tracked, now)
         if short:
             # What was inferred explains its part of the position.
-            differences = self._account.differences(quiet_since_ns=run.asked_ns)
+            differences = differences_of(self._account, quiet_since_ns=run.asked_ns)
         if hole:
-            self._note(run, hole)
+            run.note(hole)
             self._account.ledger_numbers.restart()
         venue_ns = self._ports.clock().venue_ns(now)
         run.differences = self.pending.lasting(differences, venue_ns)
@@ -496,8 +498,3 @@ class Reconciler:
         self._outbox.call(
             replace(request, priority=Priority.RECONCILE), on_reply, now, wait_s=wait_s
         )
-
-    @staticmethod
-    def _note(run: Run, what: str) -> None:
-        if what not in run.unknowable:
-            run.unknowable.append(what)

@@ -70,6 +70,11 @@ class Run:
     watched: list[Adjustment] = field(default_factory=list)
     unknowable: list[str] = field(default_factory=list)
 
+    def note(self, what: str) -> None:
+        """Something cannot be known; named once."""
+        if what not in self.unknowable:
+            self.unknowable.append(what)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPorts:

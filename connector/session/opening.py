@@ -137,12 +137,7 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
     redactor.watch([credentials.api_key, credentials.secret])
     if credentials.passphrase is not None:
         redactor.watch([credentials.passphrase])
-    signer = make_signer(credentials)
-    if signer.kind not in dialect.facts.key_kinds:
-        taken = ", ".join(sorted(kind.value for kind in dialect.facts.key_kinds))
-        raise CredentialsError(
-            f"{dialect.facts.name} takes keys of kind {taken}, not {signer.kind.value}"
-        )
+    signer = _signer(credentials, dialect)
     now = clock.now()
     journal = _journal(
         wishes,
@@ -186,6 +181,16 @@ async def assemble(wishes: Wishes, stack: AsyncExitStack) -> Parts:
         signer=signer,
         journal=journal,
     )
+
+
+def _signer(credentials: Credentials, dialect: Dialect) -> Signer:
+    signer = make_signer(credentials)
+    if signer.kind not in dialect.facts.key_kinds:
+        taken = ", ".join(sorted(kind.value for kind in dialect.facts.key_kinds))
+        raise CredentialsError(
+            f"{dialect.facts.name} takes keys of kind {taken}, not {signer.kind.value}"
+        )
+    return signer
 
 
 def _plan(wishes: Wishes) -> tuple[Profile, Dialect, SessionConfig]:

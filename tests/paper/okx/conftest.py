@@ -19,6 +19,20 @@ from connector.paper.faces.okx_v5 import KIT, ApiKey, FaceConfig, OkxV5
 NOW = 1_795_341_600_000
 BTC, CODE = "BTC-USDT-SWAP", 10459
 KEY, SECRET, PHRASE = "mykey", "mysecret", "myphrase"
+STOP = {
+    "instId": BTC,
+    "tdMode": "cross",
+    "side": "sell",
+    "ordType": "conditional",
+    "sz": "1",
+    "slTriggerPx": "59000",
+    "slOrdPx": "-1",
+}
+
+
+def code_of(answer: Any) -> tuple[str, str]:
+    """The code of an envelope and of its first row."""
+    return answer["code"], answer["data"][0]["sCode"]
 
 
 class Desk:
