@@ -48,6 +48,8 @@ ACCOUNT = "main"
 KEY, SECRET = "soak-key", "soak-secret-55d0"
 OWN_A_SECOND = 25  # orders; the venue takes 30
 OTHERS_A_SECOND = 15  # each of those missed in a gap is asked for by itself
+PAUSE_S = 4.0
+"""Between two harms, on average."""
 HARMS = ("cut", "reset", "stall", "slow")
 SETTLE_S = 150.0
 PROXY = "proxy"  # tasks that are not the session's, nor the venue's
@@ -273,7 +275,7 @@ class Stage:
 
     async def _do_harm(self, proxy: Proxy) -> None:
         while True:
-            await asyncio.sleep(self.rng.expovariate(1 / 4.0))
+            await asyncio.sleep(self.rng.expovariate(1 / PAUSE_S))
             kind = self.rng.choice(HARMS)
             if proxy.harm(kind):
                 self.told.harms[kind] += 1

@@ -29,6 +29,7 @@ def test_harm_on_the_way_costs_nothing(
     """Law: whatever a network does to its connections, session and ledger agree in
     the end, and every fill is told once."""
     monkeypatch.setattr(loopback, "HARMS", ("cut", "reset", "slow"))  # soon over
+    monkeypatch.setattr(loopback, "PAUSE_S", 0.3)
     told = loopback.soak(4.0, "binance-usdm", seed=2)
     assert told.wrong == []
     assert told.fills > 10
