@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ def _dials(desk: Any) -> list[int]:
 def _mark(desk: Any, tiny: Any, price: str, t: float, symbol: Any = None) -> MarkFact:
     return MarkFact(
         symbol=symbol or tiny.BTC,
-        mark_price=tiny.Decimal(price),
+        mark_price=Decimal(price),
         venue_ns=desk.at(t),
     )
 

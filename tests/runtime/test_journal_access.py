@@ -197,6 +197,8 @@ def test_a_forked_child_does_not_keep_the_lock(file: Path) -> None:
         os._exit(0)
     try:
         os.read(ready, 1)
+        with pytest.raises(JournalLocked):
+            WriterLock(file)
         # What the kernel does when the process dies.
         os.close(journal._writer_lock._descriptor)
         journal._writer_lock._descriptor = -1
