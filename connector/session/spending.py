@@ -162,12 +162,11 @@ class Spending:
             return
         told_ns = self._now().wall_ns
         stop = _Stop(throttle, told_ns, told_ns + wait_ms * NS_PER_MS)
-        self._stops = [
-            other
-            for other in self._stops
-            if other.until_ns > told_ns and not _is_same(other.throttle, throttle)
-        ]
-        self._stops.append(stop)
+        same = [s for s in self._stops if _is_same(s.throttle, throttle)]
+        if any(other.until_ns >= stop.until_ns for other in same):
+            return  # a longer word stands
+        in_force = (s for s in self._stops if s.until_ns > told_ns and s not in same)
+        self._stops = [*in_force, stop]
         self._want_record()
 
     def _want_record(self) -> None:

@@ -81,6 +81,13 @@ def test_the_newest_word_counts() -> None:
     assert left_ms == 110_000
 
 
+def test_a_shorter_word_does_not_end_a_longer_one() -> None:
+    """A 429 that was under way when the ban was told: the ban stands."""
+    throttled = Throttle(scope=BucketScope.IP, wait_ms=5_000)
+    ((ban, left_ms),) = told_after([(BAN, 120_000), (throttled, 5_000)], 10)
+    assert (ban.is_ban, left_ms) == (True, 110_000)
+
+
 def test_a_short_stop_is_not_worth_a_write() -> None:
     """It is over before anybody has started again."""
     clock = Clock()
